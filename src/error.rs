@@ -1,0 +1,82 @@
+//! What can go wrong, one type per audience: [`LoadErrors`] for authors of fixtures,
+//! [`StartError`] for whoever starts a server. Clients are told in their API's own words
+//! ([`Reject`](crate::plan::reject::Reject)).
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// Every problem of a fixture set, in the order of files and places.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.listing())]
+pub struct LoadErrors(Vec<LoadError>);
+
+/// One problem of a fixture set: where, what, and the way out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadError {
+    /// The file; `None` for fixtures built in code.
+    pub file: Option<PathBuf>,
+    /// Line and column, from 1; `None` where there is no text.
+    pub place: Option<(usize, usize)>,
+    /// The JSON pointer of the value at fault.
+    pub pointer: String,
+    /// What is wrong and what would be right, a lower-case fragment.
+    pub message: String,
+}
+
+impl LoadErrors {
+    /// The problems; `None` where there are none.
+    pub fn new(errors: Vec<LoadError>) -> Option<Self> {
+        (!errors.is_empty()).then_some(Self(errors))
+    }
+
+    /// The problems, at least one.
+    pub fn iter(&self) -> impl Iterator<Item = &LoadError> {
+        self.0.iter()
+    }
+
+    fn listing(&self) -> String {
+        self.0.iter().map(LoadError::to_string).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// `file:line:column: pointer: message`, without what is unknown.
+impl fmt::Display for LoadError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.file {
+            write!(out, "{}:", file.display())?;
+            if let Some((line, column)) = self.place {
+                write!(out, "{line}:{column}:")?;
+            }
+            out.write_str(" ")?;
+        }
+        if !self.pointer.is_empty() {
+            write!(out, "{}: ", self.pointer)?;
+        }
+        out.write_str(&self.message)
+    }
+}
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The fixtures do not load.
+    #[error("the fixtures do not load")]
+    Load(#[from] LoadErrors),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address asked for.
+        address: std::net::SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A non-loopback address without the means to protect the admin API.
+    #[error("{address} is open to the network: give an admin token, or listen on a loopback address")]
+    Exposed {
+        /// The address asked for.
+        address: std::net::SocketAddr,
+    },
+    /// The certificate or key cannot be used.
+    #[error("cannot use the TLS certificate: {0}")]
+    Tls(String),
+}

@@ -1,0 +1,30 @@
+//! A mock streaming LLM server for tests: OpenAI's and Azure OpenAI's chat completions on
+//! localhost, to the byte.
+//!
+//! Start a [`MockServer`], give its address to the client under test as the SDK's base URL, and
+//! read what happened from its [`journal`](MockServer::journal).
+//!
+//! # Layout
+//!
+//! * [`plan`] decides: (fixture, request, hit, seed) → [`Timeline`](plan::Timeline), the bytes of a
+//!   response and when they are due. Pure: no I/O, no clock, no randomness but the seed's.
+//! * [`serve`] acts: sockets, hyper, the player of timelines, the journal.
+//! * [`error`]: what can go wrong, one type per audience.
+//!
+//! # Features
+//!
+//! * `cli` (default): the `llmirage` binary. Libraries turn it off.
+//! * `tls` (default): serving https.
+//! * `tokenizer` (default): real token boundaries and counts; without it text is cut at words.
+
+pub mod error;
+pub mod plan;
+pub mod serve;
+
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
+
+pub use error::{LoadErrors, StartError};
+pub use plan::{At, Fault, Fixture, Matcher, Pacing, Reply, Timeline, plan};
+pub use serve::{MockServer, Outcome};

@@ -1,0 +1,83 @@
+//! Dialects: how each provider puts the same answer on the wire.
+//!
+//! A dialect is behaviour: a trait, in a static table. A new provider is one file and one line.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::reject::Reject;
+use super::reply::ErrorReply;
+use super::request::{Call, Request, Route};
+use super::seed::Seed;
+use super::timeline::{Head, Header};
+use super::wire::Profile;
+
+pub mod azure;
+pub mod openai;
+
+/// Every dialect, in the order in which they are asked whether a path is theirs.
+pub static DIALECTS: &[&dyn Dialect] = &[&azure::Azure, &openai::OpenAi];
+
+/// How a provider speaks.
+pub trait Dialect: fmt::Debug + Sync {
+    /// The name in fixtures, flags and the journal.
+    fn name(&self) -> &'static str;
+
+    /// What a path asks for, or `None` where it is not this provider's. The last dialect of
+    /// [`DIALECTS`] claims every path.
+    fn claim(&self, path: &str, query: Option<&str>) -> Option<Route>;
+
+    /// Checks a request as the real servers do, in their order.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong first.
+    fn validate(&self, request: &Request, models: Option<&[String]>) -> Result<(), Reject>;
+
+    /// Status line and headers of a success.
+    fn success(&self, facts: &Facts<'_>, form: Form) -> Head;
+
+    /// Status line, headers and body of a request refused.
+    fn reject(&self, reject: &Reject, facts: &Facts<'_>) -> (Head, Bytes);
+
+    /// Status line, headers and body of a fixture's error.
+    fn error(&self, error: &ErrorReply, facts: &Facts<'_>) -> (Head, Bytes);
+
+    /// The body of `models` or of one model of it.
+    fn models(&self, names: &[&str], facts: &Facts<'_>) -> Bytes;
+}
+
+/// What heads depend on.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// The head of the request.
+    pub call: &'a Call,
+    /// The model or deployment asked for.
+    pub model: &'a str,
+    /// Where identifiers come from.
+    pub seed: Seed,
+    /// The time, in Unix seconds.
+    pub now: u64,
+    /// The shape of this date.
+    pub profile: Profile,
+    /// How long the provider says it took: to the first byte of a stream, or the whole body.
+    pub processing: Duration,
+    /// What the rate limiter counts for this request, in tokens.
+    pub tokens: u64,
+}
+
+/// What kind of body follows a head.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Form {
+    /// Server-sent events.
+    Stream,
+    /// A JSON body of so many bytes.
+    Json(usize),
+}
+
+/// The dialect called `name`.
+pub fn by_name(name: &str) -> Option<&'static dyn Dialect> {
+    DIALECTS.iter().copied().find(|dialect| dialect.name() == name)
+}

@@ -1,0 +1,84 @@
+//! A fixture as its author writes it: which requests it answers, and with what.
+//!
+//! These types are the fixture format: they read it (serde), describe it (`llmirage schema`) and are
+//! the builder of the library. What a server runs is a [`FixtureSet`](super::FixtureSet), made from
+//! them with every problem found at once.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::matcher::Matcher;
+use super::pacing::Pacing;
+use super::reply::Reply;
+
+/// A fixture file, format version 1.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct FixtureFile {
+    /// Where editors find the schema of this format.
+    #[serde(rename = "$schema", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) schema: Option<String>,
+    /// What replies of this file say where they say nothing themselves.
+    #[serde(default)]
+    pub(crate) defaults: Defaults,
+    /// The model and deployment names that exist; a request for another gets the provider's own
+    /// error. Absent: any name exists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) models: Option<Vec<String>>,
+    /// The fixtures; the first that matches a request answers it.
+    pub(crate) fixtures: Vec<Fixture>,
+}
+
+/// What replies of a file say where they say nothing themselves.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Defaults {
+    /// The pacing, key by key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pacing: Option<Pacing>,
+}
+
+/// Which requests are answered, and with what.
+///
+/// ```
+/// use llmirage::{Fixture, Matcher, Reply};
+///
+/// let fixture = Fixture::named("greeting")
+///     .when(Matcher::user_contains("hello"))
+///     .reply(Reply::text("Hello! How can I help you today?"));
+/// ```
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fixture {
+    /// The name, unique in the set: in the journal, in logs, in error messages.
+    pub(crate) name: String,
+    /// What a request must be like. Absent: every request.
+    #[serde(rename = "match", default)]
+    pub(crate) matcher: Matcher,
+    /// The answer to every hit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reply: Option<Reply>,
+    /// The answer to each hit in turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) replies: Option<Vec<Reply>>,
+    /// How many hits use the fixture up; `--strict` also expects as many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) times: Option<u64>,
+    /// What follows the last reply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) after_last: Option<AfterLast>,
+}
+
+/// What follows the last of a fixture's `replies`.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AfterLast {
+    /// The last reply again (the default).
+    #[default]
+    Repeat,
+    /// The first reply again.
+    Cycle,
+    /// Nothing: later fixtures are tried.
+    Pass,
+}
+

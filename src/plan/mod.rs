@@ -1,0 +1,43 @@
+//! What to send and when, decided as a pure function: (fixture, request, hit, seed) → [`Timeline`].
+//!
+//! ```text
+//! 1 say      reply → deltas → the dialect's SSE events      say, dialect/
+//! 2 spoil    event faults                                   fault/
+//! 3 pace     one due time per event                         pacing
+//! 4 encode   events → bytes                                 sse
+//! 5 spoil    byte faults                                    fault/
+//! 6 end      healthy → hyper writes it; else raw HTTP/1.1   http1
+//! ```
+//!
+//! Nothing here performs I/O, reads a clock or draws randomness other than from a
+//! [`Seed`](seed::Seed): the same inputs give the same bytes and offsets on every platform.
+//! Planning cannot fail; what could is rejected when fixtures are [loaded](load).
+
+pub mod dialect;
+pub mod fault;
+pub mod fixture;
+pub mod http1;
+pub mod json;
+pub mod load;
+pub mod matcher;
+pub mod pacing;
+pub mod reject;
+pub mod reply;
+pub mod request;
+pub mod say;
+pub mod seed;
+pub mod set;
+pub mod template;
+pub mod timeline;
+pub mod tokens;
+pub mod wire;
+
+pub use fault::{At, Fault};
+pub use fixture::Fixture;
+pub use matcher::Matcher;
+pub use pacing::Pacing;
+pub use reply::Reply;
+pub use request::Request;
+pub use say::{Turn, plan};
+pub use set::FixtureSet;
+pub use timeline::Timeline;

@@ -1,0 +1,1 @@
+//! Why a request is refused, before any dialect has a word for it.

@@ -1,0 +1,1 @@
+//! A set of fixtures, ready to answer: which fixture, which hit, which reply.

@@ -1,0 +1,198 @@
+//! How the envelope looks where the real servers differ by age, model and api-version.
+
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A dated shape and single overrides of it.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Wire {
+    /// The shape of this date, `YYYY-MM` (the end of the month) or `YYYY-MM-DD`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) profile: Option<Profile>,
+    /// The id, instead of `chatcmpl-` and 29 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) id: Option<String>,
+    /// When the completion was created, in Unix seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) created: Option<u64>,
+    /// The snapshot name sent back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) model: Option<String>,
+    /// The system fingerprint; `null` sends null.
+    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub(crate) system_fingerprint: Option<Option<String>>,
+    /// The service tier; `null` leaves the key out.
+    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub(crate) service_tier: Option<Option<String>>,
+    /// Whether chunks carry `obfuscation`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) obfuscation: Option<bool>,
+    /// Whether choices without log probabilities carry `"logprobs":null`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) logprobs_null: Option<bool>,
+}
+
+/// A date that decides the shape: year, month, day.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Profile(u32);
+
+impl Profile {
+    /// The first date with a known shape: the launch of chat completions.
+    pub const OLDEST: Self = Self(2023_03_01);
+    /// The newest shape that recordings prove.
+    pub const NEWEST: Self = Self(2026_08_31);
+
+    /// The shape of a day.
+    pub const fn new(year: u32, month: u32, day: u32) -> Self {
+        Self(year * 10_000 + month * 100 + day)
+    }
+}
+
+impl FromStr for Profile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let fault = || format!("expected a date like \"2025-08\" or \"2025-08-07\", from 2023-03 on, got {text:?}");
+        let mut parts = text.split('-');
+        let mut part = |len: usize| {
+            let part = parts.next().filter(|part| part.len() == len && part.bytes().all(|byte| byte.is_ascii_digit()))?;
+            part.parse::<u32>().ok()
+        };
+        let year = part(4).ok_or_else(fault)?;
+        let month = part(2).filter(|month| (1..=12).contains(month)).ok_or_else(fault)?;
+        let rest = text.len() > 7;
+        let day = if rest { part(2).filter(|day| (1..=31).contains(day)).ok_or_else(fault)? } else { 31 };
+        let profile = Self::new(year, month, day);
+        if parts.next().is_some() || profile < Self::OLDEST {
+            return Err(fault());
+        }
+        Ok(profile)
+    }
+}
+
+impl<'de> Deserialize<'de> for Profile {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl Serialize for Profile {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:04}-{:02}-{:02}", self.0 / 10_000, self.0 / 100 % 100, self.0 % 100))
+    }
+}
+
+impl JsonSchema for Profile {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Profile".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A date that decides the shape: the end of a month, or a day.",
+            "type": "string",
+            "pattern": "^20[0-9]{2}-[0-9]{2}(-[0-9]{2})?$",
+            "examples": ["2024-02", "2024-09", "2025-08"],
+        })
+    }
+}
+
+/// Azure's content filter: how it runs and what it finds.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Filters {
+    /// How the filter runs.
+    pub(crate) mode: FilterMode,
+    /// What it finds in the prompt, beside "safe". A filtered verdict blocks the request.
+    pub(crate) prompt: Verdicts,
+    /// What it finds in the completion, beside "safe". A filtered verdict ends it.
+    pub(crate) completion: Verdicts,
+    /// After how many content events a filtered completion ends. Absent: after the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) after: Option<usize>,
+}
+
+/// How Azure's content filter runs.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FilterMode {
+    /// Verdicts on every content chunk.
+    #[default]
+    Default,
+    /// Verdicts in annotation chunks of their own, later.
+    Asynchronous,
+    /// No filter, no trace of one.
+    Off,
+}
+
+/// Verdicts of the content filter; a category that is absent is safe.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Verdicts {
+    /// Hate and fairness.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hate: Option<Severity>,
+    /// Self-harm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) self_harm: Option<Severity>,
+    /// Sexual content.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sexual: Option<Severity>,
+    /// Violence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) violence: Option<Severity>,
+    /// A jailbreak attempt, in prompts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) jailbreak: Option<Detection>,
+    /// Protected code, in completions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) protected_material_code: Option<Detection>,
+    /// Protected text, in completions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) protected_material_text: Option<Detection>,
+    /// The ids of the blocklists that hit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) custom_blocklists: Option<Vec<String>>,
+}
+
+/// How bad a text is. `medium` and `high` are filtered.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Nothing found.
+    #[default]
+    Safe,
+    /// Below the default threshold: not filtered.
+    Low,
+    /// Filtered.
+    Medium,
+    /// Filtered.
+    High,
+}
+
+/// Whether something was found.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Detection {
+    /// Nothing found.
+    #[default]
+    None,
+    /// Found and reported, not filtered.
+    Detected,
+    /// Found and filtered.
+    Filtered,
+}
+
+/// Tells a key with `null` from an absent one.
+fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}
