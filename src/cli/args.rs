@@ -273,7 +273,11 @@ impl LowArgs {
     /// Reads a command line; a first argument that is no command belongs to `serve`.
     pub(super) fn read(args: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
         let mut args: Vec<OsString> = args.into_iter().collect();
-        let command = Self::command();
+        let mut command = Self::command();
+        if args.iter().any(|arg| arg == "-h") {
+            // The short help is an overview; the twins are in the long one.
+            command = command.mut_subcommands(|command| command.mut_args(|arg| arg.hide_env(true)));
+        }
         let first = args.get(1).and_then(|first| first.to_str()).unwrap_or_default();
         match first {
             // `help` and `help COMMAND` are what other tools taught people to type.
@@ -305,7 +309,7 @@ Commands:
   llmirage plan PATH... --request FILE   Print what a request would be answered with, and when
   llmirage schema                        Print the JSON Schema of the fixture format
 
---help says more about each flag. Every flag can be set by LLMIRAGE_<FLAG> in the environment.";
+--help says more. Every flag has a twin in the environment: --ready-file is LLMIRAGE_READY_FILE.";
 
 const AFTER_SERVE: &str = "\
 Commands:

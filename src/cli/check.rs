@@ -1,32 +1,36 @@
 //! `llmirage check`: every problem of fixture files, at once.
 
-use std::collections::BTreeSet;
-use std::fmt::Write as _;
-
 use super::args::CheckArgs;
 use super::failure::{Failure, count};
-use super::lint;
 use super::output::print;
-use crate::error::LoadErrors;
+use crate::error::{LoadError, LoadErrors};
 use crate::files;
 use crate::plan::FixtureSet;
-use crate::plan::set::Source;
 
 /// Loads and lints, and prints what was found.
 pub(super) fn run(args: &CheckArgs) -> Result<(), Failure> {
-    let sources = files::read(&args.paths).map_err(|errors| report(&errors))?;
-    let names = sources.len();
-    let warnings = lint::warnings(&sources);
-    let set = FixtureSet::load(sources).map_err(|errors| report(&errors))?;
-    let mut text = String::new();
-    for warning in &warnings {
-        writeln!(text, "{warning}").expect("a String takes everything");
+    let (set, files) = match load(args) {
+        Ok(loaded) => loaded,
+        Err(errors) => {
+            print(lines(errors.iter(), ""))?;
+            return Err(Failure::Checked(count(errors.iter().count(), "problem")));
+        }
+    };
+    let warnings = set.lints();
+    let mut text = lines(warnings.iter(), "warning: ");
+    text.push_str(&format!("ok: {} in {}", count(set.names().count(), "fixture"), count(files, "file")));
+    if !warnings.is_empty() {
+        text.push_str(&format!(", {}", count(warnings.len(), "warning")));
     }
-    let summary = format!("{} in {}", count(set.names().count(), "fixture"), count(names, "file"));
-    match warnings.len() {
-        0 => writeln!(text, "ok: {summary}"),
-        found => writeln!(text, "ok: {summary}, {}", count(found, "warning")),
-    }
-    .expect("a String takes everything");
-    Ok(print(text)?)
+    Ok(print(text + "\n")?)
+}
+
+fn load(args: &CheckArgs) -> Result<(FixtureSet, usize), LoadErrors> {
+    let sources = files::read(&args.paths)?;
+    let files = sources.len();
+    Ok((FixtureSet::load(sources)?, files))
+}
+
+fn lines<'a>(errors: impl Iterator<Item = &'a LoadError>, prefix: &str) -> String {
+    errors.map(|error| format!("{prefix}{error}\n")).collect()
 }

@@ -53,7 +53,7 @@ pub enum Failure {
     #[error("cannot write to stdout")]
     Output(#[from] io::Error),
     /// `--strict`: what was expected and did not happen, or the other way round.
-    #[error("--strict: {}", .0.join("\n  "))]
+    #[error("--strict: {}", missed(.0))]
     Strict(Vec<String>),
 }
 
@@ -91,6 +91,15 @@ pub(super) fn count(number: usize, noun: &str) -> String {
     match number {
         1 => format!("1 {noun}"),
         _ => format!("{number} {noun}s"),
+    }
+}
+
+/// What `--strict` complains about, one thing a line.
+fn missed(missed: &[String]) -> String {
+    let lines: String = missed.iter().map(|line| format!("\n  {line}")).collect();
+    match missed.len() {
+        1 => format!("1 expectation was not met{lines}"),
+        many => format!("{many} expectations were not met{lines}"),
     }
 }
 

@@ -7,21 +7,18 @@ use super::log::Paint;
 use crate::serve::{Entry, Outcome};
 
 /// A settled request in one line, for example
-/// `  +3.118s POST /v1/chat/completions      200 greeting#1 completed 12 events 231ms`.
+/// `     +3.118s POST /v1/chat/completions     200 greeting#1 completed 12 events 231ms`.
 pub(super) fn settled(entry: &Entry, time: &str, paint: Paint) -> String {
-    let status = paint.status(entry.status, &entry.status.to_string());
-    let mut line = format!("{time:>12} {:<4} {:<24} {status} {}", entry.method, entry.path, answer(entry));
-    if let Some(outcome) = &entry.outcome {
-        let outcome = outcome_text(outcome, paint);
-        line.push_str(&format!(" {outcome} {}", span(entry.duration)));
-    }
+    let status = paint.status(entry.status.as_u16(), entry.status.as_str());
+    let mut parts = vec![format!("{time:>12} {:<4} {:<24} {status} {}", entry.method, entry.path, answer(entry))];
+    parts.extend(entry.outcome.map(|outcome| outcome_text(outcome, entry.events_planned, paint)));
+    parts.extend(entry.duration.map(span));
     if !entry.session.is_empty() {
-        line.push_str(&format!(" session={}", entry.session));
+        parts.push(format!("session={}", entry.session));
     }
-    if let Some(attempt) = entry.retry.filter(|attempt| *attempt > 0) {
-        line.push_str(&format!(" retry={attempt}"));
-    }
-    line
+    parts.extend(entry.retry.filter(|attempt| *attempt > 0).map(|attempt| format!("retry={attempt}")));
+    parts.extend(entry.refusal.clone());
+    parts.join(" ")
 }
 
 /// Which fixture answered: `greeting#1`.
@@ -29,18 +26,24 @@ fn answer(entry: &Entry) -> String {
     match (&entry.fixture, entry.hit) {
         (Some(fixture), Some(hit)) => format!("{fixture}#{hit}"),
         (Some(fixture), None) => fixture.clone(),
+        (None, _) if entry.unmatched => "unmatched".to_owned(),
         (None, _) => "-".to_owned(),
     }
 }
 
-fn outcome_text(outcome: &Outcome, paint: Paint) -> String {
-    let (word, events) = match outcome {
-        Outcome::Completed { events } => ("completed".to_owned(), *events),
-        Outcome::Faulted { events, .. } => (paint.broken("faulted"), *events),
-        Outcome::ClientLeft { events } => (paint.broken("client left"), *events),
-        Outcome::Cut { events } => (paint.broken("cut"), *events),
+/// `completed 12 events`, `client left 3 of 12 events`.
+fn outcome_text(outcome: Outcome, planned: usize, paint: Paint) -> String {
+    let word = match outcome {
+        Outcome::Completed { .. } => "completed".to_owned(),
+        Outcome::Faulted { .. } => paint.broken("faulted"),
+        Outcome::ClientLeft { .. } => paint.broken("client left"),
+        Outcome::Cut { .. } => paint.broken("cut"),
     };
-    format!("{word} {}", count(events, "event"))
+    let sent = outcome.events();
+    if sent < planned {
+        return format!("{word} {sent} of {}", count(planned, "event"));
+    }
+    format!("{word} {}", count(sent, "event"))
 }
 
 /// A time in the unit that suits it: `870us`, `231ms`, `1.50s`.
@@ -52,14 +55,28 @@ pub(super) fn span(time: Duration) -> String {
     }
 }
 
-/// The time since the start: `+3.118s`.
-pub(super) fn since_start(time: Duration) -> String {
-    format!("+{}.{:03}s", time.as_secs(), time.subsec_millis())
+/// What the lines' times count from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Stamp {
+    /// The start of the server: `+3.118s`. Two runs with a frozen clock can be compared.
+    SinceStart,
+    /// Midnight, UTC: `14:03:22.118`. Holds when the server started, from the Unix epoch.
+    TimeOfDay(Duration),
 }
 
-/// The time of day in UTC, of so much after a moment in Unix time: `14:03:22.118`.
-pub(super) fn time_of_day(since_epoch: Duration) -> String {
-    let seconds = since_epoch.as_secs() % 86_400;
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+impl Stamp {
+    /// The time at which an entry settled.
+    pub(super) fn of(self, entry: &Entry) -> String {
+        let settled = entry.at + entry.duration.unwrap_or_default();
+        match self {
+            Self::SinceStart => format!("+{}.{:03}s", settled.as_secs(), settled.subsec_millis()),
+            Self::TimeOfDay(start) => time_of_day(start + settled),
+        }
+    }
+}
+
+fn time_of_day(since_epoch: Duration) -> String {
+    let second = since_epoch.as_secs() % 86_400;
+    let (hours, minutes, seconds) = (second / 3600, second / 60 % 60, second % 60);
     format!("{hours:02}:{minutes:02}:{seconds:02}.{:03}", since_epoch.subsec_millis())
 }

@@ -6,12 +6,14 @@
 use std::ffi::OsString;
 
 pub mod args;
+mod authority;
 mod banner;
 mod check;
 mod failure;
+mod fixtures;
 mod line;
-mod lint;
 mod log;
+mod observer;
 mod options;
 mod output;
 mod plan;

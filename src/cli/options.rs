@@ -7,11 +7,10 @@ use clap::CommandFactory;
 
 use super::args::{ClockArg, LowArgs, ServeArgs, UnmatchedArg};
 use super::failure::Failure;
+use super::fixtures::Fixtures;
 use super::values::Certificate;
-use crate::plan::FixtureSet;
 use crate::plan::Pacing;
 use crate::serve::{Builder, Clock, MockServer, Unmatched};
-use crate::{LoadErrors, files};
 
 /// How to serve.
 #[derive(Debug)]
@@ -32,15 +31,8 @@ pub(super) struct Serve {
     pub(super) strict: bool,
     /// Whether changed files are loaded again.
     pub(super) watch: bool,
-}
-
-/// Where fixtures come from.
-#[derive(Clone, Debug)]
-pub(super) enum Fixtures {
-    /// The set that is built in.
-    Embedded,
-    /// Files and folders, at least one.
-    Paths(Vec<PathBuf>),
+    /// A key that requests may carry, for the examples.
+    pub(super) key: String,
 }
 
 impl Serve {
@@ -74,6 +66,7 @@ impl Serve {
             .max_hold(args.max_hold.0)
             .journal_limit(size(args.journal_limit))
             .grace(args.grace.0);
+        let key = args.api_key.first().cloned().unwrap_or_else(|| "sk-test".to_owned());
         builder = args.fault.into_iter().fold(builder, Builder::fault);
         builder = args.api_key.into_iter().fold(builder, Builder::api_key);
         builder = args.allow_host.into_iter().fold(builder, Builder::allow_host);
@@ -89,22 +82,8 @@ impl Serve {
             quiet: args.quiet,
             strict: args.strict,
             watch: args.watch,
+            key,
         })
-    }
-}
-
-impl Fixtures {
-    /// The paths given, or the embedded set for none.
-    pub(super) fn new(paths: Vec<PathBuf>) -> Self {
-        if paths.is_empty() { Self::Embedded } else { Self::Paths(paths) }
-    }
-
-    /// Reads and checks the fixtures.
-    pub(super) fn load(&self) -> Result<FixtureSet, LoadErrors> {
-        match self {
-            Self::Embedded => Ok(FixtureSet::embedded()),
-            Self::Paths(paths) => FixtureSet::load(files::read(paths)?),
-        }
     }
 }
 

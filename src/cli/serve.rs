@@ -1,22 +1,22 @@
 //! `llmirage serve`: from options to a server that runs until it is told to stop.
 
-use std::fs;
-use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio::runtime;
 
-use super::banner::{self, Banner};
+use super::banner::Banner;
+use super::certificate::Https;
 use super::failure::{Failure, count};
-use super::line;
-use super::log::{Log, Paint, Written};
-use super::options::{Fixtures, Serve};
+use super::fixtures::{Fixtures, Live, Look};
+use super::line::Stamp;
+use super::log::Log;
+use super::observer::Observer;
+use super::options::Serve;
 use super::output::print;
 use super::ready::ReadyFile;
 use super::signals::Signals;
-use super::values::Certificate;
 use super::watch::Watch;
-use crate::error::LoadErrors;
-use crate::serve::{MockServer, Tls};
+use crate::serve::{Clock, MockServer};
 
 /// Serves until a signal ends it.
 pub(super) fn run(options: Serve) -> Result<(), Failure> {
@@ -34,6 +34,98 @@ async fn serve(options: Serve, log: &Log) -> Result<(), Failure> {
     // Caught before anything is announced: whoever reads the URL may signal at once.
     let signals = Signals::catch();
     let mut signals = signals.map_err(|source| Failure::System { task: "catch signals", source: source.into() })?;
-    let fixtures = options.fixtures.load().map_err(Failure::Load)?;
     let ready = options.ready_file.map(ReadyFile::claim).transpose()?;
+    // Watched before loaded, so that no change falls in between.
+    let mut watching = match (&options.fixtures, options.watch) {
+        (Fixtures::Paths(paths), true) => Some((Watch::start(paths)?, Live::new(paths.clone()))),
+        _ => None,
+    };
+    let fixtures = match &mut watching {
+        Some((_, live)) => live.load(),
+        None => options.fixtures.load(),
+    };
+    let fixtures = fixtures.map_err(Failure::Load)?;
+    let https = Https::new(options.certificate)?;
+    let banner = Banner::new(&fixtures, options.key, https.authority());
+
+    let observer = Arc::new(Observer::new(log.clone(), stamp(options.clock), options.quiet));
+    let told = Arc::clone(&observer);
+    let mut builder = options.builder.fixtures(fixtures).on_settled(move |entry| told.settled(entry));
+    if let Some(tls) = https.tls() {
+        builder = builder.tls(tls);
+    }
+    let server = builder.start().await.map_err(Failure::Start)?;
+    if let Some(ready) = &ready {
+        ready.write(server.base_url())?;
+    }
+    announce(&banner, server.base_url(), options.quiet)?;
+
+    loop {
+        tokio::select! {
+            biased;
+            () = signals.next() => break,
+            () = next_change(&mut watching) => reload(&mut watching, &server, log),
+        }
+    }
+    drop(ready);
+    stop(server, &mut signals, options.strict.then_some(&*observer)).await
+}
+
+/// Prints the URL and what to try. A reader that left after the first line is no failure: it has
+/// what it wanted, and the server goes on.
+fn announce(banner: &Banner, url: &str, quiet: bool) -> Result<(), Failure> {
+    let printed = print(format!("{url}\n")).and_then(|()| match quiet {
+        true => Ok(()),
+        false => print(banner.text(url)),
+    });
+    match printed {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Output(error)),
+        _ => Ok(()),
+    }
+}
+
+async fn next_change(watching: &mut Option<(Watch, Live)>) {
+    match watching {
+        Some((watch, _)) => watch.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Swaps the fixtures for what the files say now, if they load and say something new.
+fn reload(watching: &mut Option<(Watch, Live)>, server: &MockServer, log: &Log) {
+    let Some((_, live)) = watching else { return };
+    match live.look() {
+        Look::Same => {}
+        Look::New(set, files) => {
+            let fixtures = count(set.names().count(), "fixture");
+            server.replace_fixtures(set);
+            log.line(format!("llmirage: reloaded {fixtures} in {}", count(files, "file")));
+        }
+        Look::Broken(errors) => {
+            let problems = count(errors.iter().count(), "problem");
+            log.line(format!("{errors}\nllmirage: {problems}: the fixtures stay as they were"));
+        }
+    }
+}
+
+/// Lets streams finish; a second signal cuts them. Then looks at what `--strict` asks for.
+async fn stop(server: MockServer, signals: &mut Signals, strict: Option<&Observer>) -> Result<(), Failure> {
+    let mut missed = server.unmet();
+    let unmatched = server.unmatched_count();
+    tokio::select! {
+        biased;
+        () = server.shutdown() => {}
+        () = signals.next() => {}
+    }
+    let Some(observer) = strict else { return Ok(()) };
+    missed.extend(observer.unmatched(unmatched));
+    if missed.is_empty() { Ok(()) } else { Err(Failure::Strict(missed)) }
+}
+
+/// Lines show the time of day only where answers do.
+fn stamp(clock: Clock) -> Stamp {
+    match clock {
+        Clock::Frozen => Stamp::SinceStart,
+        Clock::System => Stamp::TimeOfDay(clock.since_epoch()),
+    }
 }

@@ -12,7 +12,7 @@ mod http;
 mod served;
 
 pub use http::{Answer, Connection};
-pub use served::Served;
+pub use served::{Served, chat_body, post};
 
 /// A folder that is gone after the test.
 #[derive(Debug)]
