@@ -27,4 +27,3 @@ pub mod cli;
 
 pub use error::{LoadErrors, StartError};
 pub use plan::{At, Fault, Fixture, Matcher, Pacing, Reply, Timeline, plan};
-pub use serve::{MockServer, Outcome};

@@ -346,3 +346,5 @@ pub(crate) enum Content {
     /// An HTTP error.
     Error(ErrorReply),
 }
+impl Prepared { pub(crate) fn answer(&self,_:&super::Request,_:u64)->Result<Option<std::borrow::Cow<'_,Answer>>,String>{ Ok(match &self.content { Content::Answer(a)=>Some(std::borrow::Cow::Borrowed(a)), _=>None }) } }
+impl StringOr<Base64> { pub(crate) fn bytes(&self)->std::borrow::Cow<'_,[u8]> { todo!() } }

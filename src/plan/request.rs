@@ -124,6 +124,11 @@ impl Request {
         self.body.pointer("/tool_choice/type").and_then(Value::as_str) == Some("function")
     }
 
+    /// Whether only functions are offered, as before there were tools.
+    pub fn offers_functions_only(&self) -> bool {
+        self.body.get("functions").is_some_and(Value::is_array) && self.body.get("tools").is_none()
+    }
+
     /// The messages; none where the body has none.
     pub fn messages(&self) -> &[Value] {
         self.body.get("messages").and_then(Value::as_array).map_or(&[], Vec::as_slice)
