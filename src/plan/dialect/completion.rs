@@ -125,7 +125,7 @@ impl Completion<'_> {
             let refusal = (!choice.refusal.is_empty() && !withheld).then(|| choice.refusal.concat());
             fields.push(("refusal", refusal.map_or_else(|| "null".to_owned(), |refusal| text(&refusal))));
         }
-        if shape.profile >= Profile::new(2025, 3, 1) {
+        if shape.profile >= Profile::new(2025, 3, 11) {
             fields.push(("annotations", "[]".to_owned()));
         }
         object(self.order, fields)

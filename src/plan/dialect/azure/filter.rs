@@ -41,7 +41,7 @@ pub(crate) fn completion(shape: &Shape, verdicts: &Verdicts) -> String {
 /// The verdicts on a whole completion that is not streamed.
 pub(crate) fn whole_completion(shape: &Shape, verdicts: &Verdicts) -> String {
     let mut results = categories(verdicts);
-    if shape.profile >= Profile::new(2024, 12, 1) {
+    if shape.profile >= Profile::new(2025, 1, 1) {
         results.push(("protected_material_code", detection(shape, verdicts.protected_material_code)));
         results.push(("protected_material_text", detection(shape, verdicts.protected_material_text)));
     }
@@ -104,7 +104,7 @@ fn severity(found: Option<Severity>) -> String {
 fn detection(shape: &Shape, found: Option<Detection>) -> String {
     let found = found.unwrap_or_default();
     let (detected, filtered) = (found != Detection::None, found == Detection::Filtered);
-    let order = if shape.profile >= Profile::new(2026, 2, 1) { Order::Sorted } else { Order::Hand };
+    let order = if shape.profile >= Profile::new(2026, 3, 1) { Order::Sorted } else { Order::Hand };
     object(order, vec![("filtered", filtered.to_string()), ("detected", detected.to_string())])
 }
 

@@ -28,8 +28,8 @@ impl Dialect for OpenAi {
     fn completion(&self, choices: Vec<Whole<'_>>, counts: Counts, shape: &Shape, _: &Filters) -> String {
         let completion = Completion { shape, order: Order::Hand, choices, counts, prompt_results: None, choice_results: None };
         let compact = completion.json();
-        // Bodies are pretty-printed since November 2023.
-        let printed = if shape.profile < Profile::new(2023, 11, 6) { compact } else { pretty(&compact, 2) };
+        // Bodies are pretty-printed since October 2023.
+        let printed = if shape.profile < Profile::new(2023, 10, 1) { compact } else { pretty(&compact, 2) };
         printed + "\n"
     }
 
