@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::json::Span;
 
+mod build;
+
 /// The pace of a response. Deadlines are absolute from the moment the request was read: a late
 /// event does not push the next.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
