@@ -197,11 +197,11 @@ fn scene(request: &Request, hit: u64) -> minijinja::Value {
         system => request.system_text(),
         turn => request.turn(),
         hit => hit,
-        tools => request.tools().collect::<Vec<_>>(),
+        tools => request.tools().map(str::to_owned).collect::<Vec<_>>(),
         tool_result => request.tool_result().unwrap_or_default(),
         body => minijinja::Value::from(Serde(request.body.clone())),
         headers => minijinja::Value::from(Serde(headers)),
-        session => &request.call.scope.session,
+        session => request.call.scope.session.clone(),
     }
 }
 
