@@ -43,6 +43,5 @@ pub use pacing::Pacing;
 pub use reply::Reply;
 pub use request::Request;
 pub use say::{Turn, plan};
-#[cfg(test)]
-mod recorded_tests;
+pub use set::FixtureSet;
 pub use timeline::Timeline;

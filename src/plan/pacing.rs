@@ -11,6 +11,8 @@ use super::json::Span;
 use super::seed::Seed;
 use super::timeline::EventKind;
 
+mod build;
+
 /// The pace of a response. Deadlines are absolute from the moment the request was read: a late
 /// event does not push the next.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]

@@ -15,12 +15,18 @@ pub(super) const NOT_YET: [&str; 3] = ["elapsed", "idle", "next-request"];
 
 impl Name {
     pub(super) fn parse(text: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, name)| *name)
+        Self::ALL
+            .iter()
+            .find(|(name, _)| *name == text)
+            .map(|(_, name)| *name)
     }
 
     pub(super) fn unknown(text: &str) -> String {
         let names = Self::ALL.map(|(name, _)| format!("{name:?}"));
-        format!("expected an event's number, or one of {}, got {text:?}", names.join(", "))
+        format!(
+            "expected an event's number, or one of {}, got {text:?}",
+            names.join(", ")
+        )
     }
 }
 
@@ -69,9 +75,10 @@ impl<'de> Deserialize<'de> for At {
                     return Err(de::Error::custom(not_yet("elapsed")));
                 }
                 match (place.event, place.byte) {
-                    (Some(Which::Index(index)), byte) => {
-                        Ok(At::Event { index, byte: byte.unwrap_or(0) })
-                    }
+                    (Some(Which::Index(index)), byte) => Ok(At::Event {
+                        index,
+                        byte: byte.unwrap_or(0),
+                    }),
                     (Some(Which::Name(name)), None) => Ok(At::Named(name)),
                     (Some(Which::Name(_)), Some(_)) => Err(de::Error::custom(
                         "`byte` goes with an event's number, not with its name",
@@ -93,7 +100,11 @@ pub(super) fn not_yet(place: &str) -> String {
 
 impl Serialize for At {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let place = |event, byte| Place { event, byte, elapsed: None };
+        let place = |event, byte| Place {
+            event,
+            byte,
+            elapsed: None,
+        };
         match *self {
             Self::Head => serializer.serialize_str("head"),
             Self::End => serializer.serialize_str("end"),
@@ -128,7 +139,9 @@ impl<'de> Deserialize<'de> for Which {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Which, E> {
-                Name::parse(text).map(Which::Name).ok_or_else(|| E::custom(Name::unknown(text)))
+                Name::parse(text)
+                    .map(Which::Name)
+                    .ok_or_else(|| E::custom(Name::unknown(text)))
             }
         }
         deserializer.deserialize_any(Either)
@@ -190,7 +203,10 @@ mod tests {
 
     #[track_caller]
     fn check(json: Value, expected: At) {
-        assert_eq!(serde_json::from_value::<At>(json.clone()).unwrap(), expected);
+        assert_eq!(
+            serde_json::from_value::<At>(json.clone()).unwrap(),
+            expected
+        );
         assert_eq!(serde_json::to_value(expected).unwrap(), json);
     }
 
@@ -209,7 +225,10 @@ mod tests {
 
     #[track_caller]
     fn refuses(json: Value, expected: &str) {
-        assert_eq!(serde_json::from_value::<At>(json).unwrap_err().to_string(), expected);
+        assert_eq!(
+            serde_json::from_value::<At>(json).unwrap_err().to_string(),
+            expected
+        );
     }
 
     #[test]

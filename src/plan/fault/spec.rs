@@ -36,11 +36,19 @@ impl FromStr for Fault {
         let (name, parameters) = what.split_once(':').unwrap_or((what, ""));
         let Some((_, kind)) = Kind::ALL.iter().find(|(known, _)| *known == name) else {
             let known = Kind::ALL.map(|(name, _)| name);
-            return Err(format!("unknown fault {name:?}; {}", did_you_mean(name, &known)));
+            return Err(format!(
+                "unknown fault {name:?}; {}",
+                did_you_mean(name, &known)
+            ));
         };
-        if let Some(parameter) = parameters.split(',').find(|parameter| !parameter.is_empty()) {
+        if let Some(parameter) = parameters
+            .split(',')
+            .find(|parameter| !parameter.is_empty())
+        {
             let key = parameter.split('=').next().unwrap_or(parameter);
-            return Err(format!("{name} takes no parameter {key:?}, only a place, like {name}@event:3"));
+            return Err(format!(
+                "{name} takes no parameter {key:?}, only a place, like {name}@event:3"
+            ));
         }
         Ok(Self { kind: *kind, at })
     }
@@ -74,7 +82,10 @@ impl FromStr for At {
             Some((first, second)) => (first, Some(second)),
             None => (text, None),
         };
-        match (first.split_once(':'), second.map(|second| second.split_once(':'))) {
+        match (
+            first.split_once(':'),
+            second.map(|second| second.split_once(':')),
+        ) {
             (Some(("byte", byte)), None) => Ok(Self::Byte(number(byte)?)),
             (Some(("event", event)), None) => match event.parse() {
                 Ok(index) => Ok(Self::event(index)),
@@ -85,7 +96,9 @@ impl FromStr for At {
             },
             (Some(("event", event)), Some(Some(("byte", byte)))) => match event.parse() {
                 Ok(index) => Ok(Self::event_byte(index, number(byte)?)),
-                Err(_) => Err(format!("expected an event's number before `byte`, got {event:?}")),
+                Err(_) => Err(format!(
+                    "expected an event's number before `byte`, got {event:?}"
+                )),
             },
             (Some((later, _)), _) if NOT_YET.contains(&later) => Err(not_yet(later)),
             _ if NOT_YET.contains(&text) => Err(not_yet(text)),
@@ -109,7 +122,8 @@ impl fmt::Display for At {
 }
 
 fn number(text: &str) -> Result<usize, String> {
-    text.parse().map_err(|_| format!("expected a number of bytes, got {text:?}"))
+    text.parse()
+        .map_err(|_| format!("expected a number of bytes, got {text:?}"))
 }
 
 fn unknown_place(text: &str) -> String {
@@ -119,7 +133,9 @@ fn unknown_place(text: &str) -> String {
     if guess.starts_with("did you mean") {
         return format!("unknown place {text:?}; {guess}");
     }
-    format!("unknown place {text:?}; a place is like event:3, event:-1, event:3,byte:12, byte:100, finish, head or end")
+    format!(
+        "unknown place {text:?}; a place is like event:3, event:-1, event:3,byte:12, byte:100, finish, head or end"
+    )
 }
 
 #[cfg(test)]
@@ -136,7 +152,10 @@ mod tests {
             ("close-mid-stream@event:3,byte:12", At::event_byte(3, 12)),
             ("close-mid-stream@byte:100", At::Byte(100)),
             ("close-mid-stream@role", At::Named(Name::Role)),
-            ("close-mid-stream@first-content", At::Named(Name::FirstContent)),
+            (
+                "close-mid-stream@first-content",
+                At::Named(Name::FirstContent),
+            ),
             ("close-mid-stream@finish", At::Named(Name::Finish)),
             ("close-mid-stream@usage", At::Named(Name::Usage)),
             ("close-mid-stream@done", At::Named(Name::Done)),
@@ -158,15 +177,39 @@ mod tests {
     #[test]
     fn a_word_that_is_no_fault_says_what_would_be() {
         let table = [
-            ("close-mid-steam@event:3", r#"unknown fault "close-mid-steam"; did you mean "close-mid-stream"?"#),
+            (
+                "close-mid-steam@event:3",
+                r#"unknown fault "close-mid-steam"; did you mean "close-mid-stream"?"#,
+            ),
             ("", r#"unknown fault ""; known: "close-mid-stream""#),
-            ("close-mid-stream:hold=5s@event:3", r#"close-mid-stream takes no parameter "hold", only a place, like close-mid-stream@event:3"#),
-            ("close-mid-stream@finsh", r#"unknown place "finsh"; did you mean "finish"?"#),
-            ("close-mid-stream@5", r#"unknown place "5"; a place is like event:3, event:-1, event:3,byte:12, byte:100, finish, head or end"#),
-            ("close-mid-stream@event:x", r#"expected an event's number, or one of "role", "first-content", "finish", "usage", "done", got "x""#),
-            ("close-mid-stream@byte:-1", r#"expected a number of bytes, got "-1""#),
-            ("close-mid-stream@event:finish,byte:2", r#"expected an event's number before `byte`, got "finish""#),
-            ("close-mid-stream@elapsed:1s", r#"the place `elapsed` is not supported yet: use an event, a byte, "head" or "end""#),
+            (
+                "close-mid-stream:hold=5s@event:3",
+                r#"close-mid-stream takes no parameter "hold", only a place, like close-mid-stream@event:3"#,
+            ),
+            (
+                "close-mid-stream@finsh",
+                r#"unknown place "finsh"; did you mean "finish"?"#,
+            ),
+            (
+                "close-mid-stream@5",
+                r#"unknown place "5"; a place is like event:3, event:-1, event:3,byte:12, byte:100, finish, head or end"#,
+            ),
+            (
+                "close-mid-stream@event:x",
+                r#"expected an event's number, or one of "role", "first-content", "finish", "usage", "done", got "x""#,
+            ),
+            (
+                "close-mid-stream@byte:-1",
+                r#"expected a number of bytes, got "-1""#,
+            ),
+            (
+                "close-mid-stream@event:finish,byte:2",
+                r#"expected an event's number before `byte`, got "finish""#,
+            ),
+            (
+                "close-mid-stream@elapsed:1s",
+                r#"the place `elapsed` is not supported yet: use an event, a byte, "head" or "end""#,
+            ),
         ];
         for (text, expected) in table {
             assert_eq!(text.parse::<Fault>(), Err(expected.to_owned()), "{text}");

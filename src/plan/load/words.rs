@@ -4,76 +4,111 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::problems::{Part, parent};
+use super::problems::parent;
 
 /// What went wrong, in our words.
+#[derive(Debug)]
 pub(super) struct Said {
-    pub(super) part: Part,
     pub(super) message: String,
-    /// The key that is missing, for a missing key.
-    pub(super) missing: Option<String>,
+    pub(super) what: What,
+}
+
+/// What is at fault.
+#[derive(Debug)]
+pub(super) enum What {
+    /// The value at the pointer.
+    Value,
+    /// The key at the pointer, which may be meant for another one.
+    UnknownKey { meant: Option<String> },
+    /// The only key of the object at the pointer.
+    UnknownVariant { key: String },
+    /// This key is missing in the object at the pointer.
+    Missing { key: String },
 }
 
 /// Rewrites what serde says of the value at `pointer`.
 pub(super) fn say(serde: &str, pointer: &str, value: Option<&Value>) -> Said {
-    let of_value = |message| Said { part: Part::Value, message, missing: None };
-    let of_key = |message| Said { part: Part::Key, message, missing: None };
     if let Some((key, known)) = unknown(serde, "unknown field ") {
-        let thing = thing(parent(pointer));
-        return match not_yet(&key, parent(pointer)) {
-            Some(message) => of_key(message),
-            None => of_key(format!("unknown key {key:?} in {thing}; {}", did_you_mean(&key, &known))),
+        let message = not_yet(&key, parent(pointer)).unwrap_or_else(|| {
+            let thing = thing(parent(pointer));
+            format!(
+                "unknown key {key:?} in {thing}; {}",
+                did_you_mean(&key, &known)
+            )
+        });
+        let meant = nearest(&key, &known).map(str::to_owned);
+        return Said {
+            message,
+            what: What::UnknownKey { meant },
         };
     }
     if let Some((name, known)) = unknown(serde, "unknown variant ") {
-        let part = if value.is_some_and(Value::is_object) { Part::Key } else { Part::Value };
-        let message = match not_yet(&name, pointer) {
-            Some(message) => message,
-            None => {
-                let kind = kind(pointer);
-                format!("unknown {kind} {name:?}; {}", did_you_mean(&name, &known))
-            }
+        let message = not_yet(&name, pointer).unwrap_or_else(|| {
+            let kind = kind(pointer);
+            format!("unknown {kind} {name:?}; {}", did_you_mean(&name, &known))
+        });
+        let what = match value {
+            Some(Value::Object(_)) => What::UnknownVariant { key: name },
+            _ => What::Value,
         };
-        return Said { part, message, missing: None };
+        return Said { message, what };
     }
     if let Some(rest) = serde.strip_prefix("missing field ") {
         let key = rest.trim_matches('`').to_owned();
         let message = format!("{} needs `{key}`", thing(pointer));
-        return Said { part: Part::Value, message, missing: Some(key) };
+        return Said {
+            message,
+            what: What::Missing { key },
+        };
     }
-    let wrong = ["invalid type: ", "invalid value: "].iter().find_map(|lead| serde.strip_prefix(lead));
-    if let Some((_, wanted)) = wrong.and_then(|rest| rest.rsplit_once(", expected ")) {
-        return of_value(match value {
-            _ if wanted == "map with a single key" => one_key(pointer, value),
-            Some(Value::String(name)) if wanted.ends_with("variant") => {
-                format!("the {} {name:?} needs a value, like {{{name:?}: …}}", kind(pointer))
-            }
-            Some(value) => format!("expected {}, got {}", want(wanted, pointer), short(value)),
-            None => format!("expected {}", want(wanted, pointer)),
-        });
+    Said {
+        message: wrong(serde, pointer, value),
+        what: What::Value,
     }
-    of_value(serde.to_owned())
+}
+
+/// What serde says of a value of the wrong type or size.
+fn wrong(serde: &str, pointer: &str, value: Option<&Value>) -> String {
+    let mut leads = ["invalid type: ", "invalid value: "].iter();
+    let Some(rest) = leads.find_map(|lead| serde.strip_prefix(lead)) else {
+        return serde.to_owned();
+    };
+    let Some((_, wanted)) = rest.rsplit_once(", expected ") else {
+        return serde.to_owned();
+    };
+    match value {
+        _ if wanted == "map with a single key" => one_key(pointer, value),
+        Some(Value::String(name)) if wanted.ends_with("variant") => {
+            format!(
+                "the {} {name:?} needs a value, like {{{name:?}: …}}",
+                kind(pointer)
+            )
+        }
+        Some(value) => format!("expected {}, got {}", want(wanted, pointer), short(value)),
+        None => format!("expected {}", want(wanted, pointer)),
+    }
 }
 
 /// `did you mean "user"?`, or what is known.
 pub(crate) fn did_you_mean<S: AsRef<str>>(got: &str, known: &[S]) -> String {
-    let near = |candidate: &&str| {
-        let allowed = candidate.chars().count().max(3) / 3;
-        strsim::damerau_levenshtein(&got.to_lowercase(), candidate) <= allowed
-    };
-    let best = known
-        .iter()
-        .map(AsRef::as_ref)
-        .filter(near)
-        .min_by_key(|candidate| strsim::damerau_levenshtein(&got.to_lowercase(), candidate));
-    match best {
+    match nearest(got, known) {
         Some(best) => format!("did you mean {best:?}?"),
         None => {
-            let known: Vec<String> =
-                known.iter().map(|known| format!("{:?}", known.as_ref())).collect();
-            format!("known: {}", known.join(", "))
+            let known = known.iter().map(|known| format!("{:?}", known.as_ref()));
+            format!("known: {}", known.collect::<Vec<_>>().join(", "))
         }
     }
+}
+
+/// The known name that a wrong one was probably meant for.
+fn nearest<'a, S: AsRef<str>>(got: &str, known: &'a [S]) -> Option<&'a str> {
+    let got = got.to_lowercase();
+    let near = known
+        .iter()
+        .map(AsRef::as_ref)
+        .map(|name| (strsim::damerau_levenshtein(&got, name), name));
+    let (distance, name) = near.min_by_key(|(distance, _)| *distance)?;
+    (distance <= name.chars().count().max(3) / 3).then_some(name)
 }
 
 /// A value as short JSON.
@@ -98,7 +133,12 @@ pub(crate) fn quoted(text: &str) -> String {
 fn unknown(serde: &str, lead: &str) -> Option<(String, Vec<String>)> {
     let rest = serde.strip_prefix(lead)?.strip_prefix('`')?;
     let (name, known) = rest.rsplit_once("`, ")?;
-    let known = known.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+    let known = known
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect();
     Some((name.to_owned(), known))
 }
 
@@ -187,7 +227,11 @@ fn one_key(pointer: &str, value: Option<&Value>) -> String {
     let mut message = format!("a {} is an object with exactly one key", kind(pointer));
     if let Some(object) = value.and_then(Value::as_object) {
         let keys: Vec<String> = object.keys().map(|key| format!("{key:?}")).collect();
-        let got = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
+        let got = if keys.is_empty() {
+            "none".to_owned()
+        } else {
+            keys.join(", ")
+        };
         write!(message, ", got {got}").expect("a string takes any text");
     }
     message
@@ -240,7 +284,10 @@ mod tests {
         let known = ["user", "system", "model"];
         assert_eq!(did_you_mean("usr", &known), r#"did you mean "user"?"#);
         assert_eq!(did_you_mean("User", &known), r#"did you mean "user"?"#);
-        assert_eq!(did_you_mean("temperature", &known), r#"known: "user", "system", "model""#);
+        assert_eq!(
+            did_you_mean("temperature", &known),
+            r#"known: "user", "system", "model""#
+        );
     }
 
     #[test]
