@@ -11,11 +11,21 @@ use super::reject::Reject;
 use super::reply::ErrorReply;
 use super::request::{Call, Request, Route};
 use super::seed::Seed;
-use super::timeline::{Head, Header};
+use super::timeline::Head;
 use super::wire::Profile;
 
 pub mod azure;
+pub mod names;
 pub mod openai;
+
+mod head;
+mod layout;
+mod limits;
+mod messages;
+mod paths;
+mod retry;
+mod tools;
+mod validate;
 
 /// Every dialect, in the order in which they are asked whether a path is theirs.
 pub static DIALECTS: &[&dyn Dialect] = &[&azure::Azure, &openai::OpenAi];
@@ -36,7 +46,11 @@ pub trait Dialect: fmt::Debug + Sync {
     /// What is wrong first.
     fn validate(&self, request: &Request, models: Option<&[String]>) -> Result<(), Reject>;
 
-    /// Status line and headers of a success.
+    /// What a backend of an earlier date refuses of a valid request, since it did not know it yet.
+    /// The date is a fixture's, so this can only be asked once one is admitted.
+    fn too_new(&self, request: &Request, profile: Profile) -> Option<Reject>;
+
+    /// Status line and headers of a success, of the endpoint that was called.
     fn success(&self, facts: &Facts<'_>, form: Form) -> Head;
 
     /// Status line, headers and body of a request refused.
@@ -45,7 +59,7 @@ pub trait Dialect: fmt::Debug + Sync {
     /// Status line, headers and body of a fixture's error.
     fn error(&self, error: &ErrorReply, facts: &Facts<'_>) -> (Head, Bytes);
 
-    /// The body of `models` or of one model of it.
+    /// The body of the list of `names`, or of the one model that was asked for.
     fn models(&self, names: &[&str], facts: &Facts<'_>) -> Bytes;
 }
 
