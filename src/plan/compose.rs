@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::dialect::completion::Whole;
 use super::dialect::shape::{Logprobs, Shape};
 use super::fault::{At, Fault};
-use super::reply::{Answer, Offsets, Step, TokenLogprob, ToolCall, Usage};
+use super::json::StringOr;
+use super::reply::{Answer, Base64, Offsets, Step, TokenLogprob, ToolCall, Usage};
 use super::request::Request;
 use super::said::{Counts, Filter, Opening, Said};
 use super::spoken::{Call, Choice, Spoken};
@@ -113,7 +114,8 @@ pub(crate) fn script<'a>(steps: &'a [Step], counts: impl Fn(&Usage) -> Counts) -
             Step::Chunk(chunk) => Said::Chunk(chunk),
             Step::Event(event) => Said::Event(event),
             Step::Comment(text) => Said::Comment(text),
-            Step::Raw(raw) => Said::Raw(raw.bytes()),
+            Step::Raw(StringOr::Text(text)) => Said::Raw(Cow::Borrowed(text.as_bytes())),
+            Step::Raw(StringOr::Object(Base64 { base64 })) => Said::Raw(Cow::Borrowed(base64)),
             Step::Done => Said::Done,
             Step::Wait(span) => {
                 composition.pauses.push((composition.said.len(), span.0));

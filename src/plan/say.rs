@@ -48,13 +48,13 @@ pub struct Turn<'a> {
 /// Plans the response to a request that a fixture answers.
 pub fn plan(reply: &Prepared, request: &Request, turn: &Turn<'_>) -> Timeline {
     let planner = Planner::new(reply, request, turn);
-    let (mut timeline, fault) = match reply.answer(request, turn.hit) {
-        Err(message) => (planner.failed_template(message), None),
-        Ok(Some(answer)) => (planner.answer(&answer), None),
-        Ok(None) => match &reply.content {
-            Content::Script(steps) => planner.script(steps),
-            Content::Error(error) => (planner.error(error), None),
-            Content::Answer(_) => unreachable!("Prepared::answer gives the answer of every answer"),
+    let (mut timeline, fault) = match &reply.content {
+        _ if let Some(timeline) = planner.too_new() => (timeline, None),
+        Content::Error(error) => (planner.error(error), None),
+        Content::Script(steps) => planner.script(steps),
+        Content::Answer(_) => match reply.answer(request, turn.hit) {
+            Ok(answer) => (planner.answer(&answer), None),
+            Err(message) => (planner.failed_template(&message), None),
         },
     };
     overrule(&mut timeline.head, reply);
@@ -96,6 +96,14 @@ impl<'a> Planner<'a> {
         let pacing = reply.pacing.with(turn.pacing);
         let vocabulary = Vocabulary::of(&shape.model);
         Self { reply, request, turn, pacing, shape, vocabulary }
+    }
+
+    /// The refusal of a backend of the reply's date, where it did not know what is asked.
+    fn too_new(&self) -> Option<Timeline> {
+        let dialect = self.request.call.route.dialect;
+        let reject = dialect.too_new(self.request, self.shape.profile)?;
+        let (head, body) = dialect.reject(&reject, &self.facts(Duration::ZERO));
+        Some(whole(head, body, Duration::ZERO))
     }
 
     fn answer(&self, answer: &Answer) -> Timeline {
@@ -158,7 +166,7 @@ impl<'a> Planner<'a> {
         whole(head, body, self.pacing.head.unwrap_or_default().0)
     }
 
-    fn failed_template(&self, message: String) -> Timeline {
+    fn failed_template(&self, message: &str) -> Timeline {
         let error = ErrorReply {
             status: StatusCode::INTERNAL_SERVER_ERROR.as_u16(),
             kind: Some("server_error".to_owned()),

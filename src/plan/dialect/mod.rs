@@ -25,6 +25,15 @@ pub(crate) mod names;
 pub(crate) mod openai;
 pub(crate) mod shape;
 
+mod head;
+mod layout;
+mod limits;
+mod messages;
+mod paths;
+mod retry;
+mod tools;
+mod validate;
+
 /// Every dialect, in the order in which they are asked whether a path is theirs.
 pub static DIALECTS: &[&dyn Dialect] = &[&azure::Azure, &openai::OpenAi];
 
@@ -44,7 +53,11 @@ pub trait Dialect: fmt::Debug + Sync {
     /// What is wrong first.
     fn validate(&self, request: &Request, models: Option<&[String]>) -> Result<(), Reject>;
 
-    /// Status line and headers of a success.
+    /// What a backend of an earlier date refuses of a valid request, since it did not know it yet.
+    /// The date is a fixture's, so this can only be asked once one is admitted.
+    fn too_new(&self, request: &Request, profile: Profile) -> Option<Reject>;
+
+    /// Status line and headers of a success, of the endpoint that was called.
     fn success(&self, facts: &Facts<'_>, form: Form) -> Head;
 
     /// Status line, headers and body of a request refused.
@@ -66,7 +79,7 @@ pub trait Dialect: fmt::Debug + Sync {
     /// a filter is asked.
     fn blocked(&self, verdicts: &Verdicts, shape: &Shape, facts: &Facts<'_>) -> (Head, Bytes);
 
-    /// The body of `models` or of one model of it.
+    /// The body of the list of `names`, or of the one model that was asked for.
     fn models(&self, names: &[&str], facts: &Facts<'_>) -> Bytes;
 }
 
