@@ -18,6 +18,7 @@
 //! * `tokenizer` (default): real token boundaries and counts; without it text is cut at words.
 
 pub mod error;
+pub mod files;
 pub mod plan;
 pub mod serve;
 
@@ -27,4 +28,3 @@ pub mod cli;
 
 pub use error::{LoadErrors, StartError};
 pub use plan::{At, Fault, Fixture, Matcher, Pacing, Reply, Timeline, plan};
-pub use serve::{MockServer, Outcome};

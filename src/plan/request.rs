@@ -67,6 +67,30 @@ impl Endpoint {
             Self::Other => "other",
         }
     }
+
+    /// The methods it takes, as in an `allow` header; none where only a fixture can say.
+    pub fn allow(&self) -> Option<&'static str> {
+        match self {
+            Self::ChatCompletions => Some("POST"),
+            Self::Models | Self::Model(_) => Some("GET"),
+            Self::Other => None,
+        }
+    }
+}
+
+impl Call {
+    /// The API key that the client shows: Azure's `api-key` header, else a bearer token.
+    ///
+    /// Some Azure clients send both, with the key in both. An empty one is none.
+    pub fn key(&self) -> Option<&str> {
+        let value = |name| self.headers.get(name).and_then(|value| value.to_str().ok());
+        let bearer = |value: &'_ str| {
+            let scheme = value.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("bearer "))?;
+            Some(scheme.len())
+        };
+        let token = value("authorization").and_then(|value| bearer(value).map(|at| value[at..].trim()));
+        value("api-key").map(str::trim).filter(|key| !key.is_empty()).or(token.filter(|token| !token.is_empty()))
+    }
 }
 
 /// A whole request. Its accessors are total: a body of any shape has an answer.
@@ -122,6 +146,11 @@ impl Request {
     /// Whether `tool_choice` names one function.
     pub fn forces_a_function(&self) -> bool {
         self.body.pointer("/tool_choice/type").and_then(Value::as_str) == Some("function")
+    }
+
+    /// Whether only functions are offered, as before there were tools.
+    pub fn offers_functions_only(&self) -> bool {
+        self.body.get("functions").is_some_and(Value::is_array) && self.body.get("tools").is_none()
     }
 
     /// The messages; none where the body has none.
