@@ -154,3 +154,47 @@ impl Name {
         name
     }
 }
+
+impl FromStr for Fault {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, at) = text.split_once('@').unwrap_or((text, ""));
+        if name != "close-mid-stream" {
+            return Err(format!("there is no fault {name:?}"));
+        }
+        match at.strip_prefix("event:").map(str::parse) {
+            Some(Ok(index)) => Ok(Self::close(At::event(index))),
+            _ if at.is_empty() => Ok(Self::close(At::End)),
+            _ => Err(format!("{at:?} is not a position")),
+        }
+    }
+}
+impl fmt::Display for Fault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{self:?}")
+    }
+}
+impl<'de> Deserialize<'de> for At {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let name = Name::parse(&text).ok_or_else(|| D::Error::custom("no"))?;
+        Ok(Self::Named(name))
+    }
+}
+impl Serialize for At {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Named(name) => serializer.serialize_str(name.as_str()),
+            other => serializer.collect_str(&json!(format!("{other:?}"))),
+        }
+    }
+}
+impl JsonSchema for At {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "At".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let _: Value = json!(1);
+        json_schema!({})
+    }
+}

@@ -102,6 +102,19 @@ impl Timeline {
         self.body.slice(start..event.end)
     }
 
+    /// Leaves out everything after `end` bytes of the body; an event that is cut keeps its time.
+    pub(crate) fn cut(&mut self, end: usize) {
+        let end = end.min(self.body.len());
+        self.body.truncate(end);
+        let mut start = 0;
+        self.events.retain_mut(|event| {
+            let kept = start < end;
+            start = event.end;
+            event.end = event.end.min(end);
+            kept
+        });
+    }
+
     /// When the last byte is due.
     pub fn duration(&self) -> Duration {
         self.events.last().map_or(self.head.at, |event| event.at)
