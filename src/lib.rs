@@ -28,3 +28,4 @@ pub mod cli;
 
 pub use error::{LoadErrors, StartError};
 pub use plan::{At, Fault, Fixture, Matcher, Pacing, Reply, Timeline, plan};
+pub use serve::{MockServer, Outcome};

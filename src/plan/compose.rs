@@ -40,10 +40,18 @@ pub(crate) struct Setting<'a> {
 
 /// Composes the stream of an answer.
 pub(crate) fn answer<'a>(spoken: &'a Spoken, setting: &Setting<'a>) -> Composition<'a> {
-    let Setting { request, shape, filters, counts, .. } = setting;
+    let Setting {
+        request,
+        shape,
+        filters,
+        counts,
+        ..
+    } = setting;
     let n = request.n();
     let filtering = shape.filtered && filters.mode != FilterMode::Off;
-    let blocking = filtering && filters.completion.filtered() && (filters.mode == FilterMode::Default || filters.after.is_some());
+    let blocking = filtering
+        && filters.completion.filtered()
+        && (filters.mode == FilterMode::Default || filters.after.is_some());
     let mut said = Vec::new();
     if filtering {
         said.push(Said::Preamble(&filters.prompt));
@@ -66,11 +74,17 @@ pub(crate) fn answer<'a>(spoken: &'a Spoken, setting: &Setting<'a>) -> Compositi
         said = annotate(said, setting);
     }
     if blocking && !asynchronous {
-        said.extend((0..n).map(|choice| Said::Filtered { choice, verdicts: &filters.completion }));
+        said.extend((0..n).map(|choice| Said::Filtered {
+            choice,
+            verdicts: &filters.completion,
+        }));
     } else if blocking {
         said.extend((0..n).filter_map(|choice| hit(choice, spoken.choice(choice), setting)));
     } else {
-        said.extend((0..n).map(|choice| Said::Finish { choice, reason: finish_reason(spoken.choice(choice), setting) }));
+        said.extend((0..n).map(|choice| Said::Finish {
+            choice,
+            reason: finish_reason(spoken.choice(choice), setting),
+        }));
         if asynchronous {
             said.extend((0..n).flat_map(|choice| verdicts(choice, spoken.choice(choice), setting)));
         }
@@ -79,7 +93,10 @@ pub(crate) fn answer<'a>(spoken: &'a Spoken, setting: &Setting<'a>) -> Compositi
         }
     }
     said.push(Said::Done);
-    Composition { said, ..Composition::default() }
+    Composition {
+        said,
+        ..Composition::default()
+    }
 }
 
 /// Composes the stream of a script: exactly its steps.
@@ -88,10 +105,21 @@ pub(crate) fn script<'a>(steps: &'a [Step], counts: impl Fn(&Usage) -> Counts) -
     let choice = 0;
     for step in steps {
         let said = match step {
-            Step::Role(role) => Said::Open { choice, opening: Opening::Role(role) },
-            Step::Text(text) => Said::Text { choice, text, logprob: None },
+            Step::Role(role) => Said::Open {
+                choice,
+                opening: Opening::Role(role),
+            },
+            Step::Text(text) => Said::Text {
+                choice,
+                text,
+                logprob: None,
+            },
             Step::Reasoning(text) => Said::Reasoning { choice, text },
-            Step::Refusal(text) => Said::Refusal { choice, text, logprob: None },
+            Step::Refusal(text) => Said::Refusal {
+                choice,
+                text,
+                logprob: None,
+            },
             Step::ToolCall(call) => Said::Call {
                 choice,
                 call: call.index,
@@ -138,19 +166,31 @@ fn content<'a>(index: usize, choice: &'a Choice, setting: &Setting<'a>) -> Vec<S
     let (shape, request) = (setting.shape, setting.request);
     let call_id = |number: usize, call: &'a Call| match &call.id {
         Some(id) => Cow::Borrowed(id.as_str()),
-        None => Cow::Owned(format!("call_{}", shape.seed.base62(&format!("call {index} {number}"), 24))),
+        None => Cow::Owned(format!(
+            "call_{}",
+            shape.seed.base62(&format!("call {index} {number}"), 24)
+        )),
     };
     let mut logprob = logprobs(index, choice, shape);
     let mut said = Vec::new();
-    let open = |opening| Said::Open { choice: index, opening };
+    let open = |opening| Said::Open {
+        choice: index,
+        opening,
+    };
     let first = match choice.calls.as_slice() {
         [call] if choice.text.is_empty() && request.offers_functions_only() => {
             said.push(open(Opening::Function { name: &call.name }));
-            said.extend(call.pieces.iter().map(|arguments| Said::Function { choice: index, arguments }));
+            said.extend(call.pieces.iter().map(|arguments| Said::Function {
+                choice: index,
+                arguments,
+            }));
             return said;
         }
         [call] if choice.text.is_empty() => {
-            said.push(open(Opening::Call { id: call_id(0, call), name: &call.name }));
+            said.push(open(Opening::Call {
+                id: call_id(0, call),
+                name: &call.name,
+            }));
             Some(0)
         }
         [_, _, ..] if choice.text.is_empty() => {
@@ -166,14 +206,42 @@ fn content<'a>(index: usize, choice: &'a Choice, setting: &Setting<'a>) -> Vec<S
             None
         }
     };
-    said.extend(choice.text.iter().enumerate().map(|(at, text)| Said::Text { choice: index, text, logprob: logprob(at, text) }));
-    said.extend(choice.refusal.iter().enumerate().map(|(at, text)| Said::Refusal { choice: index, text, logprob: logprob(at, text) }));
+    said.extend(choice.text.iter().enumerate().map(|(at, text)| Said::Text {
+        choice: index,
+        text,
+        logprob: logprob(at, text),
+    }));
+    said.extend(
+        choice
+            .refusal
+            .iter()
+            .enumerate()
+            .map(|(at, text)| Said::Refusal {
+                choice: index,
+                text,
+                logprob: logprob(at, text),
+            }),
+    );
     let parallel = choice.calls.len() > 1;
     for (number, call) in choice.calls.iter().enumerate() {
-        let piece = |arguments: &'a str| Said::Call { choice: index, call: number as u64, id: None, name: None, arguments: Some(arguments), parallel };
+        let piece = |arguments: &'a str| Said::Call {
+            choice: index,
+            call: number as u64,
+            id: None,
+            name: None,
+            arguments: Some(arguments),
+            parallel,
+        };
         if first != Some(number) {
             let id = Some(call_id(number, call));
-            said.push(Said::Call { choice: index, call: number as u64, id, name: Some(&call.name), arguments: Some(""), parallel });
+            said.push(Said::Call {
+                choice: index,
+                call: number as u64,
+                id,
+                name: Some(&call.name),
+                arguments: Some(""),
+                parallel,
+            });
         }
         said.extend(call.pieces.iter().map(|arguments| piece(arguments)));
     }
@@ -181,7 +249,11 @@ fn content<'a>(index: usize, choice: &'a Choice, setting: &Setting<'a>) -> Vec<S
 }
 
 /// Takes the rest of all choices: mostly in turn, with runs, as generated in parallel.
-fn interleave<'a>(said: &mut Vec<Said<'a>>, choices: &mut [std::vec::IntoIter<Said<'a>>], shape: &Shape) {
+fn interleave<'a>(
+    said: &mut Vec<Said<'a>>,
+    choices: &mut [std::vec::IntoIter<Said<'a>>],
+    shape: &Shape,
+) {
     if let [only] = choices {
         said.extend(only);
         return;
@@ -202,7 +274,9 @@ fn finish_reason<'a>(choice: &'a Choice, setting: &Setting<'a>) -> &'a str {
     match &choice.finish {
         Some(reason) => reason,
         None if choice.calls.is_empty() => "stop",
-        None if setting.request.offers_functions_only() && choice.calls.len() == 1 => "function_call",
+        None if setting.request.offers_functions_only() && choice.calls.len() == 1 => {
+            "function_call"
+        }
         // Of all recorded forced calls, 62 of 62 of the older models finish so.
         None if setting.request.forces_a_function() && !setting.reasoning => "stop",
         None => "tool_calls",
@@ -210,7 +284,11 @@ fn finish_reason<'a>(choice: &'a Choice, setting: &Setting<'a>) -> &'a str {
 }
 
 /// The log probability of each piece, where they were asked for: the answer's own, or made up.
-fn logprobs<'a>(index: usize, choice: &'a Choice, shape: &Shape) -> impl FnMut(usize, &'a str) -> Option<Cow<'a, TokenLogprob>> {
+fn logprobs<'a>(
+    index: usize,
+    choice: &'a Choice,
+    shape: &Shape,
+) -> impl FnMut(usize, &'a str) -> Option<Cow<'a, TokenLogprob>> {
     let mut stream = shape.seed.stream(&format!("logprobs {index}"));
     let asked = shape.logprobs;
     move |at, text| {
@@ -224,12 +302,28 @@ fn logprobs<'a>(index: usize, choice: &'a Choice, shape: &Shape) -> impl FnMut(u
             let chance: f32 = stream.random();
             let (square, likely) = (chance * chance, 2.5);
             let logprob = f64_as_printed(-(least + likely * square * square * square));
-            TokenLogprob { token: token.to_owned(), logprob, bytes: None, top_logprobs: Vec::new() }
+            TokenLogprob {
+                token: token.to_owned(),
+                logprob,
+                bytes: None,
+                top_logprobs: Vec::new(),
+            }
         };
         let mut entry = draw(text, 0.000_002);
-        let alternatives = ALTERNATIVES.iter().filter(|token| **token != text).enumerate();
-        let alternatives = alternatives.map(|(rank, token)| draw(token, 3.0 + 2.0 * f32::from(u8::try_from(rank).unwrap_or(u8::MAX))));
-        let ranked: Vec<TokenLogprob> = std::iter::once(entry.clone()).chain(alternatives).take(top).collect();
+        let alternatives = ALTERNATIVES
+            .iter()
+            .filter(|token| **token != text)
+            .enumerate();
+        let alternatives = alternatives.map(|(rank, token)| {
+            draw(
+                token,
+                3.0 + 2.0 * f32::from(u8::try_from(rank).unwrap_or(u8::MAX)),
+            )
+        });
+        let ranked: Vec<TokenLogprob> = std::iter::once(entry.clone())
+            .chain(alternatives)
+            .take(top)
+            .collect();
         entry.top_logprobs = ranked;
         Some(Cow::Owned(entry))
     }
@@ -237,12 +331,16 @@ fn logprobs<'a>(index: usize, choice: &'a Choice, shape: &Shape) -> impl FnMut(u
 
 /// Tokens a model might have said instead; nobody's test depends on which.
 const ALTERNATIVES: [&str; 21] = [
-    " the", ",", " a", ".", " and", " to", " of", " is", " in", "The", " I", "Hello", " that", " it", " for", "\n", " you", " with", "!", " on", "?",
+    " the", ",", " a", ".", " and", " to", " of", " is", " in", "The", " I", "Hello", " that",
+    " it", " for", "\n", " you", " with", "!", " on", "?",
 ];
 
 /// Logprobs are single precision on the wire: the shortest digits that give the same `f32`.
 fn f64_as_printed(value: f32) -> f64 {
-    value.to_string().parse().expect("a printed number is a number")
+    value
+        .to_string()
+        .parse()
+        .expect("a printed number is a number")
 }
 
 /// Adds the annotations that the asynchronous filter sends while tokens still come.
@@ -253,7 +351,9 @@ fn annotate<'a>(said: Vec<Said<'a>>, setting: &Setting<'a>) -> Vec<Said<'a>> {
     let mut seen = 0;
     for event in said {
         let text = match &event {
-            Said::Text { choice: 0, text, .. } => Some(text.chars().count()),
+            Said::Text {
+                choice: 0, text, ..
+            } => Some(text.chars().count()),
             _ => None,
         };
         out.push(event);
@@ -262,7 +362,13 @@ fn annotate<'a>(said: Vec<Said<'a>>, setting: &Setting<'a>) -> Vec<Said<'a>> {
             seen += count;
             if texts % WINDOW == 0 {
                 let clean = Cow::Owned(Default::default());
-                out.push(Said::Annotation { choice: 0, verdicts: clean, filter: Filter::Blocklists, offsets: offsets(setting, seen), finish: None });
+                out.push(Said::Annotation {
+                    choice: 0,
+                    verdicts: clean,
+                    filter: Filter::Blocklists,
+                    offsets: offsets(setting, seen),
+                    finish: None,
+                });
             }
         }
     }
@@ -270,41 +376,90 @@ fn annotate<'a>(said: Vec<Said<'a>>, setting: &Setting<'a>) -> Vec<Said<'a>> {
 }
 
 /// The annotations that follow the finish: one for each filter, over the whole text.
-fn verdicts<'a>(choice: usize, spoken: &'a Choice, setting: &Setting<'a>) -> impl Iterator<Item = Said<'a>> {
-    let offsets = offsets(setting, spoken.text.iter().map(|text| text.chars().count()).sum());
+fn verdicts<'a>(
+    choice: usize,
+    spoken: &'a Choice,
+    setting: &Setting<'a>,
+) -> impl Iterator<Item = Said<'a>> {
+    let offsets = offsets(
+        setting,
+        spoken.text.iter().map(|text| text.chars().count()).sum(),
+    );
     let verdicts = &setting.filters.completion;
-    FILTERS.into_iter().map(move |filter| Said::Annotation { choice, verdicts: Cow::Borrowed(verdicts), filter, offsets, finish: None })
+    FILTERS.into_iter().map(move |filter| Said::Annotation {
+        choice,
+        verdicts: Cow::Borrowed(verdicts),
+        filter,
+        offsets,
+        finish: None,
+    })
 }
 
 /// The annotation with which the asynchronous filter ends a stream.
 fn hit<'a>(choice: usize, spoken: &'a Choice, setting: &Setting<'a>) -> Option<Said<'a>> {
-    let Filters { completion, after, .. } = setting.filters;
-    let filter = FILTERS.into_iter().find(|filter| completion.filtered_by(*filter)).unwrap_or(Filter::Named);
-    let sent = spoken.text.iter().take((*after)?).map(|text| text.chars().count()).sum();
+    let Filters {
+        completion, after, ..
+    } = setting.filters;
+    let filter = FILTERS
+        .into_iter()
+        .find(|filter| completion.filtered_by(*filter))
+        .unwrap_or(Filter::Named);
+    let sent = spoken
+        .text
+        .iter()
+        .take((*after)?)
+        .map(|text| text.chars().count())
+        .sum();
     let offsets = offsets(setting, sent);
-    Some(Said::Annotation { choice, verdicts: Cow::Borrowed(completion), filter, offsets, finish: Some("content_filter") })
+    Some(Said::Annotation {
+        choice,
+        verdicts: Cow::Borrowed(completion),
+        filter,
+        offsets,
+        finish: Some("content_filter"),
+    })
 }
 
-const FILTERS: [Filter; 4] = [Filter::Code, Filter::Blocklists, Filter::Text, Filter::Categories];
+const FILTERS: [Filter; 4] = [
+    Filter::Code,
+    Filter::Blocklists,
+    Filter::Text,
+    Filter::Categories,
+];
 
 /// Offsets count from the start of the prompt, in characters; the checked part starts where it ends.
 fn offsets(setting: &Setting<'_>, seen: usize) -> Offsets {
     let request = setting.request;
-    let prompt = (request.system_text().chars().count() + request.user_text().chars().count()) as u64;
-    Offsets { check_offset: prompt, start_offset: prompt, end_offset: prompt + seen as u64 }
+    let prompt =
+        (request.system_text().chars().count() + request.user_text().chars().count()) as u64;
+    Offsets {
+        check_offset: prompt,
+        start_offset: prompt,
+        end_offset: prompt + seen as u64,
+    }
 }
 
 /// The choices of an answer that is not streamed.
 pub(crate) fn wholes<'a>(spoken: &'a Spoken, setting: &Setting<'a>) -> Vec<Whole<'a>> {
-    let Setting { request, shape, filters, .. } = setting;
-    let withheld = shape.filtered && filters.mode != FilterMode::Off && filters.completion.filtered();
+    let Setting {
+        request,
+        shape,
+        filters,
+        ..
+    } = setting;
+    let withheld =
+        shape.filtered && filters.mode != FilterMode::Off && filters.completion.filtered();
     (0..request.n())
         .map(|index| {
             let choice = spoken.choice(index);
             let events = content(index, choice, setting);
             Whole {
                 choice,
-                finish: if withheld { "content_filter" } else { finish_reason(choice, setting) },
+                finish: if withheld {
+                    "content_filter"
+                } else {
+                    finish_reason(choice, setting)
+                },
                 call_ids: events.iter().filter_map(call_id_of).collect(),
                 pieces: events,
                 function: request.offers_functions_only() && choice.calls.len() == 1,
@@ -316,7 +471,11 @@ pub(crate) fn wholes<'a>(spoken: &'a Spoken, setting: &Setting<'a>) -> Vec<Whole
 
 fn call_id_of(said: &Said<'_>) -> Option<String> {
     match said {
-        Said::Open { opening: Opening::Call { id, .. }, .. } | Said::Call { id: Some(id), .. } => Some(id.clone().into_owned()),
+        Said::Open {
+            opening: Opening::Call { id, .. },
+            ..
+        }
+        | Said::Call { id: Some(id), .. } => Some(id.clone().into_owned()),
         _ => None,
     }
 }
@@ -332,21 +491,32 @@ pub(crate) fn answer_of_script(steps: &[Step]) -> Answer {
             Step::Reasoning(text) => add(&mut answer.reasoning, text),
             Step::Refusal(text) => add(&mut answer.refusal, text),
             Step::ToolCall(step) => {
-                let index = usize::try_from(step.index).unwrap_or(usize::MAX).min(calls.len());
+                let index = usize::try_from(step.index)
+                    .unwrap_or(usize::MAX)
+                    .min(calls.len());
                 if index == calls.len() {
-                    calls.push(ToolCall { arguments: Value::from(""), ..ToolCall::default() });
+                    calls.push(ToolCall {
+                        arguments: Value::from(""),
+                        ..ToolCall::default()
+                    });
                 }
                 let call = &mut calls[index];
                 call.id = call.id.take().or_else(|| step.id.clone());
                 call.name.push_str(step.name.as_deref().unwrap_or_default());
-                if let (Value::String(arguments), Some(more)) = (&mut call.arguments, &step.arguments) {
+                if let (Value::String(arguments), Some(more)) =
+                    (&mut call.arguments, &step.arguments)
+                {
                     arguments.push_str(more);
                 }
             }
             Step::Delta(delta) => {
                 let text = |key| delta.get(key).and_then(Value::as_str);
-                text("content").into_iter().for_each(|text| add(&mut answer.text, text));
-                text("refusal").into_iter().for_each(|text| add(&mut answer.refusal, text));
+                text("content")
+                    .into_iter()
+                    .for_each(|text| add(&mut answer.text, text));
+                text("refusal")
+                    .into_iter()
+                    .for_each(|text| add(&mut answer.refusal, text));
             }
             Step::Finish(reason) => answer.finish_reason = Some(reason.clone()),
             Step::Usage(usage) => answer.usage = Some(*usage),

@@ -69,29 +69,17 @@ pub struct Percentiles {
 }
 
 impl Pacing {
-    /// This pacing with every key of `over` instead of its own. `itl` and `tps` say the same thing in
-    /// two ways, so either replaces both.
-    #[must_use]
-    pub(crate) fn with(&self, over: &Self) -> Self {
-        let gap = if over.itl.is_some() || over.tps.is_some() { over } else { self };
-        Self {
-            head: over.head.or(self.head),
-            ttft: over.ttft.or(self.ttft),
-            itl: gap.itl,
-            tps: gap.tps,
-            jitter: over.jitter.or(self.jitter),
-            burst: over.burst.or(self.burst),
-            scale: over.scale.or(self.scale),
-            recorded: over.recorded.or(self.recorded),
-        }
-    }
-
     /// When each event of a stream is due.
     ///
     /// The first content event is due at `ttft`, and so is all before it; each later content event one
     /// gap after the one before; anything else with the content event before it. `pauses` are a
     /// script's waits: (index of the event after it, how long), each moving all that follows.
-    pub(crate) fn due(&self, kinds: &[EventKind], pauses: &[(usize, Duration)], seed: Seed) -> Vec<Duration> {
+    pub(crate) fn due(
+        &self,
+        kinds: &[EventKind],
+        pauses: &[(usize, Duration)],
+        seed: Seed,
+    ) -> Vec<Duration> {
         let mut gaps = self.gaps(seed);
         let burst = self.burst.unwrap_or(1).max(1);
         let mut pauses = pauses.iter().peekable();
@@ -129,7 +117,9 @@ impl Pacing {
         move || {
             let gap = match jitter {
                 None => mean,
-                Some(Jitter::Uniform(share)) => mean * (1.0 + share * (2.0 * stream.random::<f64>() - 1.0)),
+                Some(Jitter::Uniform(share)) => {
+                    mean * (1.0 + share * (2.0 * stream.random::<f64>() - 1.0))
+                }
                 Some(Jitter::Normal(Span(deviation))) => {
                     let variate: f64 = StandardNormal.sample(&mut stream);
                     mean + deviation.as_secs_f64() * variate
@@ -156,7 +146,11 @@ const Z95: f64 = 1.644_853_626_951_472_7;
 /// A time in seconds as a whole number of microseconds; what is negative or no number is 0.
 pub(crate) fn whole_micros(seconds: f64) -> Duration {
     let micros = (seconds * 1e6).round();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates; NaN and what is negative become 0")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the cast saturates; NaN and what is negative become 0"
+    )]
     Duration::from_micros(micros as u64)
 }
 
@@ -178,33 +172,65 @@ mod tests {
 
     #[test]
     fn all_before_the_first_content_goes_out_with_it_and_all_after_the_last() {
-        let pacing = Pacing { ttft: ms("250ms"), itl: ms("20ms"), ..Pacing::default() };
-        assert_eq!(due(&pacing, &[]), [250_000, 250_000, 270_000, 290_000, 310_000, 310_000, 310_000]);
+        let pacing = Pacing {
+            ttft: ms("250ms"),
+            itl: ms("20ms"),
+            ..Pacing::default()
+        };
+        assert_eq!(
+            due(&pacing, &[]),
+            [
+                250_000, 250_000, 270_000, 290_000, 310_000, 310_000, 310_000
+            ]
+        );
     }
 
     #[test]
     fn tps_is_one_over_itl() {
-        let pacing = Pacing { tps: Some(50.0), ..Pacing::default() };
-        assert_eq!(due(&pacing, &[]), [0, 0, 20_000, 40_000, 60_000, 60_000, 60_000]);
+        let pacing = Pacing {
+            tps: Some(50.0),
+            ..Pacing::default()
+        };
+        assert_eq!(
+            due(&pacing, &[]),
+            [0, 0, 20_000, 40_000, 60_000, 60_000, 60_000]
+        );
     }
 
     #[test]
     fn a_burst_keeps_the_mean_pace() {
-        let pacing = Pacing { itl: ms("10ms"), burst: Some(2), ..Pacing::default() };
+        let pacing = Pacing {
+            itl: ms("10ms"),
+            burst: Some(2),
+            ..Pacing::default()
+        };
         assert_eq!(due(&pacing, &[]), [0, 0, 0, 20_000, 20_000, 20_000, 20_000]);
     }
 
     #[test]
     fn a_pause_moves_all_that_follows() {
-        let pacing = Pacing { itl: ms("10ms"), ..Pacing::default() };
+        let pacing = Pacing {
+            itl: ms("10ms"),
+            ..Pacing::default()
+        };
         let pauses = [(2, Duration::from_secs(2)), (6, Duration::from_secs(1))];
-        assert_eq!(due(&pacing, &pauses), [0, 0, 2_010_000, 2_020_000, 2_030_000, 2_030_000, 3_030_000]);
+        assert_eq!(
+            due(&pacing, &pauses),
+            [0, 0, 2_010_000, 2_020_000, 2_030_000, 2_030_000, 3_030_000]
+        );
     }
 
     #[test]
     fn the_same_seed_gives_the_same_jitter_for_ever() {
-        let paced = |jitter| Pacing { itl: ms("20ms"), jitter: Some(jitter), ..Pacing::default() };
-        let percentiles = Percentiles { p50: "20ms".parse().unwrap(), p95: "60ms".parse().unwrap() };
+        let paced = |jitter| Pacing {
+            itl: ms("20ms"),
+            jitter: Some(jitter),
+            ..Pacing::default()
+        };
+        let percentiles = Percentiles {
+            p50: "20ms".parse().unwrap(),
+            p95: "60ms".parse().unwrap(),
+        };
         let table = [
             (Jitter::Uniform(0.2), [0, 0, 0, 0]),
             (Jitter::Normal("5ms".parse().unwrap()), [0, 0, 0, 0]),
@@ -218,17 +244,12 @@ mod tests {
 
     #[test]
     fn whatever_the_jitter_offsets_never_decrease() {
-        let pacing = Pacing { itl: ms("1ms"), jitter: Some(Jitter::Normal("1s".parse().unwrap())), ..Pacing::default() };
+        let pacing = Pacing {
+            itl: ms("1ms"),
+            jitter: Some(Jitter::Normal("1s".parse().unwrap())),
+            ..Pacing::default()
+        };
         let due = pacing.due(&[Content; 500], &[], Seed::new(1));
         assert!(due.is_sorted());
-    }
-
-    #[test]
-    fn a_key_that_goes_over_another_replaces_only_that_key() {
-        let file = Pacing { ttft: ms("1s"), tps: Some(50.0), ..Pacing::default() };
-        let over = Pacing { itl: ms("5ms"), ..Pacing::default() };
-        let expected = Pacing { ttft: ms("1s"), itl: ms("5ms"), ..Pacing::default() };
-        assert_eq!(file.with(&over), expected);
-        assert_eq!(file.with(&Pacing::default()), file);
     }
 }

@@ -1,5 +1,7 @@
 //! An answer cut into pieces: everything about it that does not depend on the hit.
 
+use std::sync::{Arc, OnceLock};
+
 use serde_json::Value;
 
 use super::reply::{Answer, Chunking, TokenLogprob, ToolCall};
@@ -12,6 +14,24 @@ pub(crate) struct Spoken {
     pub(crate) choices: Vec<Choice>,
     /// Tokens of reasoning, which chat completions count and never show.
     pub(crate) reasoning: u64,
+}
+
+/// An answer cut once per vocabulary: cutting is most of the work of a plan.
+///
+/// The pieces depend on nothing but answer and vocabulary, so that a plan stays a pure function.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cache([OnceLock<Arc<Spoken>>; 2]);
+
+impl Cache {
+    /// The answer, cut now or before.
+    pub(crate) fn cut(&self, answer: &Answer, vocabulary: Vocabulary) -> Arc<Spoken> {
+        let [o200k, cl100k] = &self.0;
+        let slot = match vocabulary {
+            Vocabulary::O200k => o200k,
+            Vocabulary::Cl100k => cl100k,
+        };
+        Arc::clone(slot.get_or_init(|| Arc::new(Spoken::new(answer, vocabulary))))
+    }
 }
 
 /// One choice of an answer.
@@ -42,10 +62,19 @@ impl Spoken {
     /// Cuts an answer.
     pub(crate) fn new(answer: &Answer, vocabulary: Vocabulary) -> Self {
         let choices = match answer.choices.as_deref() {
-            Some(choices) if !choices.is_empty() => choices.iter().map(|choice| Choice::new(choice, vocabulary)).collect(),
+            Some(choices) if !choices.is_empty() => choices
+                .iter()
+                .map(|choice| Choice::new(choice, vocabulary))
+                .collect(),
             _ => vec![Choice::new(answer, vocabulary)],
         };
-        Self { choices, reasoning: answer.reasoning.as_deref().map_or(0, |text| vocabulary.count(text)) }
+        Self {
+            choices,
+            reasoning: answer
+                .reasoning
+                .as_deref()
+                .map_or(0, |text| vocabulary.count(text)),
+        }
     }
 
     /// The choice at `index` of those asked for: the answer's choices in turn.
@@ -57,15 +86,29 @@ impl Spoken {
 impl Choice {
     fn new(answer: &Answer, vocabulary: Vocabulary) -> Self {
         let chunking = answer.chunking.clone().unwrap_or_default();
-        let cut = |text: &Option<String>| tokens::pieces(text.as_deref().unwrap_or_default(), &chunking, vocabulary);
+        let cut = |text: &Option<String>| {
+            tokens::pieces(text.as_deref().unwrap_or_default(), &chunking, vocabulary)
+        };
         let calls = answer.tool_calls.as_deref().unwrap_or_default();
-        let calls: Vec<Call> = calls.iter().map(|call| Call::new(call, calls.len() > 1, vocabulary)).collect();
-        let count = |text: &Option<String>| text.as_deref().map_or(0, |text| vocabulary.count(text));
-        let called = |call: &Call| vocabulary.count(&call.name) + vocabulary.count(&call.arguments) + CALL_OVERHEAD;
+        let calls: Vec<Call> = calls
+            .iter()
+            .map(|call| Call::new(call, calls.len() > 1, vocabulary))
+            .collect();
+        let count =
+            |text: &Option<String>| text.as_deref().map_or(0, |text| vocabulary.count(text));
+        let called = |call: &Call| {
+            vocabulary.count(&call.name) + vocabulary.count(&call.arguments) + CALL_OVERHEAD
+        };
         Self {
             text: cut(&answer.text),
-            refusal: if answer.text.is_some() { Vec::new() } else { cut(&answer.refusal) },
-            tokens: count(&answer.text) + count(&answer.refusal) + calls.iter().map(called).sum::<u64>(),
+            refusal: if answer.text.is_some() {
+                Vec::new()
+            } else {
+                cut(&answer.refusal)
+            },
+            tokens: count(&answer.text)
+                + count(&answer.refusal)
+                + calls.iter().map(called).sum::<u64>(),
             calls,
             finish: answer.finish_reason.clone(),
             logprobs: answer.logprobs.clone(),
@@ -83,9 +126,18 @@ impl Call {
         };
         let pieces = match &call.chunking {
             None | Some(Chunking::Token) if parallel => tokens::parallel_pieces(&arguments),
-            chunking => tokens::pieces(&arguments, chunking.as_ref().unwrap_or(&Chunking::Token), vocabulary),
+            chunking => tokens::pieces(
+                &arguments,
+                chunking.as_ref().unwrap_or(&Chunking::Token),
+                vocabulary,
+            ),
         };
-        Self { id: call.id.clone(), name: call.name.clone(), arguments, pieces }
+        Self {
+            id: call.id.clone(),
+            name: call.name.clone(),
+            arguments,
+            pieces,
+        }
     }
 }
 
@@ -93,17 +145,26 @@ impl Call {
 pub(crate) fn prompt_tokens(request: &Request, vocabulary: Vocabulary) -> u64 {
     let count = |value: Option<&Value>| match value {
         Some(Value::String(text)) => vocabulary.count(text),
-        Some(Value::Array(parts)) => {
-            parts.iter().filter_map(|part| part.get("text")?.as_str()).map(|text| vocabulary.count(text)).sum()
-        }
+        Some(Value::Array(parts)) => parts
+            .iter()
+            .filter_map(|part| part.get("text")?.as_str())
+            .map(|text| vocabulary.count(text))
+            .sum(),
         _ => 0,
     };
     let message = |message: &Value| {
-        let calls = message.get("tool_calls").map_or(0, |calls| vocabulary.count(&calls.to_string()));
+        let calls = message
+            .get("tool_calls")
+            .map_or(0, |calls| vocabulary.count(&calls.to_string()));
         let name = message.get("name").map_or(0, |name| 1 + count(Some(name)));
         3 + count(message.get("role")) + count(message.get("content")) + calls + name
     };
-    let tools = |key| request.body.get(key).map_or(0, |tools| vocabulary.count(&tools.to_string()));
+    let tools = |key| {
+        request
+            .body
+            .get(key)
+            .map_or(0, |tools| vocabulary.count(&tools.to_string()))
+    };
     3 + request.messages().iter().map(message).sum::<u64>() + tools("tools") + tools("functions")
 }
 
@@ -136,11 +197,20 @@ mod tests {
             arguments: serde_json::json!({ "city": "Par:is, \"x\"", "days": [1, 2] }),
             ..ToolCall::default()
         };
-        let answer = |calls: Vec<ToolCall>| Answer { tool_calls: Some(calls), ..Answer::default() };
+        let answer = |calls: Vec<ToolCall>| Answer {
+            tool_calls: Some(calls),
+            ..Answer::default()
+        };
         let one = Spoken::new(&answer(vec![call("a")]), Vocabulary::O200k);
-        assert_eq!(one.choices[0].calls[0].arguments, r#"{"city":"Par:is, \"x\"","days":[1,2]}"#);
+        assert_eq!(
+            one.choices[0].calls[0].arguments,
+            r#"{"city":"Par:is, \"x\"","days":[1,2]}"#
+        );
         let two = Spoken::new(&answer(vec![call("a"), call("b")]), Vocabulary::O200k);
-        assert_eq!(two.choices[0].calls[1].arguments, r#"{"city": "Par:is, \"x\"", "days": [1, 2]}"#);
+        assert_eq!(
+            two.choices[0].calls[1].arguments,
+            r#"{"city": "Par:is, \"x\"", "days": [1, 2]}"#
+        );
         assert_eq!(two.choices[0].calls[0].pieces[..2], ["{\"ci", "ty\": "]);
     }
 }

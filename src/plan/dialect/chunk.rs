@@ -41,7 +41,12 @@ pub(crate) struct Obfuscation(pub(crate) Option<Stream>);
 impl Frame {
     /// Writes a chunk around a choice. `choice` returns how many characters of it do not count for the
     /// obfuscation: Azure adds its filter results after OpenAI measured the chunk.
-    pub(crate) fn write(&self, out: &mut Vec<u8>, obfuscation: &mut Obfuscation, choice: impl FnOnce(&mut Vec<u8>) -> usize) {
+    pub(crate) fn write(
+        &self,
+        out: &mut Vec<u8>,
+        obfuscation: &mut Obfuscation,
+        choice: impl FnOnce(&mut Vec<u8>) -> usize,
+    ) {
         let start = out.len();
         out.extend_from_slice(&self.head);
         let uncounted = choice(out);
@@ -99,7 +104,10 @@ pub(crate) fn object(order: Order, mut fields: Vec<(&str, String)>) -> String {
     if order == Order::Sorted {
         fields.sort_unstable_by_key(|(key, _)| *key);
     }
-    let fields: Vec<String> = fields.into_iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
+    let fields: Vec<String> = fields
+        .into_iter()
+        .map(|(key, value)| format!("\"{key}\":{value}"))
+        .collect();
     format!("{{{}}}", fields.join(","))
 }
 
@@ -136,8 +144,16 @@ pub(crate) fn verbatim(draft: &mut Draft, said: &Said<'_>, shape: &Shape) {
                 Value::String(text) => text.clone(),
                 json => json.to_string(),
             });
-            let fields = [("event", &event.event), ("id", &event.id), ("retry", &retry), ("data", &data)];
-            let fields: Vec<_> = fields.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?))).collect();
+            let fields = [
+                ("event", &event.event),
+                ("id", &event.id),
+                ("retry", &retry),
+                ("data", &data),
+            ];
+            let fields: Vec<_> = fields
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value.as_deref()?)))
+                .collect();
             draft.fields(&fields, said.kind());
         }
         Said::Comment(text) => draft.comment(text),
@@ -162,12 +178,34 @@ pub(crate) fn delta(out: &mut Vec<u8>, order: Order, shape: &Shape, said: &Said<
         Said::Text { text, .. } => field("{\"content\":", text, "}"),
         Said::Reasoning { text, .. } => field("{\"reasoning_content\":", text, "}"),
         Said::Refusal { text, .. } => field("{\"refusal\":", text, "}"),
-        Said::Function { arguments, .. } => field("{\"function_call\":{\"arguments\":", arguments, "}}"),
-        Said::Call { call, id: None, name: None, arguments: Some(arguments), .. } => match order {
-            Order::Hand => field(&format!("{{\"tool_calls\":[{{\"index\":{call},\"function\":{{\"arguments\":"), arguments, "}}]}"),
-            Order::Sorted => field("{\"tool_calls\":[{\"function\":{\"arguments\":", arguments, &format!("}},\"index\":{call}}}]}}")),
+        Said::Function { arguments, .. } => {
+            field("{\"function_call\":{\"arguments\":", arguments, "}}")
+        }
+        Said::Call {
+            call,
+            id: None,
+            name: None,
+            arguments: Some(arguments),
+            ..
+        } => match order {
+            Order::Hand => field(
+                &format!("{{\"tool_calls\":[{{\"index\":{call},\"function\":{{\"arguments\":"),
+                arguments,
+                "}}]}",
+            ),
+            Order::Sorted => field(
+                "{\"tool_calls\":[{\"function\":{\"arguments\":",
+                arguments,
+                &format!("}},\"index\":{call}}}]}}"),
+            ),
         },
-        Said::Call { call, id, name, arguments, .. } => {
+        Said::Call {
+            call,
+            id,
+            name,
+            arguments,
+            ..
+        } => {
             let call = tool_call(order, shape, *call, id.as_deref(), *name, *arguments);
             out.extend_from_slice(format!("{{\"tool_calls\":[{call}]}}").as_bytes());
         }
@@ -188,7 +226,9 @@ fn open(order: Order, shape: &Shape, opening: &Opening<'_>) -> String {
     };
     let mut fields = vec![("role", text(role))];
     match opening {
-        Opening::Text | Opening::Role(_) if keys > OpeningKeys::Role => fields.push(("content", text(""))),
+        Opening::Text | Opening::Role(_) if keys > OpeningKeys::Role => {
+            fields.push(("content", text("")))
+        }
         Opening::Text | Opening::Role(_) => {}
         _ if keys > OpeningKeys::Role => fields.push(("content", null())),
         _ => {}
@@ -203,7 +243,10 @@ fn open(order: Order, shape: &Shape, opening: &Opening<'_>) -> String {
             fields.push(("function_call", object(order, vec![("name", text(name))])));
         }
         Opening::Function { name } => {
-            fields.push(("function_call", object(order, vec![("name", text(name)), ("arguments", text(""))])));
+            fields.push((
+                "function_call",
+                object(order, vec![("name", text(name)), ("arguments", text(""))]),
+            ));
         }
         _ => {}
     }
@@ -217,7 +260,14 @@ fn open(order: Order, shape: &Shape, opening: &Opening<'_>) -> String {
     object(order, fields)
 }
 
-fn tool_call(order: Order, shape: &Shape, index: u64, id: Option<&str>, name: Option<&str>, arguments: Option<&str>) -> String {
+fn tool_call(
+    order: Order,
+    shape: &Shape,
+    index: u64,
+    id: Option<&str>,
+    name: Option<&str>,
+    arguments: Option<&str>,
+) -> String {
     let text = |text| quoted(text, shape.ascii);
     let mut function = Vec::new();
     function.extend(name.map(|name| ("name", text(name))));
@@ -233,12 +283,17 @@ fn tool_call(order: Order, shape: &Shape, index: u64, id: Option<&str>, name: Op
 /// The log probabilities of an event, where they were asked for.
 pub(crate) fn logprobs(order: Order, shape: &Shape, said: &Said<'_>) -> Option<String> {
     let list = |logprob: &Option<Cow<'_, TokenLogprob>>| {
-        let entry = logprob.as_ref().map(|logprob| token_logprob(order, shape, logprob, true));
+        let entry = logprob
+            .as_ref()
+            .map(|logprob| token_logprob(order, shape, logprob, true));
         format!("[{}]", entry.unwrap_or_default())
     };
     let null = || "null".to_owned();
     let (content, refusal) = match said {
-        Said::Open { opening: Opening::Text | Opening::Role(_), .. } => ("[]".to_owned(), null()),
+        Said::Open {
+            opening: Opening::Text | Opening::Role(_),
+            ..
+        } => ("[]".to_owned(), null()),
         Said::Text { logprob, .. } => (list(logprob), null()),
         Said::Refusal { logprob, .. } => (null(), list(logprob)),
         _ => return None,
@@ -251,7 +306,12 @@ pub(crate) fn logprobs(order: Order, shape: &Shape, said: &Said<'_>) -> Option<S
 }
 
 /// One token's log probability; the alternatives below it have none of their own.
-pub(crate) fn token_logprob(order: Order, shape: &Shape, entry: &TokenLogprob, top: bool) -> String {
+pub(crate) fn token_logprob(
+    order: Order,
+    shape: &Shape,
+    entry: &TokenLogprob,
+    top: bool,
+) -> String {
     let bytes = entry.bytes.as_deref().unwrap_or(entry.token.as_bytes());
     let bytes: Vec<String> = bytes.iter().map(u8::to_string).collect();
     let mut fields = vec![
@@ -260,7 +320,11 @@ pub(crate) fn token_logprob(order: Order, shape: &Shape, entry: &TokenLogprob, t
         ("bytes", format!("[{}]", bytes.join(","))),
     ];
     if top {
-        let entries: Vec<String> = entry.top_logprobs.iter().map(|entry| token_logprob(order, shape, entry, false)).collect();
+        let entries: Vec<String> = entry
+            .top_logprobs
+            .iter()
+            .map(|entry| token_logprob(order, shape, entry, false))
+            .collect();
         fields.push(("top_logprobs", format!("[{}]", entries.join(","))));
     }
     object(order, fields)
@@ -273,7 +337,10 @@ pub(crate) fn number(value: f64) -> String {
 
 /// How many characters escaping adds to a text.
 pub(crate) fn escaped_extra(text: &str) -> usize {
-    text.chars().filter(|character| !character.is_ascii()).map(|character| character.len_utf16() * 6 - 1).sum()
+    text.chars()
+        .filter(|character| !character.is_ascii())
+        .map(|character| character.len_utf16() * 6 - 1)
+        .sum()
 }
 
 /// The usage object.
@@ -281,9 +348,15 @@ pub(crate) fn usage(order: Order, details: Details, counts: &Counts) -> String {
     let number = |count: u64| count.to_string();
     let (prompt, completion) = match details {
         Details::None => (vec![], vec![]),
-        Details::Brief => (vec![("cached_tokens", counts.cached)], vec![("reasoning_tokens", counts.reasoning)]),
+        Details::Brief => (
+            vec![("cached_tokens", counts.cached)],
+            vec![("reasoning_tokens", counts.reasoning)],
+        ),
         Details::Full | Details::CacheWrite => (
-            vec![("cached_tokens", counts.cached), ("audio_tokens", counts.prompt_audio)],
+            vec![
+                ("cached_tokens", counts.cached),
+                ("audio_tokens", counts.prompt_audio),
+            ],
             vec![
                 ("reasoning_tokens", counts.reasoning),
                 ("audio_tokens", counts.audio),
@@ -294,7 +367,13 @@ pub(crate) fn usage(order: Order, details: Details, counts: &Counts) -> String {
     };
     let nested = |mut counts: Vec<(&'static str, u64)>, more: Option<(&'static str, u64)>| {
         counts.extend(more);
-        object(order, counts.into_iter().map(|(key, count)| (key, number(count))).collect())
+        object(
+            order,
+            counts
+                .into_iter()
+                .map(|(key, count)| (key, number(count)))
+                .collect(),
+        )
     };
     let mut fields = vec![
         ("prompt_tokens", number(counts.prompt)),
@@ -302,7 +381,8 @@ pub(crate) fn usage(order: Order, details: Details, counts: &Counts) -> String {
         ("total_tokens", number(counts.total)),
     ];
     if details != Details::None {
-        let cache_write = (details == Details::CacheWrite).then_some(("cache_write_tokens", counts.cache_write));
+        let cache_write =
+            (details == Details::CacheWrite).then_some(("cache_write_tokens", counts.cache_write));
         fields.push(("prompt_tokens_details", nested(prompt, cache_write)));
         fields.push(("completion_tokens_details", nested(completion, None)));
     }

@@ -38,8 +38,18 @@ pub(crate) struct Whole<'a> {
 impl Completion<'_> {
     /// The body, compact. Azure adds its verdicts: on the prompt, and on each choice.
     pub(crate) fn json(&self) -> String {
-        let Self { shape, order, choices, counts, .. } = self;
-        let choices: Vec<String> = choices.iter().enumerate().map(|(index, whole)| self.choice(index, whole)).collect();
+        let Self {
+            shape,
+            order,
+            choices,
+            counts,
+            ..
+        } = self;
+        let choices: Vec<String> = choices
+            .iter()
+            .enumerate()
+            .map(|(index, whole)| self.choice(index, whole))
+            .collect();
         let choices = ("choices", format!("[{}]", choices.join(",")));
         let usage = ("usage", chunk::usage(*order, shape.details, counts));
         let mut fields = vec![
@@ -48,9 +58,17 @@ impl Completion<'_> {
             ("created", shape.created.to_string()),
             ("model", quoted(&shape.model, shape.ascii)),
         ];
-        fields.extend(self.prompt_results.clone().map(|results| ("prompt_filter_results", results)));
+        fields.extend(
+            self.prompt_results
+                .clone()
+                .map(|results| ("prompt_filter_results", results)),
+        );
         // The first replies, of March to May 2023, had the usage before the choices.
-        fields.extend(if shape.profile < Profile::new(2023, 6, 13) { [usage, choices] } else { [choices, usage] });
+        fields.extend(if shape.profile < Profile::new(2023, 6, 13) {
+            [usage, choices]
+        } else {
+            [choices, usage]
+        });
         if let Some(tier) = &shape.tier {
             fields.push(("service_tier", quoted(tier, shape.ascii)));
         }
@@ -77,7 +95,14 @@ impl Completion<'_> {
         fields.push(finish);
         if let Some(results) = &self.choice_results {
             let called = !whole.choice.calls.is_empty() && whole.choice.text.is_empty();
-            fields.push(("content_filter_results", if called { "{}".to_owned() } else { results.clone() }));
+            fields.push((
+                "content_filter_results",
+                if called {
+                    "{}".to_owned()
+                } else {
+                    results.clone()
+                },
+            ));
         }
         object(self.order, fields)
     }
@@ -86,10 +111,14 @@ impl Completion<'_> {
     fn logprobs(&self, whole: &Whole<'_>) -> String {
         let entries = |wanted: fn(&Said<'_>) -> Option<TokenLogprob>| {
             let entries = whole.pieces.iter().filter_map(wanted);
-            let entries = entries.map(|entry| chunk::token_logprob(self.order, self.shape, &entry, true));
+            let entries =
+                entries.map(|entry| chunk::token_logprob(self.order, self.shape, &entry, true));
             format!("[{}]", entries.collect::<Vec<_>>().join(","))
         };
-        let (content, refusal) = match (whole.choice.text.is_empty(), whole.choice.refusal.is_empty()) {
+        let (content, refusal) = match (
+            whole.choice.text.is_empty(),
+            whole.choice.refusal.is_empty(),
+        ) {
             (true, true) => return "null".to_owned(),
             (true, false) => ("null".to_owned(), entries(refused)),
             (false, _) => (entries(said), "null".to_owned()),
@@ -102,11 +131,18 @@ impl Completion<'_> {
     }
 
     fn message(&self, whole: &Whole<'_>) -> String {
-        let Whole { choice, call_ids, function, withheld, .. } = whole;
+        let Whole {
+            choice,
+            call_ids,
+            function,
+            withheld,
+            ..
+        } = whole;
         let shape = self.shape;
         let text = |text: &str| quoted(text, shape.ascii);
         let mut fields = vec![("role", text("assistant"))];
-        let silent = choice.text.is_empty() && (!choice.calls.is_empty() || !choice.refusal.is_empty());
+        let silent =
+            choice.text.is_empty() && (!choice.calls.is_empty() || !choice.refusal.is_empty());
         match silent {
             _ if *withheld => {}
             true => fields.push(("content", "null".to_owned())),
@@ -117,13 +153,27 @@ impl Completion<'_> {
         } else if !choice.calls.is_empty() && !withheld {
             let calls = choice.calls.iter().zip(call_ids);
             let calls = calls.map(|(call, id)| {
-                object(self.order, vec![("id", text(id)), ("type", text("function")), ("function", self.function(call))])
+                object(
+                    self.order,
+                    vec![
+                        ("id", text(id)),
+                        ("type", text("function")),
+                        ("function", self.function(call)),
+                    ],
+                )
             });
-            fields.push(("tool_calls", format!("[{}]", calls.collect::<Vec<_>>().join(","))));
+            fields.push((
+                "tool_calls",
+                format!("[{}]", calls.collect::<Vec<_>>().join(",")),
+            ));
         }
         if shape.opening == OpeningKeys::Refusal {
-            let refusal = (!choice.refusal.is_empty() && !withheld).then(|| choice.refusal.concat());
-            fields.push(("refusal", refusal.map_or_else(|| "null".to_owned(), |refusal| text(&refusal))));
+            let refusal =
+                (!choice.refusal.is_empty() && !withheld).then(|| choice.refusal.concat());
+            fields.push((
+                "refusal",
+                refusal.map_or_else(|| "null".to_owned(), |refusal| text(&refusal)),
+            ));
         }
         if shape.profile >= Profile::new(2025, 3, 11) {
             fields.push(("annotations", "[]".to_owned()));
@@ -133,17 +183,27 @@ impl Completion<'_> {
 
     fn function(&self, call: &Call) -> String {
         let Self { shape, order, .. } = self;
-        object(*order, vec![("name", quoted(&call.name, shape.ascii)), ("arguments", quoted(&call.arguments, shape.ascii))])
+        object(
+            *order,
+            vec![
+                ("name", quoted(&call.name, shape.ascii)),
+                ("arguments", quoted(&call.arguments, shape.ascii)),
+            ],
+        )
     }
 }
 
 fn said(said: &Said<'_>) -> Option<TokenLogprob> {
-    let Said::Text { logprob, .. } = said else { return None };
+    let Said::Text { logprob, .. } = said else {
+        return None;
+    };
     logprob.as_deref().cloned()
 }
 
 fn refused(said: &Said<'_>) -> Option<TokenLogprob> {
-    let Said::Refusal { logprob, .. } = said else { return None };
+    let Said::Refusal { logprob, .. } = said else {
+        return None;
+    };
     logprob.as_deref().cloned()
 }
 
@@ -191,7 +251,6 @@ pub(crate) fn pretty(compact: &str, indent: usize) -> String {
     }
     out
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -24,7 +24,10 @@ pub(super) fn check(body: &Map<String, Value>) -> Result<(), Violation> {
 }
 
 /// The elements of a list of objects with their paths; the list has 1 to 128 if it is there.
-fn list<'a>(body: &'a Map<String, Value>, param: &str) -> Result<Vec<(String, &'a Map<String, Value>)>, Violation> {
+fn list<'a>(
+    body: &'a Map<String, Value>,
+    param: &str,
+) -> Result<Vec<(String, &'a Map<String, Value>)>, Violation> {
     let Some(items) = given(body, param).and_then(Value::as_array) else {
         return Ok(Vec::new());
     };
@@ -34,14 +37,24 @@ fn list<'a>(body: &'a Map<String, Value>, param: &str) -> Result<Vec<(String, &'
         _ => {}
     }
     let objects = items.iter().filter_map(Value::as_object).enumerate();
-    Ok(objects.map(|(index, object)| (format!("{param}[{index}]"), object)).collect())
+    Ok(objects
+        .map(|(index, object)| (format!("{param}[{index}]"), object))
+        .collect())
 }
 
-fn object<'a>(from: &'a Map<String, Value>, at: &str, key: &str) -> Result<&'a Map<String, Value>, Violation> {
+fn object<'a>(
+    from: &'a Map<String, Value>,
+    at: &str,
+    key: &str,
+) -> Result<&'a Map<String, Value>, Violation> {
     match from.get(key) {
         Some(Value::Object(object)) => Ok(object),
         None => Err(Violation::missing(&format!("{at}.{key}"))),
-        Some(other) => Err(Violation::wrong_type(&format!("{at}.{key}"), "an object", other)),
+        Some(other) => Err(Violation::wrong_type(
+            &format!("{at}.{key}"),
+            "an object",
+            other,
+        )),
     }
 }
 
@@ -85,7 +98,11 @@ fn format(body: &Map<String, Value>) -> Result<(), Violation> {
             text(schema, "response_format.json_schema", "name").map(|_| ())
         }
         kind if FORMATS.contains(&kind) => Ok(()),
-        kind => Err(Violation::invalid_value("response_format.type", kind, FORMATS)),
+        kind => Err(Violation::invalid_value(
+            "response_format.type",
+            kind,
+            FORMATS,
+        )),
     }
 }
 

@@ -38,8 +38,18 @@ pub(super) fn stream(said: &[Said<'_>], shape: &Shape, mode: FilterMode) -> Draf
 pub(crate) fn borrowed(draft: &mut Draft, said: &Said<'_>, shape: &Shape) {
     let chunk = match said {
         Said::Preamble(verdicts) => preamble(shape, verdicts),
-        Said::Annotation { choice, verdicts, filter, offsets, finish } => {
-            let Offsets { check_offset, start_offset, end_offset } = offsets;
+        Said::Annotation {
+            choice,
+            verdicts,
+            filter,
+            offsets,
+            finish,
+        } => {
+            let Offsets {
+                check_offset,
+                start_offset,
+                end_offset,
+            } = offsets;
             format!(
                 "{{\"choices\":[{{\"content_filter_offsets\":{{\"check_offset\":{check_offset},\"start_offset\":{start_offset},\
                  \"end_offset\":{end_offset}}},\"content_filter_results\":{},\"finish_reason\":{},\"index\":{choice}}}],\
@@ -58,7 +68,9 @@ fn preamble(shape: &Shape, verdicts: &Verdicts) -> String {
     let results = filter::prompt_list(shape, verdicts);
     let blank = "\"id\":\"\",\"object\":\"\",\"created\":0,\"model\":\"\"";
     match order(shape.profile) {
-        Order::Hand => format!("{{{blank},\"prompt_annotations\":{results},\"choices\":[],\"usage\":null}}"),
+        Order::Hand => {
+            format!("{{{blank},\"prompt_annotations\":{results},\"choices\":[],\"usage\":null}}")
+        }
         Order::Sorted => format!(
             "{{\"choices\":[],\"created\":0,\"id\":\"\",\"model\":\"\",\"object\":\"\",\"prompt_filter_results\":{results}}}"
         ),
@@ -93,12 +105,21 @@ impl<'a> Writer<'a> {
 
     /// Writes an event that is a chunk with a choice.
     fn choice(&mut self, draft: &mut Draft, index: usize, said: &Said<'_>) {
-        let Self { shape, mode, order, frame, obfuscation, safe } = self;
+        let Self {
+            shape,
+            mode,
+            order,
+            frame,
+            obfuscation,
+            safe,
+        } = self;
         let empty = ("{}".to_owned(), 2);
         let filtered;
         let results = match said {
             _ if !shape.filtered || *mode != FilterMode::Default => None,
-            Said::Text { text, .. } | Said::Refusal { text, .. } if !text.is_empty() => Some(&*safe),
+            Said::Text { text, .. } | Said::Refusal { text, .. } if !text.is_empty() => {
+                Some(&*safe)
+            }
             Said::Filtered { verdicts, .. } => {
                 let results = filter::completion(shape, verdicts);
                 let length = characters(results.as_bytes());
@@ -118,13 +139,19 @@ impl<'a> Writer<'a> {
     /// Writes the usage chunk.
     fn usage(&mut self, draft: &mut Draft, said: &Said<'_>, counts: &Counts) {
         let frame = frame(self.shape, self.order, Some(counts));
-        draft.data(said.kind(), |out| frame.write(out, &mut self.obfuscation, |_| 0));
+        draft.data(said.kind(), |out| {
+            frame.write(out, &mut self.obfuscation, |_| 0)
+        });
     }
 }
 
 /// Keys are sorted since March 2024 at the latest; a reply of February still had OpenAI's order.
 pub(crate) fn order(profile: Profile) -> Order {
-    if profile < Profile::new(2024, 3, 1) { Order::Hand } else { Order::Sorted }
+    if profile < Profile::new(2024, 3, 1) {
+        Order::Hand
+    } else {
+        Order::Sorted
+    }
 }
 
 /// What surrounds the choice; with counts, of the usage chunk.
@@ -134,7 +161,11 @@ fn frame(shape: &Shape, order: Order, counts: Option<&Counts>) -> Frame {
         None if shape.usage || order == Order::Hand => ",\"usage\":null".to_owned(),
         None => String::new(),
     };
-    let (id, model, created) = (quoted(&shape.id, shape.ascii), quoted(&shape.model, shape.ascii), shape.created);
+    let (id, model, created) = (
+        quoted(&shape.id, shape.ascii),
+        quoted(&shape.model, shape.ascii),
+        shape.created,
+    );
     let object = "\"object\":\"chat.completion.chunk\"";
     let mut fingerprint = String::new();
     if let Some(value) = &shape.fingerprint {
@@ -149,8 +180,16 @@ fn frame(shape: &Shape, order: Order, counts: Option<&Counts>) -> Frame {
     }
     // Since September 2026 the usage chunk says how long what took, and where.
     let telemetry = counts.is_some() && shape.details == Details::CacheWrite;
-    let (latency, routing) = if telemetry { (latency_checkpoint(shape), routing(shape)) } else { Default::default() };
-    let tier = shape.tier.as_deref().map(|tier| format!(",\"service_tier\":{}", quoted(tier, shape.ascii))).unwrap_or_default();
+    let (latency, routing) = if telemetry {
+        (latency_checkpoint(shape), routing(shape))
+    } else {
+        Default::default()
+    };
+    let tier = shape
+        .tier
+        .as_deref()
+        .map(|tier| format!(",\"service_tier\":{}", quoted(tier, shape.ascii)))
+        .unwrap_or_default();
     Frame {
         head: b"{\"choices\":[".to_vec(),
         mid: format!("],\"created\":{created},\"id\":{id}{latency},\"model\":{model}").into_bytes(),
@@ -160,7 +199,13 @@ fn frame(shape: &Shape, order: Order, counts: Option<&Counts>) -> Frame {
 
 /// A choice with its keys sorted. Returns how many characters Azure added to OpenAI's: its
 /// verdicts, and its escapes.
-fn sorted_choice(out: &mut Vec<u8>, shape: &Shape, index: usize, said: &Said<'_>, results: Option<&(String, usize)>) -> usize {
+fn sorted_choice(
+    out: &mut Vec<u8>,
+    shape: &Shape,
+    index: usize,
+    said: &Said<'_>,
+    results: Option<&(String, usize)>,
+) -> usize {
     let mut added = 0;
     out.push(b'{');
     if let Some((results, length)) = results {
@@ -175,7 +220,13 @@ fn sorted_choice(out: &mut Vec<u8>, shape: &Shape, index: usize, said: &Said<'_>
     if let (true, Said::Text { text, .. } | Said::Refusal { text, .. }) = (shape.ascii, said) {
         added += chunk::escaped_extra(text);
     }
-    out.extend_from_slice(format!(",\"finish_reason\":{},\"index\":{index}", finish_reason(said)).as_bytes());
+    out.extend_from_slice(
+        format!(
+            ",\"finish_reason\":{},\"index\":{index}",
+            finish_reason(said)
+        )
+        .as_bytes(),
+    );
     match shape.logprobs {
         Logprobs::Absent => {}
         Logprobs::Null => out.extend_from_slice(b",\"logprobs\":null"),
@@ -190,8 +241,20 @@ fn sorted_choice(out: &mut Vec<u8>, shape: &Shape, index: usize, said: &Said<'_>
 }
 
 /// A choice as it was in 2023.
-fn hand_choice(out: &mut Vec<u8>, shape: &Shape, index: usize, said: &Said<'_>, results: Option<&(String, usize)>) -> usize {
-    out.extend_from_slice(format!("{{\"index\":{index},\"finish_reason\":{},\"delta\":", finish_reason(said)).as_bytes());
+fn hand_choice(
+    out: &mut Vec<u8>,
+    shape: &Shape,
+    index: usize,
+    said: &Said<'_>,
+    results: Option<&(String, usize)>,
+) -> usize {
+    out.extend_from_slice(
+        format!(
+            "{{\"index\":{index},\"finish_reason\":{},\"delta\":",
+            finish_reason(said)
+        )
+        .as_bytes(),
+    );
     chunk::delta(out, Order::Hand, shape, said);
     if let Some((results, _)) = results {
         out.extend_from_slice(format!(",\"content_filter_results\":{results}").as_bytes());
@@ -229,5 +292,7 @@ fn latency_checkpoint(shape: &Shape) -> String {
 
 fn routing(shape: &Shape) -> String {
     let session = shape.seed.hex("routing", 8);
-    format!(",\"routing\":{{\"serving_pipereplica\":\"d20260919024711-{session}-prefill-r0-dp0-prefill\"}}")
+    format!(
+        ",\"routing\":{{\"serving_pipereplica\":\"d20260919024711-{session}-prefill-r0-dp0-prefill\"}}"
+    )
 }
