@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 use super::body::{self, Received};
+use super::bound::Bound;
 use super::builder::Unmatched;
 use super::drain::Queue;
 use super::entry::Entry;
@@ -23,12 +24,12 @@ use super::player::Player;
 use super::redact;
 use super::state::State;
 use super::takeover::Takeover;
-use super::{admin, answer, clock, connection, cors, head, host, scope};
+use super::{admin, answer, clock, connection, cors, head};
 use crate::plan::http1::{self, Peer};
 use crate::plan::reject::Reject;
 use crate::plan::request::{Call, Endpoint};
 use crate::plan::say::{plan_models, plan_reject};
-use crate::plan::{FixtureSet, Request as ApiRequest, Timeline, Turn, dialect, plan};
+use crate::plan::{FixtureSet, Request as ApiRequest, Timeline, Turn, plan};
 
 /// The acting half of a server without its sockets: serves any byte stream.
 ///
@@ -106,55 +107,29 @@ impl Service {
         exchange: &mut Exchange<'_>,
     ) -> (Timeline, Option<Settlement>) {
         let config = &self.state.config;
-        if !host::is_allowed(&parts.headers, &parts.uri, &config.allow_hosts) {
-            exchange.leave(&incoming);
-            let message =
-                "this server answers to loopback names only; allow others with --allow-host";
-            return (
-                answer::refusal(StatusCode::MISDIRECTED_REQUEST, "host_refused", message),
-                None,
-            );
-        }
-        let (scope, path) = match scope::split(parts.uri.path(), &parts.headers) {
-            Ok((scope, path)) => (scope, path.to_owned()),
-            Err(message) => {
-                exchange.leave(&incoming);
-                return (
-                    answer::refusal(StatusCode::BAD_REQUEST, "bad_scope", &message),
-                    None,
-                );
-            }
-        };
         let waits = parts.headers.contains_key(EXPECT);
-        if path == "/health" || path == admin::PREFIX || path.starts_with(admin::BELOW) {
-            let received = body::receive(incoming, admin::MAX_BODY, waits).await;
-            return match exchange.take(received) {
-                Ok(body) => (
-                    admin::answer(&self.state, &parts, &path, &scope.session, &body),
-                    None,
-                ),
-                Err(no_body) => (no_body.refusal(), None),
-            };
-        }
-        if let Some(preflight) = cors::preflight(&parts.method, &parts.headers) {
-            exchange.leave(&incoming);
-            return (preflight, None);
-        }
-        exchange.origin = parts.headers.get(ORIGIN).cloned();
-        let fixtures = self.state.fixtures();
-        let served = config.timeline.is_some() || fixtures.serves(&parts.method, &path);
-        let query = parts.uri.query().map(str::to_owned);
-        let mut routes = dialect::DIALECTS.iter();
-        let route = routes.find_map(|dialect| dialect.claim(&path, query.as_deref()));
-        let route = route.expect("the last dialect claims every path");
-        let call = Call {
-            method: parts.method,
-            path,
-            query,
-            headers: parts.headers,
-            scope,
-            route,
+        let call = match Bound::of(parts, config) {
+            Bound::Answered(timeline) => {
+                exchange.leave(&incoming);
+                return (timeline, None);
+            }
+            Bound::Own {
+                parts,
+                path,
+                session,
+            } => {
+                let received = body::receive(incoming, admin::MAX_BODY, waits).await;
+                let answer = match exchange.take(received) {
+                    Ok(body) => admin::answer(&self.state, &parts, &path, &session, &body),
+                    Err(no_body) => no_body.refusal(),
+                };
+                return (answer, None);
+            }
+            Bound::Api(call) => call,
         };
+        exchange.origin = call.headers.get(ORIGIN).cloned();
+        let fixtures = self.state.fixtures();
+        let served = self.is_served(&call, &fixtures);
         let early = self.refuse_early(&call, served);
         let received = match early.is_some() && waits {
             true => {
@@ -181,12 +156,17 @@ impl Service {
             reject: early.or(late),
             body: &body,
         };
-        let (timeline, settlement) = self.admit(call, asked, exchange);
+        let (timeline, settlement) = self.admit(call, asked, exchange.start);
         (timeline, Some(settlement))
     }
 
+    /// Whether a fixture serves the path itself.
+    pub(super) fn is_served(&self, call: &Call, fixtures: &FixtureSet) -> bool {
+        self.state.config.timeline.is_some() || fixtures.serves(&call.method, &call.path)
+    }
+
     /// What can be refused before the body is read.
-    fn refuse_early(&self, call: &Call, served: bool) -> Option<Reject> {
+    pub(super) fn refuse_early(&self, call: &Call, served: bool) -> Option<Reject> {
         if !served && call.route.endpoint == Endpoint::Other {
             return Some(Reject::UnknownUrl);
         }
@@ -221,11 +201,11 @@ impl Service {
     }
 
     /// Finds who answers, plans the answer and opens the journal entry.
-    fn admit(
+    pub(super) fn admit(
         &self,
         call: Call,
         asked: Asked<'_>,
-        exchange: &Exchange<'_>,
+        read: Instant,
     ) -> (Timeline, Settlement) {
         let parsed = serde_json::from_slice(asked.body);
         let readable = parsed.is_ok() || asked.served || call.method == Method::GET;
@@ -245,7 +225,7 @@ impl Service {
         };
         let answered = checked.and_then(|()| self.answer(&request, asked.fixtures));
         let answered = answered.unwrap_or_else(|reject| self.refuse(&reject, &request.call));
-        let entry = self.entry(request, asked.body, exchange.start, &answered);
+        let entry = self.entry(request, asked.body, read, &answered);
         let lines = Arc::clone(&self.state.lines);
         let settlement = self
             .state
@@ -263,6 +243,7 @@ impl Service {
                 timeline: timeline.clone(),
                 fixture: None,
                 unmatched: false,
+                refusal: None,
             });
         }
         if matches!(call.route.endpoint, Endpoint::Models | Endpoint::Model(_)) {
@@ -273,6 +254,7 @@ impl Service {
                 timeline,
                 fixture: None,
                 unmatched: false,
+                refusal: None,
             });
         }
         let miss = match fixtures.candidates(request) {
@@ -290,6 +272,7 @@ impl Service {
                         timeline,
                         fixture,
                         unmatched: false,
+                        refusal: None,
                     });
                 }
                 fixtures.used_up(&candidates)
@@ -308,6 +291,7 @@ impl Service {
                     timeline,
                     fixture: None,
                     unmatched: true,
+                    refusal: None,
                 })
             }
         }
@@ -320,11 +304,14 @@ impl Service {
         }
         let turn = self.turn(call, "", self.state.next_refusal());
         let id = self.state.journal.next_id();
+        let timeline = plan_reject(reject, call, &turn);
+        let refusal = Some(said(&timeline));
         Answered {
             id,
-            timeline: plan_reject(reject, call, &turn),
+            timeline,
             fixture: None,
             unmatched,
+            refusal,
         }
     }
 
@@ -377,6 +364,7 @@ impl Service {
             fixture,
             hit,
             unmatched: answered.unmatched,
+            refusal: answered.refusal.clone(),
             events_planned: answered.timeline.events.len(),
             events_sent: 0,
             outcome: None,
@@ -387,13 +375,13 @@ impl Service {
 }
 
 /// A request as far as it was read.
-struct Asked<'a> {
-    fixtures: &'a FixtureSet,
+pub(super) struct Asked<'a> {
+    pub(super) fixtures: &'a FixtureSet,
     /// Whether a fixture serves the path itself.
-    served: bool,
+    pub(super) served: bool,
     /// Why it is refused already.
-    reject: Option<Reject>,
-    body: &'a Bytes,
+    pub(super) reject: Option<Reject>,
+    pub(super) body: &'a Bytes,
 }
 
 /// A planned answer and who gave it.
@@ -402,6 +390,7 @@ struct Answered {
     timeline: Timeline,
     fixture: Option<(String, u64)>,
     unmatched: bool,
+    refusal: Option<String>,
 }
 
 /// What playing an answer depends on, beside the answer.
@@ -509,6 +498,18 @@ impl NoBody {
 }
 
 /// What the client understands and wants.
+/// The message of a refusal, which is where every dialect's SDK looks for it.
+fn said(refusal: &Timeline) -> String {
+    let body: Value = serde_json::from_slice(&refusal.body).unwrap_or_default();
+    let message = body
+        .pointer("/error/message")
+        .or_else(|| body.get("message"));
+    message
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
+}
+
 fn peer(parts: &request::Parts) -> Peer {
     let values = parts.headers.get_all(CONNECTION).iter();
     let mut options = values
