@@ -23,10 +23,19 @@ impl Banner {
         let Self { key, model, .. } = self;
         let message = json!([{ "role": "user", "content": "hello" }]);
         let body = json!({ "model": model, "stream": true, "messages": message });
-        let openai = self.curl(&format!("{url}/v1/chat/completions"), &format!("authorization: Bearer {key}"), &body);
-        let deployment = format!("{url}/openai/deployments/{model}/chat/completions?api-version=2024-10-21");
+        let openai = self.curl(
+            &format!("{url}/v1/chat/completions"),
+            &format!("authorization: Bearer {key}"),
+            &body,
+        );
+        let deployment =
+            format!("{url}/openai/deployments/{model}/chat/completions?api-version=2024-10-21");
         let azure = self.curl(&deployment, &format!("api-key: {key}"), &body);
-        let token = if self.guarded { " (with the admin token)" } else { "" };
+        let token = if self.guarded {
+            " (with the admin token)"
+        } else {
+            ""
+        };
         let mut text = format!(
             "\n\
              Try it:\n  {openai}\n\n\
@@ -41,7 +50,10 @@ impl Banner {
     }
 
     fn curl(&self, url: &str, header: &str, body: &Value) -> String {
-        let trust = self.authority.as_ref().map(|path| format!(" --cacert {}", quoted(&path.display().to_string())));
+        let trust = self
+            .authority
+            .as_ref()
+            .map(|path| format!(" --cacert {}", quoted(&path.display().to_string())));
         format!(
             "curl -N{} {} -H {} -H 'content-type: application/json' -d {}",
             trust.unwrap_or_default(),
@@ -62,7 +74,12 @@ mod tests {
     use super::*;
 
     fn banner() -> Banner {
-        Banner { key: "sk-test".to_owned(), model: "gpt-4o".to_owned(), authority: None, guarded: false }
+        Banner {
+            key: "sk-test".to_owned(),
+            model: "gpt-4o".to_owned(),
+            authority: None,
+            guarded: false,
+        }
     }
 
     #[test]
@@ -84,10 +101,23 @@ What was asked: http://127.0.0.1:4010/__admin/requests
 
     #[test]
     fn https_names_the_certificate_and_quotes_survive_the_shell() {
-        let banner = Banner { key: "it's".to_owned(), authority: Some("/tmp/ca.pem".into()), ..banner() };
+        let banner = Banner {
+            key: "it's".to_owned(),
+            authority: Some("/tmp/ca.pem".into()),
+            ..banner()
+        };
         let text = banner.text("https://127.0.0.1:1");
-        assert!(text.contains("curl -N --cacert '/tmp/ca.pem' 'https://127.0.0.1:1/v1"), "{text}");
-        assert!(text.contains(r"-H 'authorization: Bearer it'\''s'"), "{text}");
-        assert!(text.ends_with("Certificate to trust: /tmp/ca.pem\n"), "{text}");
+        assert!(
+            text.contains("curl -N --cacert '/tmp/ca.pem' 'https://127.0.0.1:1/v1"),
+            "{text}"
+        );
+        assert!(
+            text.contains(r"-H 'authorization: Bearer it'\''s'"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with("Certificate to trust: /tmp/ca.pem\n"),
+            "{text}"
+        );
     }
 }

@@ -10,13 +10,27 @@ use crate::serve::{Entry, Outcome};
 /// `     +3.118s POST /v1/chat/completions     200 greeting#1 completed 12 events 231ms`.
 pub(super) fn settled(entry: &Entry, time: &str, paint: Paint) -> String {
     let status = paint.status(entry.status.as_u16(), entry.status.as_str());
-    let mut parts = vec![format!("{time:>12} {:<4} {:<24} {status} {}", entry.method, entry.path, answer(entry))];
-    parts.extend(entry.outcome.map(|outcome| outcome_text(outcome, entry.events_planned, paint)));
+    let mut parts = vec![format!(
+        "{time:>12} {:<4} {:<24} {status} {}",
+        entry.method,
+        entry.path,
+        answer(entry)
+    )];
+    parts.extend(
+        entry
+            .outcome
+            .map(|outcome| outcome_text(outcome, entry.events_planned, paint)),
+    );
     parts.extend(entry.duration.map(span));
     if !entry.session.is_empty() {
         parts.push(format!("session={}", entry.session));
     }
-    parts.extend(entry.retry.filter(|attempt| *attempt > 0).map(|attempt| format!("retry={attempt}")));
+    parts.extend(
+        entry
+            .retry
+            .filter(|attempt| *attempt > 0)
+            .map(|attempt| format!("retry={attempt}")),
+    );
     parts.extend(entry.refusal.clone());
     parts.join(" ")
 }
@@ -78,5 +92,8 @@ impl Stamp {
 fn time_of_day(since_epoch: Duration) -> String {
     let second = since_epoch.as_secs() % 86_400;
     let (hours, minutes, seconds) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{hours:02}:{minutes:02}:{seconds:02}.{:03}", since_epoch.subsec_millis())
+    format!(
+        "{hours:02}:{minutes:02}:{seconds:02}.{:03}",
+        since_epoch.subsec_millis()
+    )
 }

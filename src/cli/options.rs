@@ -21,8 +21,6 @@ pub(super) struct Serve {
     pub(super) fixtures: Fixtures,
     /// Where the base URL is written.
     pub(super) ready_file: Option<PathBuf>,
-    /// https, and with what.
-    pub(super) certificate: Certificate,
     /// The clock of bodies and ids, and so of the log.
     pub(super) clock: Clock,
     /// Only the URL on stdout, no line per request on stderr.
@@ -31,8 +29,10 @@ pub(super) struct Serve {
     pub(super) strict: bool,
     /// Whether changed files are loaded again.
     pub(super) watch: bool,
-    /// A key that requests may carry, for the examples.
+    /// A key that is accepted, for the examples.
     pub(super) key: String,
+    /// Whether `/__admin` asks for a token.
+    pub(super) guarded: bool,
 }
 
 impl Serve {
@@ -66,23 +66,31 @@ impl Serve {
             .max_hold(args.max_hold.0)
             .journal_limit(size(args.journal_limit))
             .grace(args.grace.0);
-        let key = args.api_key.first().cloned().unwrap_or_else(|| "sk-test".to_owned());
+        let key = args
+            .api_key
+            .first()
+            .cloned()
+            .unwrap_or_else(|| "sk-test".to_owned());
         builder = args.fault.into_iter().fold(builder, Builder::fault);
         builder = args.api_key.into_iter().fold(builder, Builder::api_key);
-        builder = args.allow_host.into_iter().fold(builder, Builder::allow_host);
+        builder = args
+            .allow_host
+            .into_iter()
+            .fold(builder, Builder::allow_host);
+        let guarded = args.admin_token.is_some();
         if let Some(token) = args.admin_token {
             builder = builder.admin_token(token);
         }
         Ok(Self {
-            builder,
+            builder: secure(builder, args.tls.unwrap_or(Certificate::Off))?,
             fixtures: Fixtures::new(args.paths),
             ready_file: args.ready_file,
-            certificate: args.tls.unwrap_or(Certificate::Off),
             clock,
             quiet: args.quiet,
             strict: args.strict,
             watch: args.watch,
             key,
+            guarded,
         })
     }
 }
@@ -94,7 +102,10 @@ fn check(args: &ServeArgs) -> Result<(), Failure> {
         return usage("--watch needs a PATH: the built-in fixtures do not change".to_owned());
     }
     if args.fault.len() > 1 {
-        return usage(format!("--fault was given {} times: only one fault can end a response", args.fault.len()));
+        return usage(format!(
+            "--fault was given {} times: only one fault can end a response",
+            args.fault.len()
+        ));
     }
     let address = args.listen.0;
     if !address.ip().is_loopback() && args.admin_token.is_none() {
@@ -103,18 +114,47 @@ fn check(args: &ServeArgs) -> Result<(), Failure> {
              (and --allow-host NAME for each name that clients use)"
         ));
     }
-    let command = args.paths.iter().find(|path| is_command(path) && !path.exists());
+    let command = args
+        .paths
+        .iter()
+        .find(|path| is_command(path) && !path.exists());
     match command {
         Some(command) => {
             let command = command.display();
-            usage(format!("there is no file {command}; the command comes first: llmirage {command} …"))
+            usage(format!(
+                "there is no file {command}; the command comes first: llmirage {command} …"
+            ))
         }
         None => Ok(()),
     }
 }
 
+#[cfg(feature = "tls")]
+#[expect(clippy::unnecessary_wraps, reason = "fails where the feature is off")]
+fn secure(builder: Builder, certificate: Certificate) -> Result<Builder, Failure> {
+    use crate::serve::Tls;
+
+    Ok(match certificate {
+        Certificate::Off => builder,
+        Certificate::SelfSigned => builder.tls(Tls::SelfSigned),
+        Certificate::Files(cert, key) => builder.tls(Tls::Files { cert, key }),
+    })
+}
+
+#[cfg(not(feature = "tls"))]
+fn secure(builder: Builder, certificate: Certificate) -> Result<Builder, Failure> {
+    match certificate {
+        Certificate::Off => Ok(builder),
+        Certificate::SelfSigned | Certificate::Files(..) => Err(Failure::Usage(
+            "--tls: this llmirage was built without TLS".to_owned(),
+        )),
+    }
+}
+
 fn is_command(path: &Path) -> bool {
-    LowArgs::command().get_subcommands().any(|command| path.as_os_str() == command.get_name())
+    LowArgs::command()
+        .get_subcommands()
+        .any(|command| path.as_os_str() == command.get_name())
 }
 
 /// A limit as the library counts it.

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use serde::Serialize;
 use serde::ser::Serializer;
@@ -19,15 +21,24 @@ use crate::serve::{Entry, MockServer};
 
 /// Plans and prints.
 pub(super) fn run(args: &PlanArgs) -> Result<(), Failure> {
-    let fixtures = Fixtures::new(args.paths.clone()).load().map_err(Failure::Load)?;
+    let fixtures = Fixtures::new(args.paths.clone())
+        .load()
+        .map_err(Failure::Load)?;
     let request = Typed::read(&args.request, &args.path)?;
-    let service = MockServer::builder().seed(args.seed).fixtures(fixtures).service().map_err(Failure::Start)?;
+    let service = MockServer::builder()
+        .seed(args.seed)
+        .fixtures(fixtures)
+        .service()
+        .map_err(Failure::Start)?;
     let mut foreseen = service.foresee(request.parts()?, &request.body);
     for _ in 1..args.hit {
         foreseen = service.foresee(request.parts()?, &request.body);
     }
     let (timeline, entry) = foreseen;
-    let planned = Planned { timeline: &timeline, entry: entry.as_ref() };
+    let planned = Planned {
+        timeline: &timeline,
+        entry: entry.as_ref(),
+    };
     match args.format {
         PlanFormat::Text => print(planned.text())?,
         PlanFormat::Json => print(planned.json() + "\n")?,
@@ -47,17 +58,37 @@ impl Planned<'_> {
     fn text(&self) -> String {
         let head = &self.timeline.head;
         let mut text = format!("{}\n\n", self.answered_by());
-        push(&mut text, format_args!("{:>10}  HTTP/1.1 {} {}\n", offset(head.at), head.status.as_str(), reason(head)));
+        push(
+            &mut text,
+            format_args!(
+                "{:>10}  HTTP/1.1 {} {}\n",
+                offset(head.at),
+                head.status.as_str(),
+                reason(head)
+            ),
+        );
         for header in &head.headers {
             let value = String::from_utf8_lossy(header.value.as_bytes());
-            push(&mut text, format_args!("{:>10}  {}: {value}\n", "", header.name));
+            push(
+                &mut text,
+                format_args!("{:>10}  {}: {value}\n", "", header.name),
+            );
         }
-        push(&mut text, format_args!("\n{:>10}  {:>5}  {:<8}  {:>6}\n", "time", "event", "kind", "bytes"));
+        push(
+            &mut text,
+            format_args!(
+                "\n{:>10}  {:>5}  {:<8}  {:>6}\n",
+                "time", "event", "kind", "bytes"
+            ),
+        );
         for (index, event) in self.timeline.events.iter().enumerate() {
             let bytes = self.timeline.event_bytes(index);
             let kind = kind_name(event.kind);
             let (at, len, shown) = (offset(event.at), bytes.len(), shown(&bytes));
-            push(&mut text, format_args!("{at:>10}  {index:>5}  {kind:<8}  {len:>6}  {shown}\n"));
+            push(
+                &mut text,
+                format_args!("{at:>10}  {index:>5}  {kind:<8}  {len:>6}  {shown}\n"),
+            );
         }
         let end = match self.timeline.ending {
             Ending::Complete => "the body ends as HTTP wants it",
@@ -70,7 +101,11 @@ impl Planned<'_> {
 
     fn answered_by(&self) -> String {
         match self.entry {
-            Some(Entry { fixture: Some(fixture), hit: Some(hit), .. }) => format!("fixture {fixture:?}, hit {hit}"),
+            Some(Entry {
+                fixture: Some(fixture),
+                hit: Some(hit),
+                ..
+            }) => format!("fixture {fixture:?}, hit {hit}"),
             _ => "no fixture answers this".to_owned(),
         }
     }
@@ -86,7 +121,9 @@ impl Planned<'_> {
                 at: Span(head.at),
                 status: head.status.as_u16(),
                 reason: head.reason,
-                headers: headers.map(|header| (&*header.name, raw(header.value.as_bytes()))).collect(),
+                headers: headers
+                    .map(|header| (&*header.name, raw(header.value.as_bytes())))
+                    .collect(),
             },
             events: events
                 .map(|(index, event)| EventDocument {
@@ -147,22 +184,8 @@ impl Serialize for Raw {
 fn raw(bytes: &[u8]) -> Raw {
     match std::str::from_utf8(bytes) {
         Ok(text) => Raw::Text(text.to_owned()),
-        Err(_) => Raw::Bytes(base64(bytes)),
+        Err(_) => Raw::Bytes(BASE64_STANDARD.encode(bytes)),
     }
-}
-
-/// Standard base64 with padding.
-fn base64(bytes: &[u8]) -> String {
-    let digit = |bits: u32| char::from(BASE64[usize::try_from(bits & 63).unwrap_or(0)]);
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let at = |index: usize| u32::from(three.get(index).copied().unwrap_or(0));
-        let bits = at(0) << 16 | at(1) << 8 | at(2);
-        let digits = [digit(bits >> 18), digit(bits >> 12), digit(bits >> 6), digit(bits)];
-        text.extend(digits.iter().take(three.len() + 1));
-        text.extend(std::iter::repeat_n('=', 3 - three.len()));
-    }
-    text
 }
 
 /// Bytes on one line: control characters escaped, what is no UTF-8 as `\x..`.
@@ -188,12 +211,18 @@ fn offset(at: Duration) -> String {
     let micros = at.as_micros();
     match micros % 1000 {
         0 => format!("{}ms", micros / 1000),
-        rest => format!("{}.{}ms", micros / 1000, format!("{rest:03}").trim_end_matches('0')),
+        rest => format!(
+            "{}.{}ms",
+            micros / 1000,
+            format!("{rest:03}").trim_end_matches('0')
+        ),
     }
 }
 
 fn reason(head: &Head) -> &str {
-    head.reason.or(head.status.canonical_reason()).unwrap_or_default()
+    head.reason
+        .or_else(|| head.status.canonical_reason())
+        .unwrap_or_default()
 }
 
 fn kind_name(kind: EventKind) -> &'static str {
@@ -214,18 +243,9 @@ fn push(text: &mut String, part: std::fmt::Arguments<'_>) {
     text.write_fmt(part).expect("a String takes everything");
 }
 
-const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn base64_has_its_padding() {
-        for (bytes, expected) in [(&b""[..], ""), (b"f", "Zg=="), (b"fo", "Zm8="), (b"foo", "Zm9v"), (&[255, 254], "//4=")] {
-            assert_eq!(base64(bytes), expected);
-        }
-    }
 
     #[test]
     fn bytes_are_shown_on_one_line() {
@@ -240,7 +260,13 @@ mod tests {
 
     #[test]
     fn offsets_are_milliseconds() {
-        for (micros, expected) in [(0, "0ms"), (250_000, "250ms"), (12_500, "12.5ms"), (1, "0.001ms"), (60_000_000, "60000ms")] {
+        for (micros, expected) in [
+            (0, "0ms"),
+            (250_000, "250ms"),
+            (12_500, "12.5ms"),
+            (1, "0.001ms"),
+            (60_000_000, "60000ms"),
+        ] {
             assert_eq!(offset(Duration::from_micros(micros)), expected);
         }
     }

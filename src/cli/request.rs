@@ -4,7 +4,8 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, request};
 use serde_json::{Map, Value};
 
 use super::failure::Failure;
@@ -16,7 +17,7 @@ pub(super) struct Typed {
     /// The path with its query.
     pub(super) target: String,
     pub(super) headers: HeaderMap,
-    pub(super) body: Vec<u8>,
+    pub(super) body: Bytes,
 }
 
 impl Typed {
@@ -28,33 +29,60 @@ impl Typed {
         } else {
             fs::read(file).map(|read| bytes = read)
         };
-        read.map_err(|source| Failure::Read { path: file.to_owned(), source })?;
-        Self::parse(bytes, target).map_err(|problem| Failure::Usage(format!("{}: {problem}", file.display())))
+        read.map_err(|source| Failure::Read {
+            path: file.to_owned(),
+            source,
+        })?;
+        Self::parse(bytes, target)
+            .map_err(|problem| Failure::Usage(format!("{}: {problem}", file.display())))
+    }
+
+    /// The head as the service wants it.
+    pub(super) fn parts(&self) -> Result<request::Parts, Failure> {
+        let mut request = Request::builder().method(&self.method).uri(&self.target);
+        if let Some(headers) = request.headers_mut() {
+            headers.clone_from(&self.headers);
+        }
+        match request.body(()) {
+            Ok(request) => Ok(request.into_parts().0),
+            Err(_) => Err(Failure::Usage(format!("{:?} is no path", self.target))),
+        }
     }
 
     /// A JSON object with none but the keys of a request is one; everything else is a body.
     fn parse(bytes: Vec<u8>, target: &str) -> Result<Self, String> {
         match serde_json::from_slice(&bytes) {
             Ok(Value::Object(whole)) if is_whole(&whole) => Self::whole(whole, target),
-            _ => Ok(Self { method: Method::POST, target: target.to_owned(), headers: usual_headers(), body: bytes }),
+            _ => Ok(Self {
+                method: Method::POST,
+                target: target.to_owned(),
+                headers: usual_headers(),
+                body: bytes.into(),
+            }),
         }
     }
 
     fn whole(mut whole: Map<String, Value>, target: &str) -> Result<Self, String> {
         let method = text(whole.remove("method"), "method")?.unwrap_or_else(|| "POST".to_owned());
-        let method = Method::from_bytes(method.as_bytes()).map_err(|_| format!("method: {method:?} is none"))?;
+        let method = Method::from_bytes(method.as_bytes())
+            .map_err(|_| format!("method: {method:?} is none"))?;
         let target = text(whole.remove("path"), "path")?.unwrap_or_else(|| target.to_owned());
         let body = match whole.remove("body") {
-            None => Vec::new(),
-            Some(Value::String(text)) => text.into_bytes(),
-            Some(value) => value.to_string().into_bytes(),
+            None => Bytes::new(),
+            Some(Value::String(text)) => text.into(),
+            Some(value) => value.to_string().into(),
         };
         let headers = match whole.remove("headers") {
             None => usual_headers(),
             Some(Value::Object(headers)) => read_headers(headers)?,
             Some(_) => return Err("headers: expected an object of strings".to_owned()),
         };
-        Ok(Self { method, target, headers, body })
+        Ok(Self {
+            method,
+            target,
+            headers,
+            body,
+        })
     }
 }
 
@@ -75,8 +103,10 @@ fn read_headers(headers: Map<String, Value>) -> Result<HeaderMap, String> {
     let mut read = HeaderMap::new();
     for (name, value) in headers {
         let value = text(Some(value), &name)?.unwrap_or_default();
-        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("headers: {name:?} is no name"))?;
-        let value = HeaderValue::from_str(&value).map_err(|_| format!("headers: {name}: {value:?} is no value"))?;
+        let header = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| format!("headers: {name:?} is no name"))?;
+        let value = HeaderValue::from_str(&value)
+            .map_err(|_| format!("headers: {name}: {value:?} is no value"))?;
         read.append(header, value);
     }
     Ok(read)
@@ -90,7 +120,15 @@ fn usual_headers() -> HeaderMap {
         ("authorization", "Bearer sk-test"),
         ("api-key", "test"),
     ];
-    headers.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).into_iter().collect()
+    headers
+        .map(|(name, value)| {
+            (
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            )
+        })
+        .into_iter()
+        .collect()
 }
 
 const KEYS: [&str; 4] = ["method", "path", "headers", "body"];
@@ -105,27 +143,38 @@ mod tests {
 
     #[test]
     fn a_body_alone_is_posted_as_it_is() {
-        for body in ["{\"model\": \"m\", \"messages\": []}", "{}", "[]", "{\"body\":1,\"model\":2}", "{ broken", ""] {
+        for body in [
+            "{\"model\": \"m\", \"messages\": []}",
+            "{}",
+            "[]",
+            "{\"body\":1,\"model\":2}",
+            "{ broken",
+            "",
+        ] {
             let request = parse(body).unwrap();
             assert_eq!(request.method, Method::POST, "{body}");
             assert_eq!(request.target, "/v1/chat/completions", "{body}");
-            assert_eq!(request.body, body.as_bytes());
+            assert_eq!(&request.body[..], body.as_bytes());
             assert_eq!(request.headers["authorization"], "Bearer sk-test");
         }
     }
 
     #[test]
     fn a_whole_request_says_everything_itself() {
-        let request = parse(r#"{"method":"GET","path":"/v1/models?a=b","headers":{"X-One":"1"}}"#).unwrap();
-        assert_eq!((request.method, request.target.as_str()), (Method::GET, "/v1/models?a=b"));
+        let request =
+            parse(r#"{"method":"GET","path":"/v1/models?a=b","headers":{"X-One":"1"}}"#).unwrap();
+        assert_eq!(
+            (request.method, request.target.as_str()),
+            (Method::GET, "/v1/models?a=b")
+        );
         assert_eq!(request.headers.len(), 1);
         assert_eq!(request.headers["x-one"], "1");
-        assert_eq!(request.body, b"");
+        assert!(request.body.is_empty());
 
         let request = parse(r#"{"body":{"model":"m","n":1}}"#).unwrap();
-        assert_eq!(request.body, br#"{"model":"m","n":1}"#);
+        assert_eq!(&request.body[..], br#"{"model":"m","n":1}"#);
         let request = parse(r#"{"body":"{ broken"}"#).unwrap();
-        assert_eq!(request.body, b"{ broken");
+        assert_eq!(&request.body[..], b"{ broken");
     }
 
     #[test]
@@ -134,9 +183,15 @@ mod tests {
             (r#"{"method":1}"#, "method: expected a string, got 1"),
             (r#"{"method":"GE T"}"#, r#"method: "GE T" is none"#),
             (r#"{"path":["/"]}"#, r#"path: expected a string, got ["/"]"#),
-            (r#"{"headers":[]}"#, "headers: expected an object of strings"),
+            (
+                r#"{"headers":[]}"#,
+                "headers: expected an object of strings",
+            ),
             (r#"{"headers":{"a b":"c"}}"#, r#"headers: "a b" is no name"#),
-            (r#"{"headers":{"a":"b\n"}}"#, r#"headers: a: "b\n" is no value"#),
+            (
+                r#"{"headers":{"a":"b\n"}}"#,
+                r#"headers: a: "b\n" is no value"#,
+            ),
         ] {
             assert_eq!(parse(text), Err(expected.to_owned()));
         }

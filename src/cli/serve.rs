@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokio::runtime;
 
+use super::authority::Authority;
 use super::banner::Banner;
-use super::certificate::Https;
 use super::failure::{Failure, count};
 use super::fixtures::{Fixtures, Live, Look};
 use super::line::Stamp;
@@ -21,7 +21,10 @@ use crate::serve::{Clock, MockServer};
 /// Serves until a signal ends it.
 pub(super) fn run(options: Serve) -> Result<(), Failure> {
     let threads = runtime::Builder::new_multi_thread().enable_all().build();
-    let threads = threads.map_err(|source| Failure::System { task: "start threads", source: source.into() })?;
+    let threads = threads.map_err(|source| Failure::System {
+        task: "start threads",
+        source: source.into(),
+    })?;
     let (log, written) = Log::start()?;
     let served = threads.block_on(serve(options, &log));
     // Connections that a second signal left behind end with their threads.
@@ -33,7 +36,10 @@ pub(super) fn run(options: Serve) -> Result<(), Failure> {
 async fn serve(options: Serve, log: &Log) -> Result<(), Failure> {
     // Caught before anything is announced: whoever reads the URL may signal at once.
     let signals = Signals::catch();
-    let mut signals = signals.map_err(|source| Failure::System { task: "catch signals", source: source.into() })?;
+    let mut signals = signals.map_err(|source| Failure::System {
+        task: "catch signals",
+        source: source.into(),
+    })?;
     let ready = options.ready_file.map(ReadyFile::claim).transpose()?;
     // Watched before loaded, so that no change falls in between.
     let mut watching = match (&options.fixtures, options.watch) {
@@ -45,20 +51,38 @@ async fn serve(options: Serve, log: &Log) -> Result<(), Failure> {
         None => options.fixtures.load(),
     };
     let fixtures = fixtures.map_err(Failure::Load)?;
-    let https = Https::new(options.certificate)?;
-    let banner = Banner::new(&fixtures, options.key, https.authority());
-
-    let observer = Arc::new(Observer::new(log.clone(), stamp(options.clock), options.quiet));
+    let model = fixtures.models().and_then(|models| models.first()).cloned();
+    let observer = Arc::new(Observer::new(
+        log.clone(),
+        stamp(options.clock),
+        options.quiet,
+    ));
     let told = Arc::clone(&observer);
-    let mut builder = options.builder.fixtures(fixtures).on_settled(move |entry| told.settled(entry));
-    if let Some(tls) = https.tls() {
-        builder = builder.tls(tls);
-    }
+    let builder = options
+        .builder
+        .fixtures(fixtures)
+        .on_settled(move |entry| told.settled(entry));
     let server = builder.start().await.map_err(Failure::Start)?;
+    let authority = server
+        .ca_pem()
+        .map(|pem| Authority::write(pem, server.address().port()))
+        .transpose()?;
     if let Some(ready) = &ready {
         ready.write(server.base_url())?;
     }
+    let banner = Banner {
+        key: options.key,
+        model: model.unwrap_or_else(|| "gpt-4o".to_owned()),
+        authority: authority
+            .as_ref()
+            .map(|authority| authority.path().to_owned()),
+        guarded: options.guarded,
+    };
     announce(&banner, server.base_url(), options.quiet)?;
+    if let Some(authority) = authority.as_ref().filter(|_| options.quiet) {
+        let path = authority.path().display();
+        log.line(format!("llmirage: certificate to trust: {path}"));
+    }
 
     loop {
         tokio::select! {
@@ -68,7 +92,9 @@ async fn serve(options: Serve, log: &Log) -> Result<(), Failure> {
         }
     }
     drop(ready);
-    stop(server, &mut signals, options.strict.then_some(&*observer)).await
+    stop(server, &mut signals, options.strict.then_some(&*observer)).await?;
+    drop(authority);
+    Ok(())
 }
 
 /// Prints the URL and what to try. A reader that left after the first line is no failure: it has
@@ -99,17 +125,26 @@ fn reload(watching: &mut Option<(Watch, Live)>, server: &MockServer, log: &Log) 
         Look::New(set, files) => {
             let fixtures = count(set.names().count(), "fixture");
             server.replace_fixtures(set);
-            log.line(format!("llmirage: reloaded {fixtures} in {}", count(files, "file")));
+            log.line(format!(
+                "llmirage: reloaded {fixtures} in {}",
+                count(files, "file")
+            ));
         }
         Look::Broken(errors) => {
             let problems = count(errors.iter().count(), "problem");
-            log.line(format!("{errors}\nllmirage: {problems}: the fixtures stay as they were"));
+            log.line(format!(
+                "{errors}\nllmirage: {problems}: the fixtures stay as they were"
+            ));
         }
     }
 }
 
 /// Lets streams finish; a second signal cuts them. Then looks at what `--strict` asks for.
-async fn stop(server: MockServer, signals: &mut Signals, strict: Option<&Observer>) -> Result<(), Failure> {
+async fn stop(
+    server: MockServer,
+    signals: &mut Signals,
+    strict: Option<&Observer>,
+) -> Result<(), Failure> {
     let mut missed = server.unmet();
     let unmatched = server.unmatched_count();
     tokio::select! {
@@ -117,9 +152,15 @@ async fn stop(server: MockServer, signals: &mut Signals, strict: Option<&Observe
         () = server.shutdown() => {}
         () = signals.next() => {}
     }
-    let Some(observer) = strict else { return Ok(()) };
+    let Some(observer) = strict else {
+        return Ok(());
+    };
     missed.extend(observer.unmatched(unmatched));
-    if missed.is_empty() { Ok(()) } else { Err(Failure::Strict(missed)) }
+    if missed.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Strict(missed))
+    }
 }
 
 /// Lines show the time of day only where answers do.

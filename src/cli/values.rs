@@ -17,9 +17,14 @@ impl FromStr for Size {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let fault = || format!("expected a size like 10MiB, 512KiB or 1000, got {text:?}");
-        let digits = text.find(|digit: char| !digit.is_ascii_digit()).unwrap_or(text.len());
+        let digits = text
+            .find(|digit: char| !digit.is_ascii_digit())
+            .unwrap_or(text.len());
         let (number, unit) = text.split_at(digits);
-        let (_, factor) = UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit.trim())).ok_or_else(fault)?;
+        let (_, factor) = UNITS
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(unit.trim()))
+            .ok_or_else(fault)?;
         let number: usize = number.parse().map_err(|_| fault())?;
         number.checked_mul(*factor).map(Self).ok_or_else(fault)
     }
@@ -33,10 +38,15 @@ impl FromStr for Listen {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let port = text.strip_prefix("localhost:").unwrap_or(text).parse::<u16>();
+        let port = text
+            .strip_prefix("localhost:")
+            .unwrap_or(text)
+            .parse::<u16>();
         let local = port.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
         let address = local.or_else(|_| text.parse());
-        address.map(Self).map_err(|_| format!("expected an address like 127.0.0.1:4010, or a port, got {text:?}"))
+        address.map(Self).map_err(|_| {
+            format!("expected an address like 127.0.0.1:4010, or a port, got {text:?}")
+        })
     }
 }
 
@@ -59,7 +69,9 @@ impl FromStr for Certificate {
             "" | "0" | "false" => Ok(Self::Off),
             "self-signed" | "1" | "true" => Ok(Self::SelfSigned),
             files => match files.split_once(',') {
-                Some((cert, key)) if !cert.is_empty() && !key.is_empty() => Ok(Self::Files(cert.into(), key.into())),
+                Some((cert, key)) if !cert.is_empty() && !key.is_empty() => {
+                    Ok(Self::Files(cert.into(), key.into()))
+                }
                 _ => Err(format!("expected two PEM files, CERT,KEY, got {text:?}")),
             },
         }
@@ -79,7 +91,9 @@ impl fmt::Debug for Certificate {
 /// `--jitter`: `0.2`, `normal:5ms`, `lognormal:20ms,60ms`, `exponential`.
 pub(super) fn jitter(text: &str) -> Result<Jitter, String> {
     let fault = || {
-        format!("expected a number from 0 to 1, normal:DUR, lognormal:DUR,DUR (p50, p95) or exponential, got {text:?}")
+        format!(
+            "expected a number from 0 to 1, normal:DUR, lognormal:DUR,DUR (p50, p95) or exponential, got {text:?}"
+        )
     };
     let (name, values) = text.split_once(':').unwrap_or((text, ""));
     match (name, values) {
@@ -87,9 +101,14 @@ pub(super) fn jitter(text: &str) -> Result<Jitter, String> {
         ("normal", deviation) => deviation.parse().map(Jitter::Normal).map_err(|_| fault()),
         ("lognormal", percentiles) => {
             let (p50, p95) = percentiles.split_once(',').ok_or_else(fault)?;
-            let (p50, p95): (Span, Span) = (p50.parse().map_err(|_| fault())?, p95.parse().map_err(|_| fault())?);
+            let (p50, p95): (Span, Span) = (
+                p50.parse().map_err(|_| fault())?,
+                p95.parse().map_err(|_| fault())?,
+            );
             if p50.0.is_zero() || p95 < p50 {
-                return Err(format!("expected 0 < p50 <= p95 in lognormal:p50,p95, got {text:?}"));
+                return Err(format!(
+                    "expected 0 < p50 <= p95 in lognormal:p50,p95, got {text:?}"
+                ));
             }
             Ok(Jitter::Lognormal(Percentiles { p50, p95 }))
         }
@@ -103,13 +122,19 @@ pub(super) fn jitter(text: &str) -> Result<Jitter, String> {
 
 /// A factor on times: a number, 0 or more.
 pub(super) fn factor(text: &str) -> Result<f64, String> {
-    let number = text.parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0);
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number: &f64| number.is_finite() && *number >= 0.0);
     number.ok_or_else(|| format!("expected a number, 0 or more, got {text:?}"))
 }
 
 /// Events per second: a number above 0.
 pub(super) fn rate(text: &str) -> Result<f64, String> {
-    let number = text.parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0);
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number: &f64| number.is_finite() && *number > 0.0);
     number.ok_or_else(|| format!("expected a number above 0, got {text:?}"))
 }
 
@@ -174,7 +199,13 @@ mod tests {
             ("0", Some(Jitter::Uniform(0.0))),
             ("exponential", Some(Jitter::Exponential)),
             ("normal:5ms", Some(Jitter::Normal(ms(5)))),
-            ("lognormal:20ms,60ms", Some(Jitter::Lognormal(Percentiles { p50: ms(20), p95: ms(60) }))),
+            (
+                "lognormal:20ms,60ms",
+                Some(Jitter::Lognormal(Percentiles {
+                    p50: ms(20),
+                    p95: ms(60),
+                })),
+            ),
             ("lognormal:60ms,20ms", None),
             ("lognormal:20ms", None),
             ("normal:5", None),
@@ -193,7 +224,10 @@ mod tests {
             ("self-signed", Some(Certificate::SelfSigned)),
             ("true", Some(Certificate::SelfSigned)),
             ("false", Some(Certificate::Off)),
-            ("cert.pem,key.pem", Some(Certificate::Files("cert.pem".into(), "key.pem".into()))),
+            (
+                "cert.pem,key.pem",
+                Some(Certificate::Files("cert.pem".into(), "key.pem".into())),
+            ),
             ("cert.pem", None),
             ("cert.pem,", None),
         ] {

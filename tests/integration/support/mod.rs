@@ -47,13 +47,18 @@ impl Dir {
     /// `llmirage ARGS`, run in the folder. The arguments are separated by white space.
     pub fn command(&self, args: &str) -> TestCommand {
         let mut command = Command::new(env!("CARGO_BIN_EXE_llmirage"));
-        command.current_dir(self.0.path()).args(args.split_whitespace());
+        command
+            .current_dir(self.0.path())
+            .args(args.split_whitespace());
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("LLMIRAGE_") {
                 command.env_remove(name);
             }
         }
-        TestCommand { command, stdin: Vec::new() }
+        TestCommand {
+            command,
+            stdin: Vec::new(),
+        }
     }
 }
 
@@ -96,7 +101,10 @@ impl TestCommand {
 
     /// Runs to the end.
     pub fn output(mut self) -> Output {
-        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = self.command.spawn().unwrap();
         // A command that does not read its stdin may be gone already.
         let _ = child.stdin.take().unwrap().write_all(&self.stdin);
@@ -130,7 +138,10 @@ impl TestCommand {
 
     /// Runs as a server, with the arguments as they are.
     pub fn serve_as_told(mut self) -> Served {
-        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         Served::new(self.command.spawn().unwrap())
     }
 }

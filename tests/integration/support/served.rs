@@ -24,7 +24,12 @@ impl Served {
         let mut stdout = Lines::of(child.stdout.take().unwrap());
         let stderr = Lines::of(child.stderr.take().unwrap());
         match stdout.next() {
-            Some(url) => Self { child, url, stdout, stderr },
+            Some(url) => Self {
+                child,
+                url,
+                stdout,
+                stderr,
+            },
             None => panic!("the server did not start: {}", stderr.rest()),
         }
     }
@@ -41,17 +46,31 @@ impl Served {
 
     /// `GET path`
     pub fn get(&self, path: &str) -> Answer {
-        self.connect().send(&format!("GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address())).answer()
+        self.connect()
+            .send(&format!(
+                "GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n",
+                self.address()
+            ))
+            .answer()
     }
 
     /// `POST path` with a JSON body and a bearer key.
     pub fn post(&self, path: &str, body: &str) -> Answer {
-        self.connect().send(&post(path, self.address(), "authorization: Bearer sk-test\r\n", body)).answer()
+        self.connect()
+            .send(&post(
+                path,
+                self.address(),
+                "authorization: Bearer sk-test\r\n",
+                body,
+            ))
+            .answer()
     }
 
     /// `POST path` with a JSON body and these header lines.
     pub fn post_with(&self, path: &str, headers: &str, body: &str) -> Answer {
-        self.connect().send(&post(path, self.address(), headers, body)).answer()
+        self.connect()
+            .send(&post(path, self.address(), headers, body))
+            .answer()
     }
 
     /// A streaming chat completion with one user message.
@@ -71,7 +90,9 @@ impl Served {
 
     /// Sends a signal by its name.
     pub fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        let status = Command::new("kill")
+            .args([&format!("-{name}"), &self.child.id().to_string()])
+            .status();
         assert!(status.unwrap().success());
     }
 
@@ -102,7 +123,9 @@ impl Drop for Served {
 
 /// The body of a streaming chat completion with one user message.
 pub fn chat_body(user: &str) -> String {
-    format!(r#"{{"model":"gpt-4o","stream":true,"messages":[{{"role":"user","content":"{user}"}}]}}"#)
+    format!(
+        r#"{{"model":"gpt-4o","stream":true,"messages":[{{"role":"user","content":"{user}"}}]}}"#
+    )
 }
 
 /// The bytes of a POST on a connection that is closed after it.
@@ -131,7 +154,10 @@ impl Lines {
                 }
             }
         });
-        Self { lines, seen: Vec::new() }
+        Self {
+            lines,
+            seen: Vec::new(),
+        }
     }
 
     /// The next line; `None` at the end.
@@ -142,7 +168,9 @@ impl Lines {
                 Some(line)
             }
             Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => None,
-            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => panic!("no line came after {:#?}", self.seen),
+            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {
+                panic!("no line came after {:#?}", self.seen)
+            }
         }
     }
 
