@@ -3,7 +3,7 @@
 use http::{HeaderMap, Method};
 use serde_json::Value;
 
-use super::dialect::Dialect;
+use super::dialect::{self, Dialect};
 use super::fault::Fault;
 
 /// The head of a request and where it goes, known before the body is read.
@@ -36,7 +36,7 @@ pub struct Scope {
 #[derive(Clone, Debug)]
 pub struct Route {
     /// Who is spoken.
-    pub dialect: &'static dyn Dialect,
+    pub(crate) dialect: &'static dyn Dialect,
     /// What is asked.
     pub endpoint: Endpoint,
     /// Azure's deployment, where the path names it.
@@ -79,6 +79,14 @@ impl Endpoint {
 }
 
 impl Call {
+    /// The head of a request, routed to the dialect whose path it is.
+    pub fn new(method: Method, path: String, query: Option<String>, headers: HeaderMap, scope: Scope) -> Self {
+        let mut routes = dialect::DIALECTS.iter();
+        let route = routes.find_map(|dialect| dialect.claim(&path, query.as_deref()));
+        let route = route.expect("the last dialect claims every path");
+        Self { method, path, query, headers, scope, route }
+    }
+
     /// The API key that the client shows: Azure's `api-key` header, else a bearer token.
     ///
     /// Some Azure clients send both, with the key in both. An empty one is none.
@@ -100,6 +108,16 @@ impl Call {
 }
 
 /// A whole request. Its accessors are total: a body of any shape has an answer.
+///
+/// ```
+/// use llmirage::plan::Request;
+/// use serde_json::json;
+///
+/// let body = json!({ "messages": [{ "role": "user", "content": "hello" }] });
+/// let request = Request::post("/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21", body);
+/// assert_eq!(request.model(), "gpt-4o");
+/// assert_eq!(request.user_text(), "hello");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The head.
@@ -109,6 +127,16 @@ pub struct Request {
 }
 
 impl Request {
+    /// A POST of a JSON body to a path with its query, without headers.
+    pub fn post(target: &str, body: Value) -> Self {
+        let (path, query) = match target.split_once('?') {
+            Some((path, query)) => (path, Some(query.to_owned())),
+            None => (target, None),
+        };
+        let call = Call::new(Method::POST, path.to_owned(), query, HeaderMap::new(), Scope::default());
+        Self { call, body }
+    }
+
     /// The model asked for: Azure's deployment, else the body's `model`, else nothing.
     pub fn model(&self) -> &str {
         match &self.call.route.deployment {

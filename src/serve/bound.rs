@@ -4,8 +4,8 @@ use http::{StatusCode, request};
 
 use super::builder::Config;
 use super::{admin, answer, cors, host, scope};
+use crate::plan::Timeline;
 use crate::plan::request::Call;
-use crate::plan::{Timeline, dialect};
 
 /// Where a request is bound for.
 pub(crate) enum Bound {
@@ -52,15 +52,7 @@ impl Bound {
             return Self::Answered(preflight);
         }
         let query = parts.uri.query().map(str::to_owned);
-        let mut dialects = dialect::DIALECTS.iter();
-        let route = dialects.find_map(|dialect| dialect.claim(&path, query.as_deref()));
-        Self::Api(Call {
-            method: parts.method,
-            path,
-            query,
-            headers: parts.headers,
-            scope,
-            route: route.expect("the last dialect claims every path"),
-        })
+        let call = Call::new(parts.method, path, query, parts.headers, scope);
+        Self::Api(call)
     }
 }

@@ -11,9 +11,22 @@ use crate::plan::Timeline;
 use crate::plan::reject::Reject;
 
 impl Service {
-    /// Answers a request that is there as a whole, and counts it as a hit. With the answer comes
-    /// its journal entry, if it has one.
-    pub(crate) fn foresee(&self, parts: request::Parts, body: &Bytes) -> (Timeline, Option<Entry>) {
+    /// What would be answered to a request, without a socket and without waiting. It counts as a
+    /// hit, and has its entry in the journal unless it is none of the API's.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use llmirage::MockServer;
+    ///
+    /// let service = MockServer::builder().service()?;
+    /// let body = Bytes::from(r#"{"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}"#);
+    /// let (head, body) = http::Request::post("/v1/chat/completions").body(body)?.into_parts();
+    /// let (timeline, entry) = service.foresee(head, &body);
+    /// assert_eq!(timeline.head.status, 200);
+    /// assert_eq!(entry.and_then(|entry| entry.hit), Some(1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn foresee(&self, parts: request::Parts, body: &Bytes) -> (Timeline, Option<Entry>) {
         let config = &self.state.config;
         let call = match Bound::of(parts, config) {
             Bound::Answered(timeline) => return (timeline, None),
@@ -37,7 +50,8 @@ impl Service {
             reject: self.refuse_early(&call, served).or(late),
             body,
         };
-        let (timeline, settlement) = self.admit(call, asked, clock::now());
+        let (timeline, mut settlement) = self.admit(call, asked, clock::now());
+        settlement.progress(timeline.events.len());
         settlement.complete();
         (timeline, self.journal().entries().pop())
     }
