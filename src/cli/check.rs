@@ -2,15 +2,16 @@
 
 use super::args::CheckArgs;
 use super::failure::{Failure, count};
+use super::fixtures::Found;
 use super::output::print;
-use crate::error::{LoadError, LoadErrors};
-use crate::files;
-use crate::plan::FixtureSet;
+use crate::error::LoadError;
 
 /// Loads and lints, and prints what was found.
 pub(super) fn run(args: &CheckArgs) -> Result<(), Failure> {
-    let (set, files) = match load(args) {
-        Ok(loaded) => loaded,
+    let found = Found::read(&args.paths);
+    let files = found.files();
+    let set = match found.load() {
+        Ok(set) => set,
         Err(errors) => {
             print(lines(errors.iter(), ""))?;
             return Err(Failure::Checked(count(errors.iter().count(), "problem")));
@@ -27,12 +28,6 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), Failure> {
         text.push_str(&format!(", {}", count(warnings.len(), "warning")));
     }
     Ok(print(text + "\n")?)
-}
-
-fn load(args: &CheckArgs) -> Result<(FixtureSet, usize), LoadErrors> {
-    let sources = files::read(&args.paths)?;
-    let files = sources.len();
-    Ok((FixtureSet::load(sources)?, files))
 }
 
 fn lines<'a>(errors: impl Iterator<Item = &'a LoadError>, prefix: &str) -> String {

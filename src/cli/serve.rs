@@ -16,7 +16,11 @@ use super::output::print;
 use super::ready::ReadyFile;
 use super::signals::Signals;
 use super::watch::Watch;
+use crate::plan::FixtureSet;
 use crate::serve::{Clock, MockServer};
+
+/// Fixture files that are watched, and what they said last.
+type Watching = (Watch, Live);
 
 /// Serves until a signal ends it.
 pub(super) fn run(options: Serve) -> Result<(), Failure> {
@@ -41,16 +45,7 @@ async fn serve(options: Serve, log: &Log) -> Result<(), Failure> {
         source: source.into(),
     })?;
     let ready = options.ready_file.map(ReadyFile::claim).transpose()?;
-    // Watched before loaded, so that no change falls in between.
-    let mut watching = match (&options.fixtures, options.watch) {
-        (Fixtures::Paths(paths), true) => Some((Watch::start(paths)?, Live::new(paths.clone()))),
-        _ => None,
-    };
-    let fixtures = match &mut watching {
-        Some((_, live)) => live.load(),
-        None => options.fixtures.load(),
-    };
-    let fixtures = fixtures.map_err(Failure::Load)?;
+    let (mut watching, fixtures) = load(&options.fixtures, options.watch)?;
     let model = fixtures.models().and_then(|models| models.first()).cloned();
     let observer = Arc::new(Observer::new(
         log.clone(),
@@ -97,6 +92,20 @@ async fn serve(options: Serve, log: &Log) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Loads the fixtures; watches their files, if that is wanted.
+fn load(fixtures: &Fixtures, watch: bool) -> Result<(Option<Watching>, FixtureSet), Failure> {
+    let Fixtures::Paths(paths) = fixtures else {
+        return Ok((None, FixtureSet::embedded()));
+    };
+    if !watch {
+        return Ok((None, fixtures.load().map_err(Failure::Load)?));
+    }
+    // Watched before loaded, so that no change falls in between.
+    let watch = Watch::start(paths)?;
+    let (live, set) = Live::load(paths.clone()).map_err(Failure::Load)?;
+    Ok((Some((watch, live)), set))
+}
+
 /// Prints the URL and what to try. A reader that left after the first line is no failure: it has
 /// what it wanted, and the server goes on.
 fn announce(banner: &Banner, url: &str, quiet: bool) -> Result<(), Failure> {
@@ -110,7 +119,7 @@ fn announce(banner: &Banner, url: &str, quiet: bool) -> Result<(), Failure> {
     }
 }
 
-async fn next_change(watching: &mut Option<(Watch, Live)>) {
+async fn next_change(watching: &mut Option<Watching>) {
     match watching {
         Some((watch, _)) => watch.changed().await,
         None => std::future::pending().await,
@@ -118,7 +127,7 @@ async fn next_change(watching: &mut Option<(Watch, Live)>) {
 }
 
 /// Swaps the fixtures for what the files say now, if they load and say something new.
-fn reload(watching: &mut Option<(Watch, Live)>, server: &MockServer, log: &Log) {
+fn reload(watching: &mut Option<Watching>, server: &MockServer, log: &Log) {
     let Some((_, live)) = watching else { return };
     match live.look() {
         Look::Same => {}

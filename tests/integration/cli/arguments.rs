@@ -50,7 +50,7 @@ fn values_that_cannot_be_read_say_what_is_expected() {
         ),
         (
             "--max-connections 0",
-            "invalid value '0' for '--max-connections <N>': 0 is not in 1..4294967295",
+            "invalid value '0' for '--max-connections <N>': 0 is not in 1..=4294967295",
         ),
         (
             "--tls=cert.pem",

@@ -35,7 +35,7 @@ fn a_set_that_does_not_load_leaves_the_old_one_serving() {
     assert!(problem.contains(": /fixtures/0/reply: "), "{problem}");
     assert_eq!(
         served.stderr_line("llmirage:"),
-        "llmirage: 3 problems: the fixtures stay as they were"
+        "llmirage: 2 problems: the fixtures stay as they were"
     );
     assert!(served.chat("x").body.contains("Before"));
 

@@ -93,7 +93,7 @@ fn strict_lists_what_was_unmatched_and_what_was_unmet() {
     assert_eq!(
         output.stderr,
         "llmirage: --strict: 2 expectations were not met\n  \
-         fixture \"twice\" (f.json): expected 2 hits, got 1\n  \
+         fixture \"twice\": expected 2 hits, got 1\n  \
          POST /v1/chat/completions: no fixture matches this request; nearest is \"twice\" (f.json): \
          user: expected to contain \"hello\", got \"hola\"\n"
     );
