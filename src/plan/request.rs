@@ -80,11 +80,24 @@ impl Endpoint {
 
 impl Call {
     /// The head of a request, routed to the dialect whose path it is.
-    pub fn new(method: Method, path: String, query: Option<String>, headers: HeaderMap, scope: Scope) -> Self {
+    pub fn new(
+        method: Method,
+        path: String,
+        query: Option<String>,
+        headers: HeaderMap,
+        scope: Scope,
+    ) -> Self {
         let mut routes = dialect::DIALECTS.iter();
         let route = routes.find_map(|dialect| dialect.claim(&path, query.as_deref()));
         let route = route.expect("the last dialect claims every path");
-        Self { method, path, query, headers, scope, route }
+        Self {
+            method,
+            path,
+            query,
+            headers,
+            scope,
+            route,
+        }
     }
 
     /// The API key that the client shows: Azure's `api-key` header, else a bearer token.
@@ -133,7 +146,13 @@ impl Request {
             Some((path, query)) => (path, Some(query.to_owned())),
             None => (target, None),
         };
-        let call = Call::new(Method::POST, path.to_owned(), query, HeaderMap::new(), Scope::default());
+        let call = Call::new(
+            Method::POST,
+            path.to_owned(),
+            query,
+            HeaderMap::new(),
+            Scope::default(),
+        );
         Self { call, body }
     }
 

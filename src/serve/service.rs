@@ -97,14 +97,24 @@ impl Service {
     pub fn foresee(&self, parts: request::Parts, body: &Bytes) -> (Timeline, Option<Entry>) {
         let (scope, path) = match scope::split(parts.uri.path(), &parts.headers) {
             Ok((scope, path)) => (scope, path.to_owned()),
-            Err(message) => return (answer::refusal(StatusCode::BAD_REQUEST, "bad_scope", &message), None),
+            Err(message) => {
+                return (
+                    answer::refusal(StatusCode::BAD_REQUEST, "bad_scope", &message),
+                    None,
+                );
+            }
         };
         let fixtures = self.state.fixtures();
         let served = fixtures.serves(&parts.method, &path);
         let query = parts.uri.query().map(str::to_owned);
         let call = Call::new(parts.method, path, query, parts.headers, scope);
         let reject = self.refuse_early(&call, served);
-        let asked = Asked { fixtures: &fixtures, served, reject, body };
+        let asked = Asked {
+            fixtures: &fixtures,
+            served,
+            reject,
+            body,
+        };
         let (timeline, _settlement) = self.admit(call, asked, clock::now());
         (timeline, self.journal().entries().pop())
     }
@@ -241,12 +251,7 @@ impl Service {
     }
 
     /// Finds who answers, plans the answer and opens the journal entry.
-    fn admit(
-        &self,
-        call: Call,
-        asked: Asked<'_>,
-        read: Instant,
-    ) -> (Timeline, Settlement) {
+    fn admit(&self, call: Call, asked: Asked<'_>, read: Instant) -> (Timeline, Settlement) {
         let parsed = serde_json::from_slice(asked.body);
         let readable = parsed.is_ok() || asked.served || call.method == Method::GET;
         let request = ApiRequest {
