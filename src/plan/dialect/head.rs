@@ -19,13 +19,27 @@ impl Lines {
     }
 
     /// Adds a line if `condition` holds.
-    pub(crate) fn add_if(&mut self, condition: bool, name: &'static str, value: impl AsRef<str>) -> &mut Self {
-        if condition { self.add(name, value) } else { self }
+    pub(crate) fn add_if(
+        &mut self,
+        condition: bool,
+        name: &'static str,
+        value: impl AsRef<str>,
+    ) -> &mut Self {
+        if condition {
+            self.add(name, value)
+        } else {
+            self
+        }
     }
 
     /// The head with these lines and the code's usual reason phrase, due at once.
     pub(crate) fn head(self, status: StatusCode) -> Head {
-        Head { at: Duration::ZERO, status, reason: None, headers: self.0 }
+        Head {
+            at: Duration::ZERO,
+            status,
+            reason: None,
+            headers: self.0,
+        }
     }
 }
 
@@ -45,8 +59,13 @@ pub(crate) fn compact_date(unix: u64) -> (String, String) {
 }
 
 fn date(unix: u64, format: &str) -> String {
-    let timestamp = i64::try_from(unix).ok().and_then(|unix| Timestamp::from_second(unix).ok());
-    timestamp.unwrap_or(Timestamp::MAX).strftime(format).to_string()
+    let timestamp = i64::try_from(unix)
+        .ok()
+        .and_then(|unix| Timestamp::from_second(unix).ok());
+    timestamp
+        .unwrap_or(Timestamp::MAX)
+        .strftime(format)
+        .to_string()
 }
 
 #[cfg(test)]
@@ -57,7 +76,10 @@ mod tests {
     fn dates_have_the_forms_of_http_and_of_cookies() {
         assert_eq!(http_date(1_772_538_437), "Tue, 03 Mar 2026 11:47:17 GMT");
         assert_eq!(cookie_date(1_772_538_437), "Tue, 03-Mar-26 11:47:17 GMT");
-        assert_eq!(compact_date(1_772_538_437), ("20260303".to_owned(), "114717".to_owned()));
+        assert_eq!(
+            compact_date(1_772_538_437),
+            ("20260303".to_owned(), "114717".to_owned())
+        );
         assert_eq!(http_date(0), "Thu, 01 Jan 1970 00:00:00 GMT");
         assert_eq!(http_date(u64::MAX), http_date(253_402_207_200));
     }

@@ -30,9 +30,10 @@ impl Layout {
         };
         let mut body = Vec::new();
         let printed = match indent {
-            Some(indent) => {
-                value.serialize(&mut Serializer::with_formatter(&mut body, PrettyFormatter::with_indent(indent)))
-            }
+            Some(indent) => value.serialize(&mut Serializer::with_formatter(
+                &mut body,
+                PrettyFormatter::with_indent(indent),
+            )),
             None => value.serialize(&mut Serializer::new(&mut body)),
         };
         printed.expect("the bodies of this crate have string keys and a Vec takes every write");
@@ -59,8 +60,17 @@ pub(crate) struct ErrorObject {
 
 impl ErrorObject {
     /// An error of the usual type.
-    pub(crate) fn invalid_request(message: impl Into<String>, param: Option<String>, code: Option<&str>) -> Self {
-        Self { message: message.into(), kind: "invalid_request_error".into(), param, code: code.into() }
+    pub(crate) fn invalid_request(
+        message: impl Into<String>,
+        param: Option<String>,
+        code: Option<&str>,
+    ) -> Self {
+        Self {
+            message: message.into(),
+            kind: "invalid_request_error".into(),
+            param,
+            code: code.into(),
+        }
     }
 
     /// The body that holds it.

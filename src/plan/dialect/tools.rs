@@ -8,8 +8,7 @@ use crate::plan::reject::Violation;
 
 /// Checks what a chat completion offers to the model.
 pub(super) fn check(body: &Map<String, Value>) -> Result<(), Violation> {
-    for tool in list(body, "tools")? {
-        let (at, tool) = tool;
+    for (at, tool) in list(body, "tools")? {
         let kind = text(tool, &at, "type")?;
         if !KINDS.contains(&kind) {
             return Err(Violation::invalid_value(&format!("{at}.type"), kind, KINDS));
@@ -23,8 +22,14 @@ pub(super) fn check(body: &Map<String, Value>) -> Result<(), Violation> {
     format(body)
 }
 
+/// An object of the request.
+type Object<'a> = &'a Map<String, Value>;
+
 /// The elements of a list of objects with their paths; the list has 1 to 128 if it is there.
-fn list<'a>(body: &'a Map<String, Value>, param: &str) -> Result<Vec<(String, &'a Map<String, Value>)>, Violation> {
+fn list<'a>(
+    body: &'a Map<String, Value>,
+    param: &str,
+) -> Result<Vec<(String, Object<'a>)>, Violation> {
     let Some(items) = given(body, param).and_then(Value::as_array) else {
         return Ok(Vec::new());
     };
@@ -34,14 +39,24 @@ fn list<'a>(body: &'a Map<String, Value>, param: &str) -> Result<Vec<(String, &'
         _ => {}
     }
     let objects = items.iter().filter_map(Value::as_object).enumerate();
-    Ok(objects.map(|(index, object)| (format!("{param}[{index}]"), object)).collect())
+    Ok(objects
+        .map(|(index, object)| (format!("{param}[{index}]"), object))
+        .collect())
 }
 
-fn object<'a>(from: &'a Map<String, Value>, at: &str, key: &str) -> Result<&'a Map<String, Value>, Violation> {
+fn object<'a>(
+    from: &'a Map<String, Value>,
+    at: &str,
+    key: &str,
+) -> Result<&'a Map<String, Value>, Violation> {
     match from.get(key) {
         Some(Value::Object(object)) => Ok(object),
         None => Err(Violation::missing(&format!("{at}.{key}"))),
-        Some(other) => Err(Violation::wrong_type(&format!("{at}.{key}"), "an object", other)),
+        Some(other) => Err(Violation::wrong_type(
+            &format!("{at}.{key}"),
+            "an object",
+            other,
+        )),
     }
 }
 
@@ -85,7 +100,11 @@ fn format(body: &Map<String, Value>) -> Result<(), Violation> {
             text(schema, "response_format.json_schema", "name").map(|_| ())
         }
         kind if FORMATS.contains(&kind) => Ok(()),
-        kind => Err(Violation::invalid_value("response_format.type", kind, FORMATS)),
+        kind => Err(Violation::invalid_value(
+            "response_format.type",
+            kind,
+            FORMATS,
+        )),
     }
 }
 

@@ -31,7 +31,9 @@ pub(super) fn success(facts: &Facts<'_>, form: Form) -> Head {
         Form::Stream => "text/event-stream; charset=utf-8",
         Form::Json(_) => "application/json",
     };
-    lines.add("Content-Type", content_type).add_if(old, "access-control-allow-origin", "*");
+    lines
+        .add("Content-Type", content_type)
+        .add_if(old, "access-control-allow-origin", "*");
     service(&mut lines, facts);
     limits(&mut lines, facts);
     model(&mut lines, facts);
@@ -42,7 +44,10 @@ pub(super) fn success(facts: &Facts<'_>, form: Form) -> Head {
 /// The lines of the gateway that know the resource: id, transport security, region.
 pub(super) fn service(lines: &mut Lines, facts: &Facts<'_>) {
     lines.add("apim-request-id", apim_request_id(facts));
-    lines.add("Strict-Transport-Security", "max-age=31536000; includeSubDomains; preload");
+    lines.add(
+        "Strict-Transport-Security",
+        "max-age=31536000; includeSubDomains; preload",
+    );
     lines.add("x-content-type-options", "nosniff");
     lines.add("x-ms-region", REGION);
 }
@@ -72,14 +77,26 @@ pub(super) fn model(lines: &mut Lines, facts: &Facts<'_>) {
     lines.add("x-accel-buffering", "no");
     lines.add_if(age >= Profile::new(2023, 12, 1), "x-ms-rai-invoked", "true");
     lines.add("x-request-id", request_id(facts));
-    lines.add_if(age < Profile::new(2024, 1, 1), "azureml-model-group", "online");
-    lines.add_if(age < Profile::new(2024, 1, 1), "openai-processing-ms", format!("{}.209", processing(facts)));
+    lines.add_if(
+        age < Profile::new(2024, 1, 1),
+        "azureml-model-group",
+        "online",
+    );
+    lines.add_if(
+        age < Profile::new(2024, 1, 1),
+        "openai-processing-ms",
+        format!("{}.209", processing(facts)),
+    );
     lines.add_if(age >= NAMED, "x-ms-deployment-name", facts.model);
     lines.add_if(age >= RENEWED, "x-ms-is-spilled-over", "false");
     lines.add_if(age >= RENEWED, "skip-error-remapping", "true");
     lines.add("azureml-model-session", session);
     let envoy = (Profile::new(2024, 10, 1)..NAMED).contains(&age);
-    lines.add_if(envoy, "x-envoy-upstream-service-time", processing(facts).to_string());
+    lines.add_if(
+        envoy,
+        "x-envoy-upstream-service-time",
+        processing(facts).to_string(),
+    );
     client_request_id(lines, facts);
 }
 
@@ -87,7 +104,11 @@ pub(super) fn model(lines: &mut Lines, facts: &Facts<'_>) {
 /// `Not-Set`, or nothing. [N 60, 393, 224]
 pub(super) fn client_request_id(lines: &mut Lines, facts: &Facts<'_>) {
     let name = "x-ms-client-request-id";
-    let sent = facts.call.headers.get(name).and_then(|value| value.to_str().ok());
+    let sent = facts
+        .call
+        .headers
+        .get(name)
+        .and_then(|value| value.to_str().ok());
     let age = facts.profile;
     match sent {
         Some(sent) => lines.add(name, sent),
@@ -116,7 +137,16 @@ pub(super) struct Limits {
 
 impl Limits {
     pub(super) fn of(facts: &Facts<'_>) -> Self {
-        Self { requests: Bucket { limit: 120, used: 1 }, tokens: Bucket { limit: 120_000, used: facts.tokens } }
+        Self {
+            requests: Bucket {
+                limit: 120,
+                used: 1,
+            },
+            tokens: Bucket {
+                limit: 120_000,
+                used: facts.tokens,
+            },
+        }
     }
 }
 
@@ -159,19 +189,29 @@ fn model_session(facts: &Facts<'_>) -> String {
     match age {
         _ if age < Profile::new(2024, 1, 1) => "dep-1".to_owned(),
         _ if age < Profile::new(2025, 12, 1) => {
-            let number = facts.seed.stream("azureml-model-session").random_range(1..300u32);
+            let number = facts
+                .seed
+                .stream("azureml-model-session")
+                .random_range(1..300u32);
             format!("d{number:03}-{date}{time}")
         }
         _ => {
             let digits = if age < RENEWED { 16 } else { 12 };
-            format!("d{date}{time}-{}", facts.seed.hex("azureml-model-session", digits))
+            format!(
+                "d{date}{time}-{}",
+                facts.seed.hex("azureml-model-session", digits)
+            )
         }
     }
 }
 
 fn processing(facts: &Facts<'_>) -> u128 {
     if facts.processing.is_zero() {
-        return facts.seed.stream("openai-processing-ms").random_range(100..300u32).into();
+        return facts
+            .seed
+            .stream("openai-processing-ms")
+            .random_range(100..300u32)
+            .into();
     }
     facts.processing.as_millis()
 }

@@ -27,34 +27,57 @@ use crate::plan::wire::Profile;
 pub(super) fn reject(reject: &Reject, facts: &Facts<'_>) -> (Head, Bytes) {
     let plain = |message: String| ErrorObject::invalid_request(message, None, None);
     let (status, family, error) = match reject {
-        Reject::Unmatched(miss) => {
-            (404, Family::Chat, ErrorObject::invalid_request(miss, None, Some("fixture_not_found")))
-        }
+        Reject::Unmatched(miss) => (
+            404,
+            Family::Chat,
+            ErrorObject::invalid_request(miss, None, Some("fixture_not_found")),
+        ),
         Reject::MissingKey => (401, Family::Gateway, plain(missing_key(facts.profile))),
-        Reject::WrongKey(key) => {
-            (401, Family::Gateway, ErrorObject::invalid_request(wrong_key(key), None, Some("invalid_api_key")))
-        }
+        Reject::WrongKey(key) => (
+            401,
+            Family::Gateway,
+            ErrorObject::invalid_request(wrong_key(key), None, Some("invalid_api_key")),
+        ),
         Reject::UnknownUrl => {
             let message = format!("Invalid URL ({} {})", facts.call.method, shown(facts.call));
             (404, Family::Chat, plain(message))
         }
         Reject::MethodNotAllowed { allow } => {
             let message = format!("Only {allow} requests are accepted.");
-            (405, Family::Chat, ErrorObject::invalid_request(message, None, Some("method_not_supported")))
+            (
+                405,
+                Family::Chat,
+                ErrorObject::invalid_request(message, None, Some("method_not_supported")),
+            )
         }
         Reject::Timeout => (408, Family::Chat, plain(TIMEOUT.to_owned())),
-        Reject::BodyTooLarge { limit } => {
-            (413, Family::Chat, plain(format!("Request body too large. The maximum size is {limit} bytes.")))
-        }
-        Reject::CompressedBody(coding) => {
-            (415, Family::Chat, plain(format!("Unsupported content encoding: '{coding}'. Send the body uncompressed.")))
-        }
+        Reject::BodyTooLarge { limit } => (
+            413,
+            Family::Chat,
+            plain(format!(
+                "Request body too large. The maximum size is {limit} bytes."
+            )),
+        ),
+        Reject::CompressedBody(coding) => (
+            415,
+            Family::Chat,
+            plain(format!(
+                "Unsupported content encoding: '{coding}'. Send the body uncompressed."
+            )),
+        ),
         Reject::InvalidJson | Reject::ApiVersion => (400, Family::Chat, plain(NOT_JSON.to_owned())),
-        Reject::NoModel => (400, Family::Chat, plain("you must provide a model parameter".to_owned())),
+        Reject::NoModel => (
+            400,
+            Family::Chat,
+            plain("you must provide a model parameter".to_owned()),
+        ),
         Reject::UnknownModel(model) => unknown_model(model, facts),
         Reject::Invalid(violation) => {
-            let error =
-                ErrorObject::invalid_request(&violation.message, violation.param.clone(), violation.code);
+            let error = ErrorObject::invalid_request(
+                &violation.message,
+                violation.param.clone(),
+                violation.code,
+            );
             (violation.status, Family::Chat, error)
         }
     };
@@ -85,9 +108,12 @@ pub(super) fn reply(reply: &ErrorReply, facts: &Facts<'_>) -> (Head, Bytes) {
         None => {
             let error = ErrorObject {
                 message: reply.message.clone().unwrap_or(defaults.message),
-                kind: reply.kind.clone().map_or(defaults.kind.into(), Value::String),
+                kind: reply
+                    .kind
+                    .clone()
+                    .map_or_else(|| defaults.kind.into(), Value::String),
                 param: reply.param.clone(),
-                code: reply.code.clone().unwrap_or(defaults.code.into()),
+                code: reply.code.clone().unwrap_or_else(|| defaults.code.into()),
             };
             error.print(layout(family, facts.profile))
         }
@@ -95,7 +121,16 @@ pub(super) fn reply(reply: &ErrorReply, facts: &Facts<'_>) -> (Head, Bytes) {
     let header = retry_after.as_ref().map(RetryAfter::header);
     let answer = answer(family, body.len(), facts);
     let limits = defaults.limits.or(answer.limits);
-    (Answer { limits, retry_after: header.as_deref(), ..answer }.lines(facts).head(status), body)
+    (
+        Answer {
+            limits,
+            retry_after: header.as_deref(),
+            ..answer
+        }
+        .lines(facts)
+        .head(status),
+        body,
+    )
 }
 
 /// What an error says where its fixture does not.
@@ -108,17 +143,31 @@ struct Defaults {
 }
 
 impl Defaults {
-    fn of(reply: &ErrorReply, code: Option<&str>, wait: Option<Duration>, facts: &Facts<'_>) -> Self {
-        let invalid = |message: String, code| Self { message, kind: "invalid_request_error", code, limits: None };
+    fn of(
+        reply: &ErrorReply,
+        code: Option<&str>,
+        wait: Option<Duration>,
+        facts: &Facts<'_>,
+    ) -> Self {
+        let invalid = |message: String, code| Self {
+            message,
+            kind: "invalid_request_error",
+            code,
+            limits: None,
+        };
         match (reply.status, code) {
             (401, Some("invalid_api_key") | None) => match facts.call.key() {
                 Some(key) => invalid(wrong_key(key), Some("invalid_api_key")),
                 None => invalid(missing_key(facts.profile), None),
             },
-            (403, _) => invalid("You are not allowed to sample from this model".to_owned(), None),
-            (404, Some("model_not_found") | None) => {
-                invalid(unknown_model(facts.model, facts).2.message, Some("model_not_found"))
-            }
+            (403, _) => invalid(
+                "You are not allowed to sample from this model".to_owned(),
+                None,
+            ),
+            (404, Some("model_not_found") | None) => invalid(
+                unknown_model(facts.model, facts).2.message,
+                Some("model_not_found"),
+            ),
             (408, _) => invalid(TIMEOUT.to_owned(), None),
             (429, Some("insufficient_quota")) => Self {
                 message: QUOTA.to_owned(),
@@ -128,7 +177,12 @@ impl Defaults {
             },
             (429, _) => Self::limited(reply.kind.as_deref() == Some("tokens"), wait, facts),
             (503, _) => Self::overloaded(facts),
-            (500..=599, _) => Self { message: FAILED.to_owned(), kind: "server_error", code: None, limits: None },
+            (500..=599, _) => Self {
+                message: FAILED.to_owned(),
+                kind: "server_error",
+                code: None,
+                limits: None,
+            },
             (status, _) => invalid(usual(status), None),
         }
     }
@@ -136,9 +190,19 @@ impl Defaults {
     /// A bucket of the rate limiter is empty. The message and the headers name the same time. [C, I]
     fn limited(tokens: bool, wait: Option<Duration>, facts: &Facts<'_>) -> Self {
         let mut limits = Limits::of(facts);
-        let bucket = if tokens { &mut limits.tokens } else { &mut limits.requests };
+        let bucket = if tokens {
+            &mut limits.tokens
+        } else {
+            &mut limits.requests
+        };
         let requested = bucket.used.max(1);
-        let wait = wait.unwrap_or(Bucket { limit: bucket.limit, used: requested }.reset());
+        let wait = wait.unwrap_or_else(|| {
+            Bucket {
+                limit: bucket.limit,
+                used: requested,
+            }
+            .reset()
+        });
         bucket.used = bucket.limit;
         let limit = bucket.limit;
         let (unit, kind) = if tokens {
@@ -153,7 +217,12 @@ impl Defaults {
             facts.model,
             GoDuration(wait),
         );
-        Self { message, kind, code: Some("rate_limit_exceeded"), limits: Some(limits) }
+        Self {
+            message,
+            kind,
+            code: Some("rate_limit_exceeded"),
+            limits: Some(limits),
+        }
     }
 
     /// [I of 2023 and, for another API, of 2026]
@@ -163,7 +232,12 @@ impl Defaults {
                 "That model is currently overloaded with other requests. You can retry your request, or contact us through our help center at help.openai.com if the error persists. (Please include the request ID {} in your message.)",
                 request_id(facts),
             );
-            return Self { message, kind: "server_error", code: None, limits: None };
+            return Self {
+                message,
+                kind: "server_error",
+                code: None,
+                limits: None,
+            };
         }
         Self {
             message: "Our servers are currently overloaded. Please try again later.".to_owned(),
@@ -179,18 +253,36 @@ fn unknown_model(model: &str, facts: &Facts<'_>) -> (u16, Family, ErrorObject) {
     let code = Some("model_not_found");
     if matches!(facts.call.route.endpoint, Endpoint::Model(_)) {
         let message = format!("The model '{model}' does not exist");
-        return (404, Family::Models, ErrorObject::invalid_request(message, Some("model".to_owned()), code));
+        return (
+            404,
+            Family::Models,
+            ErrorObject::invalid_request(message, Some("model".to_owned()), code),
+        );
     }
     let message = format!("The model `{model}` does not exist or you do not have access to it.");
-    (404, Family::Gateway, ErrorObject::invalid_request(message, None, code))
+    (
+        404,
+        Family::Gateway,
+        ErrorObject::invalid_request(message, None, code),
+    )
 }
 
 /// The header lines of an error as they are where nothing else is said: the gateway names no limits.
 fn answer(family: Family, length: usize, facts: &Facts<'_>) -> Answer<'static> {
     let gateway = family == Family::Gateway;
-    let content_type = if gateway { "application/json; charset=utf-8" } else { "application/json" };
+    let content_type = if gateway {
+        "application/json; charset=utf-8"
+    } else {
+        "application/json"
+    };
     let limits = (family == Family::Chat).then(|| Limits::of(facts));
-    Answer { content_type, length: Some(length), family, limits, retry_after: None }
+    Answer {
+        content_type,
+        length: Some(length),
+        family,
+        limits,
+        retry_after: None,
+    }
 }
 
 fn layout(family: Family, age: Profile) -> Layout {
@@ -204,7 +296,9 @@ fn layout(family: Family, age: Profile) -> Layout {
 
 fn wrong_key(key: &str) -> String {
     let key = masked(key);
-    format!("Incorrect API key provided: {key}. You can find your API key at https://platform.openai.com/account/api-keys.")
+    format!(
+        "Incorrect API key provided: {key}. You can find your API key at https://platform.openai.com/account/api-keys."
+    )
 }
 
 /// A key as the gateway shows it: the first eight characters and the last four, with a star for each
@@ -221,7 +315,11 @@ fn masked(key: &str) -> Cow<'_, str> {
 
 /// No key. [T, with a misspelling that was there in 2023]
 fn missing_key(age: Profile) -> String {
-    let accessing = if age < Profile::new(2024, 1, 1) { "accesing" } else { "accessing" };
+    let accessing = if age < Profile::new(2024, 1, 1) {
+        "accesing"
+    } else {
+        "accessing"
+    };
     format!(
         "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY), or as the password field (with blank username) if you're {accessing} the API from your browser and are prompted for a username and password. You can obtain an API key from https://platform.openai.com/account/api-keys."
     )
@@ -229,7 +327,9 @@ fn missing_key(age: Profile) -> String {
 
 /// The usual words for a status. [U]
 fn usual(status: u16) -> String {
-    let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+    let reason = StatusCode::from_u16(status)
+        .ok()
+        .and_then(|status| status.canonical_reason());
     reason.unwrap_or("Unknown error").to_owned()
 }
 
@@ -256,7 +356,10 @@ mod tests {
             ("test-key", "test-key"),
             ("test_api_key", "test_api_key"),
             ("invalid-key-12345", "invalid-*****2345"),
-            ("not-a-real-api-key-but-sanitized-ized!", "not-a-re**************************zed!"),
+            (
+                "not-a-real-api-key-but-sanitized-ized!",
+                "not-a-re**************************zed!",
+            ),
             ("ключ-ключ-ключ", "ключ-клю**ключ"),
         ] {
             assert_eq!(masked(key), shown);

@@ -33,7 +33,12 @@ impl Dialect for OpenAi {
         let segments = paths::segments(path);
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         let endpoint = paths::endpoint(segments.strip_prefix(&["v1"]).unwrap_or(&segments));
-        Some(Route { dialect: &Self, endpoint, deployment: None, api_version: None })
+        Some(Route {
+            dialect: &Self,
+            endpoint,
+            deployment: None,
+            api_version: None,
+        })
     }
 
     fn validate(&self, request: &Request, models: Option<&[String]>) -> Result<(), Reject> {
@@ -52,7 +57,8 @@ impl Dialect for OpenAi {
 
     /// `stream_options` came in May 2024; before, the older validator did not know it. [T]
     fn too_new(&self, request: &Request, profile: Profile) -> Option<Reject> {
-        let early = profile < Profile::new(2024, 5, 1) && request.body.get("stream_options").is_some();
+        let early =
+            profile < Profile::new(2024, 5, 1) && request.body.get("stream_options").is_some();
         early.then(|| Violation::unrecognized("stream_options").into())
     }
 
@@ -85,12 +91,18 @@ pub(super) fn model(body: &serde_json::Map<String, serde_json::Value>) -> Result
 /// Whether a model is among those that exist; all do where none are named.
 pub(super) fn exists(model: &str, models: Option<&[String]>) -> Result<(), Reject> {
     match models {
-        Some(models) if !models.iter().any(|known| known == model) => Err(Reject::UnknownModel(model.to_owned())),
+        Some(models) if !models.iter().any(|known| known == model) => {
+            Err(Reject::UnknownModel(model.to_owned()))
+        }
         _ => Ok(()),
     }
 }
 
 /// The path as error messages print it, without the query.
 fn shown(call: &Call) -> Cow<'_, str> {
-    if call.path.is_empty() { Cow::Borrowed("/") } else { Cow::Borrowed(&call.path) }
+    if call.path.is_empty() {
+        Cow::Borrowed("/")
+    } else {
+        Cow::Borrowed(&call.path)
+    }
 }
