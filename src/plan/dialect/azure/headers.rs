@@ -90,6 +90,11 @@ pub(super) fn model(lines: &mut Lines, facts: &Facts<'_>) {
     lines.add_if(age >= NAMED, "x-ms-deployment-name", facts.model);
     lines.add_if(age >= RENEWED, "x-ms-is-spilled-over", "false");
     lines.add_if(age >= RENEWED, "skip-error-remapping", "true");
+    // In 2024 the two lines changed places, when the id was first echoed. [C]
+    let early = age < ECHOED;
+    if early {
+        client_request_id(lines, facts);
+    }
     lines.add("azureml-model-session", session);
     let envoy = (Profile::new(2024, 10, 1)..NAMED).contains(&age);
     lines.add_if(
@@ -97,7 +102,9 @@ pub(super) fn model(lines: &mut Lines, facts: &Facts<'_>) {
         "x-envoy-upstream-service-time",
         processing(facts).to_string(),
     );
-    client_request_id(lines, facts);
+    if !early {
+        client_request_id(lines, facts);
+    }
 }
 
 /// `x-ms-client-request-id`: what the client sent; else by date and path the gateway's own id,
@@ -112,7 +119,7 @@ pub(super) fn client_request_id(lines: &mut Lines, facts: &Facts<'_>) {
     let age = facts.profile;
     match sent {
         Some(sent) => lines.add(name, sent),
-        None if age < Profile::new(2024, 4, 1) => lines.add(name, "Not-Set"),
+        None if age < ECHOED => lines.add(name, "Not-Set"),
         None if age < Profile::new(2025, 10, 1) => lines.add(name, apim_request_id(facts)),
         None => lines.add_if(is_v1(facts.call), name, "Not-Set"),
     };
@@ -216,6 +223,8 @@ fn processing(facts: &Facts<'_>) -> u128 {
     facts.processing.as_millis()
 }
 
+/// `x-ms-client-request-id` is the gateway's own id where the client sent none.
+const ECHOED: Profile = Profile::new(2024, 4, 1);
 /// The limits and the deployment are named. Seen first in October 2025, not in March 2025.
 pub(super) const NAMED: Profile = Profile::new(2025, 4, 1);
 /// Renewal periods, resets, `x-ms-is-spilled-over`, `skip-error-remapping`.
