@@ -19,7 +19,11 @@ fn check(with: Value, message: &str, param: Option<&str>, code: Option<&str>) {
     let body = body(with);
     match validate(OPENAI, body.clone(), None) {
         Err(Reject::Invalid(violation)) => {
-            let got = (violation.message.as_str(), violation.param.as_deref(), violation.code);
+            let got = (
+                violation.message.as_str(),
+                violation.param.as_deref(),
+                violation.code,
+            );
             assert_eq!(got, (message, param, code), "{body}");
         }
         other => panic!("expected {message:?}, got {other:?} for {body}"),
@@ -34,29 +38,89 @@ fn messages(messages: Value, message: &str, param: &str, code: Option<&str>) {
 fn parameters_of_the_wrong_type_are_refused() {
     let invalid_type = Some("invalid_type");
     for (param, value, message) in [
-        ("messages", json!("hi"), "Invalid type for 'messages': expected an array of objects, but got a string instead."),
-        ("temperature", json!("hot"), "Invalid type for 'temperature': expected a decimal, but got a string instead."),
-        ("max_tokens", json!(10.5), "Invalid type for 'max_tokens': expected an integer, but got a decimal number instead."),
-        ("stream_options", json!(true), "Invalid type for 'stream_options': expected an object, but got a boolean instead."),
-        ("tools", json!([1]), "Invalid type for 'tools': expected an array of objects, but got an array instead."),
-        ("logprobs", json!(1), "Invalid type for 'logprobs': expected a boolean, but got an integer instead."),
-        ("stop", json!({}), "Invalid type for 'stop': expected one of a string or array of strings, but got an object instead."),
-        ("model", json!(4), "Invalid type for 'model': expected a string, but got an integer instead."),
+        (
+            "messages",
+            json!("hi"),
+            "Invalid type for 'messages': expected an array of objects, but got a string instead.",
+        ),
+        (
+            "temperature",
+            json!("hot"),
+            "Invalid type for 'temperature': expected a decimal, but got a string instead.",
+        ),
+        (
+            "max_tokens",
+            json!(10.5),
+            "Invalid type for 'max_tokens': expected an integer, but got a decimal number instead.",
+        ),
+        (
+            "stream_options",
+            json!(true),
+            "Invalid type for 'stream_options': expected an object, but got a boolean instead.",
+        ),
+        (
+            "tools",
+            json!([1]),
+            "Invalid type for 'tools': expected an array of objects, but got an array instead.",
+        ),
+        (
+            "logprobs",
+            json!(1),
+            "Invalid type for 'logprobs': expected a boolean, but got an integer instead.",
+        ),
+        (
+            "stop",
+            json!({}),
+            "Invalid type for 'stop': expected one of a string or array of strings, but got an object instead.",
+        ),
+        (
+            "model",
+            json!(4),
+            "Invalid type for 'model': expected a string, but got an integer instead.",
+        ),
     ] {
         check(json!({ param: value }), message, Some(param), invalid_type);
     }
-    check(json!({"stream": "false"}), "'false' is not of type 'boolean' - 'stream'", None, None);
-    check(json!({"stream": {}}), "{} is not of type 'boolean' - 'stream'", None, None);
+    check(
+        json!({"stream": "false"}),
+        "'false' is not of type 'boolean' - 'stream'",
+        None,
+        None,
+    );
+    check(
+        json!({"stream": {}}),
+        "{} is not of type 'boolean' - 'stream'",
+        None,
+        None,
+    );
 }
 
 #[test]
 fn missing_and_unknown_parameters_are_refused() {
     let missing = Some("missing_required_parameter");
-    check(json!({"messages": null}), "Missing required parameter: 'messages'.", Some("messages"), missing);
-    check(json!({"foo": 1}), "Unknown parameter: 'foo'.", Some("foo"), Some("unknown_parameter"));
-    check(json!({"data_sources": []}), "Unknown parameter: 'data_sources'.", Some("data_sources"), Some("unknown_parameter"));
+    check(
+        json!({"messages": null}),
+        "Missing required parameter: 'messages'.",
+        Some("messages"),
+        missing,
+    );
+    check(
+        json!({"foo": 1}),
+        "Unknown parameter: 'foo'.",
+        Some("foo"),
+        Some("unknown_parameter"),
+    );
+    check(
+        json!({"data_sources": []}),
+        "Unknown parameter: 'data_sources'.",
+        Some("data_sources"),
+        Some("unknown_parameter"),
+    );
     for model in [json!(null), json!("")] {
-        assert_eq!(validate(OPENAI, body(json!({ "model": model })), None), Err(Reject::NoModel));
+        assert_eq!(
+            validate(OPENAI, body(json!({ "model": model })), None),
+            Err(Reject::NoModel)
+        );
     }
     for no_object in [json!(null), json!([]), json!("hi"), json!(1)] {
         assert_eq!(validate(OPENAI, no_object, None), Err(Reject::InvalidJson));
@@ -66,14 +130,54 @@ fn missing_and_unknown_parameters_are_refused() {
 #[test]
 fn numbers_out_of_range_are_refused() {
     for (param, value, message, code) in [
-        ("max_tokens", json!(-1), "Invalid 'max_tokens': integer below minimum value. Expected a value >= 0, but got -1 instead.", "integer_below_min_value"),
-        ("n", json!(0), "Invalid 'n': integer below minimum value. Expected a value >= 1, but got 0 instead.", "integer_below_min_value"),
-        ("n", json!(130), "Invalid 'n': integer above maximum value. Expected a value <= 128, but got 130 instead.", "integer_above_max_value"),
-        ("temperature", json!(-0.5), "Invalid 'temperature': decimal below minimum value. Expected a value >= 0, but got -0.5 instead.", "decimal_below_min_value"),
-        ("temperature", json!(3), "Invalid 'temperature': decimal above maximum value. Expected a value <= 2, but got 3 instead.", "decimal_above_max_value"),
-        ("top_p", json!(1.1), "Invalid 'top_p': decimal above maximum value. Expected a value <= 1, but got 1.1 instead.", "decimal_above_max_value"),
-        ("frequency_penalty", json!(-2.5), "Invalid 'frequency_penalty': decimal below minimum value. Expected a value >= -2, but got -2.5 instead.", "decimal_below_min_value"),
-        ("top_logprobs", json!(21), "Invalid 'top_logprobs': integer above maximum value. Expected a value <= 20, but got 21 instead.", "integer_above_max_value"),
+        (
+            "max_tokens",
+            json!(-1),
+            "Invalid 'max_tokens': integer below minimum value. Expected a value >= 0, but got -1 instead.",
+            "integer_below_min_value",
+        ),
+        (
+            "n",
+            json!(0),
+            "Invalid 'n': integer below minimum value. Expected a value >= 1, but got 0 instead.",
+            "integer_below_min_value",
+        ),
+        (
+            "n",
+            json!(130),
+            "Invalid 'n': integer above maximum value. Expected a value <= 128, but got 130 instead.",
+            "integer_above_max_value",
+        ),
+        (
+            "temperature",
+            json!(-0.5),
+            "Invalid 'temperature': decimal below minimum value. Expected a value >= 0, but got -0.5 instead.",
+            "decimal_below_min_value",
+        ),
+        (
+            "temperature",
+            json!(3),
+            "Invalid 'temperature': decimal above maximum value. Expected a value <= 2, but got 3 instead.",
+            "decimal_above_max_value",
+        ),
+        (
+            "top_p",
+            json!(1.1),
+            "Invalid 'top_p': decimal above maximum value. Expected a value <= 1, but got 1.1 instead.",
+            "decimal_above_max_value",
+        ),
+        (
+            "frequency_penalty",
+            json!(-2.5),
+            "Invalid 'frequency_penalty': decimal below minimum value. Expected a value >= -2, but got -2.5 instead.",
+            "decimal_below_min_value",
+        ),
+        (
+            "top_logprobs",
+            json!(21),
+            "Invalid 'top_logprobs': integer above maximum value. Expected a value <= 20, but got 21 instead.",
+            "integer_above_max_value",
+        ),
     ] {
         check(json!({ param: value }), message, Some(param), Some(code));
     }
@@ -93,7 +197,8 @@ fn parameters_that_need_another_are_refused_without() {
         ("parallel_tool_calls", json!(true), "'tools' are specified"),
         ("function_call", json!("auto"), "'functions' are specified"),
     ] {
-        let message = format!("Invalid value for '{param}': '{param}' is only allowed when {condition}.");
+        let message =
+            format!("Invalid value for '{param}': '{param}' is only allowed when {condition}.");
         check(json!({ param: value }), &message, Some(param), None);
     }
 }
@@ -102,7 +207,12 @@ fn parameters_that_need_another_are_refused_without() {
 fn models_refuse_what_they_do_not_take() {
     let unsupported = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.";
     for model in ["gpt-5-nano", "o3-mini", "gpt-5.4", "o1-2024-12-17"] {
-        check(json!({"model": model, "max_tokens": 5}), unsupported, Some("max_tokens"), Some("unsupported_parameter"));
+        check(
+            json!({"model": model, "max_tokens": 5}),
+            unsupported,
+            Some("max_tokens"),
+            Some("unsupported_parameter"),
+        );
     }
     for model in ["gpt-5-mini", "o4-mini"] {
         check(
@@ -115,12 +225,18 @@ fn models_refuse_what_they_do_not_take() {
     for role in ["system", "developer"] {
         check(
             json!({"model": "o1-mini", "messages": [{"role": role, "content": "x"}]}),
-            &format!("Unsupported value: 'messages[0].role' does not support '{role}' with this model."),
+            &format!(
+                "Unsupported value: 'messages[0].role' does not support '{role}' with this model."
+            ),
             Some("messages[0].role"),
             Some("unsupported_value"),
         );
     }
-    let legacy = validate(OPENAI, body(json!({"model": "gpt-3.5-turbo-instruct"})), None);
+    let legacy = validate(
+        OPENAI,
+        body(json!({"model": "gpt-3.5-turbo-instruct"})),
+        None,
+    );
     assert!(matches!(legacy, Err(Reject::Invalid(violation)) if violation.status == 404));
 }
 
@@ -128,7 +244,9 @@ fn models_refuse_what_they_do_not_take() {
 fn what_the_model_does_not_take_comes_before_content_and_ranges() {
     let recorded = json!({"model": "gpt-5-nano", "max_tokens": 0, "temperature": -0.5, "messages": [{"role": "user", "content": null}]});
     let refused = validate(OPENAI, recorded, None);
-    assert!(matches!(refused, Err(Reject::Invalid(violation)) if violation.param.as_deref() == Some("max_tokens")));
+    assert!(
+        matches!(refused, Err(Reject::Invalid(violation)) if violation.param.as_deref() == Some("max_tokens"))
+    );
 }
 
 #[test]
@@ -136,17 +254,42 @@ fn messages_are_checked_one_by_one() {
     let missing = Some("missing_required_parameter");
     let invalid_type = Some("invalid_type");
     let invalid_value = Some("invalid_value");
-    messages(json!([]), "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.", "messages", Some("empty_array"));
-    messages(json!(["hi"]), "Invalid type for 'messages[0]': expected an object, but got a string instead.", "messages[0]", invalid_type);
-    messages(json!([{"content": "x"}]), "Missing required parameter: 'messages[0].role'.", "messages[0].role", missing);
-    messages(json!([{"role": "user"}]), "Missing required parameter: 'messages[0].content'.", "messages[0].content", missing);
+    messages(
+        json!([]),
+        "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.",
+        "messages",
+        Some("empty_array"),
+    );
+    messages(
+        json!(["hi"]),
+        "Invalid type for 'messages[0]': expected an object, but got a string instead.",
+        "messages[0]",
+        invalid_type,
+    );
+    messages(
+        json!([{"content": "x"}]),
+        "Missing required parameter: 'messages[0].role'.",
+        "messages[0].role",
+        missing,
+    );
+    messages(
+        json!([{"role": "user"}]),
+        "Missing required parameter: 'messages[0].content'.",
+        "messages[0].content",
+        missing,
+    );
     messages(
         json!([{"role": "bot", "content": "x"}]),
         "Invalid value: 'bot'. Supported values are: 'system', 'assistant', 'user', 'function', 'tool', and 'developer'.",
         "messages[0].role",
         invalid_value,
     );
-    messages(json!([{"role": "user", "content": null}]), "Invalid value for 'content': expected a string, got null.", "messages.[0].content", None);
+    messages(
+        json!([{"role": "user", "content": null}]),
+        "Invalid value for 'content': expected a string, got null.",
+        "messages.[0].content",
+        None,
+    );
     messages(
         json!([{"role": "user", "content": {"text": "x"}}]),
         "Invalid type for 'messages[0].content': expected one of a string or array of objects, but got an object instead.",
@@ -165,7 +308,12 @@ fn messages_are_checked_one_by_one() {
         "messages[0].content[0].type",
         invalid_value,
     );
-    messages(json!([{"role": "user", "content": [{"type": "text"}]}]), "Missing required parameter: 'messages[0].content[0].text'.", "messages[0].content[0].text", missing);
+    messages(
+        json!([{"role": "user", "content": [{"type": "text"}]}]),
+        "Missing required parameter: 'messages[0].content[0].text'.",
+        "messages[0].content[0].text",
+        missing,
+    );
 }
 
 #[test]
@@ -198,9 +346,17 @@ fn tool_calls_and_tool_messages_belong_together() {
         "messages.[2].tool_call_id",
         None,
     );
-    messages(json!([{"role": "assistant", "tool_calls": []}]), "Invalid 'messages[0].tool_calls': empty array. Expected an array with minimum length 1, but got an empty array instead.", "messages[0].tool_calls", Some("empty_array"));
+    messages(
+        json!([{"role": "assistant", "tool_calls": []}]),
+        "Invalid 'messages[0].tool_calls': empty array. Expected an array with minimum length 1, but got an empty array instead.",
+        "messages[0].tool_calls",
+        Some("empty_array"),
+    );
     let whole = json!([user, calls, answer("call_b"), answer("call_a"), user]);
-    assert_eq!(validate(OPENAI, body(json!({ "messages": whole })), None), Ok(()));
+    assert_eq!(
+        validate(OPENAI, body(json!({ "messages": whole })), None),
+        Ok(())
+    );
 }
 
 #[test]
@@ -208,14 +364,54 @@ fn tools_have_a_type_and_a_function_with_a_name() {
     let missing = Some("missing_required_parameter");
     let named = |name: &str| json!([{"type": "function", "function": {"name": name}}]);
     for (tools, message, param, code) in [
-        (json!([]), "Invalid 'tools': empty array. Expected an array with minimum length 1, but got an empty array instead.", "tools", Some("empty_array")),
-        (json!([{}]), "Missing required parameter: 'tools[0].type'.", "tools[0].type", missing),
-        (json!([{"type": "web_search_preview"}]), "Invalid value: 'web_search_preview'. Supported values are: 'function' and 'custom'.", "tools[0].type", Some("invalid_value")),
-        (json!([{"type": "function"}]), "Missing required parameter: 'tools[0].function'.", "tools[0].function", missing),
-        (json!([{"type": "function", "function": {}}]), "Missing required parameter: 'tools[0].function.name'.", "tools[0].function.name", missing),
-        (named("get weather"), "Invalid 'tools[0].function.name': string does not match pattern. Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'.", "tools[0].function.name", Some("invalid_value")),
-        (named(&"f".repeat(65)), "Invalid 'tools[0].function.name': string too long. Expected a string with maximum length 64, but got a string with length 65 instead.", "tools[0].function.name", Some("string_above_max_length")),
-        (Value::Array(vec![json!({}); 129]), "Invalid 'tools': array too long. Expected an array with maximum length 128, but got an array with length 129 instead.", "tools", Some("array_above_max_length")),
+        (
+            json!([]),
+            "Invalid 'tools': empty array. Expected an array with minimum length 1, but got an empty array instead.",
+            "tools",
+            Some("empty_array"),
+        ),
+        (
+            json!([{}]),
+            "Missing required parameter: 'tools[0].type'.",
+            "tools[0].type",
+            missing,
+        ),
+        (
+            json!([{"type": "web_search_preview"}]),
+            "Invalid value: 'web_search_preview'. Supported values are: 'function' and 'custom'.",
+            "tools[0].type",
+            Some("invalid_value"),
+        ),
+        (
+            json!([{"type": "function"}]),
+            "Missing required parameter: 'tools[0].function'.",
+            "tools[0].function",
+            missing,
+        ),
+        (
+            json!([{"type": "function", "function": {}}]),
+            "Missing required parameter: 'tools[0].function.name'.",
+            "tools[0].function.name",
+            missing,
+        ),
+        (
+            named("get weather"),
+            "Invalid 'tools[0].function.name': string does not match pattern. Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'.",
+            "tools[0].function.name",
+            Some("invalid_value"),
+        ),
+        (
+            named(&"f".repeat(65)),
+            "Invalid 'tools[0].function.name': string too long. Expected a string with maximum length 64, but got a string with length 65 instead.",
+            "tools[0].function.name",
+            Some("string_above_max_length"),
+        ),
+        (
+            Value::Array(vec![json!({}); 129]),
+            "Invalid 'tools': array too long. Expected an array with maximum length 128, but got an array with length 129 instead.",
+            "tools",
+            Some("array_above_max_length"),
+        ),
     ] {
         check(json!({ "tools": tools }), message, Some(param), code);
     }
@@ -270,7 +466,11 @@ fn the_suites_of_the_official_sdks_are_let_through() {
         for stream in [false, true] {
             all["model"] = json!(model);
             all["stream"] = json!(stream);
-            assert_eq!(validate(OPENAI, all.clone(), None), Ok(()), "{model} {stream}");
+            assert_eq!(
+                validate(OPENAI, all.clone(), None),
+                Ok(()),
+                "{model} {stream}"
+            );
         }
     }
     for absent in ["temperature", "stop", "n", "tools", "logprobs", "metadata"] {
@@ -289,11 +489,21 @@ fn models_exist_unless_they_are_restricted() {
     let unknown = Err(Reject::UnknownModel("gpt-4".to_owned()));
     assert_eq!(validate(OPENAI, asks("gpt-4"), restricted), unknown);
     assert_eq!(validate(AZURE_V1, asks("gpt-4"), restricted), unknown);
-    assert_eq!(validate("GET /v1/models/gpt-4", Value::Null, restricted), unknown);
-    assert_eq!(validate("GET /v1/models/gpt-4o", Value::Null, restricted), Ok(()));
+    assert_eq!(
+        validate("GET /v1/models/gpt-4", Value::Null, restricted),
+        unknown
+    );
+    assert_eq!(
+        validate("GET /v1/models/gpt-4o", Value::Null, restricted),
+        Ok(())
+    );
     assert_eq!(validate("GET /v1/models", Value::Null, restricted), Ok(()));
     let invalid = json!({"model": "gpt-4", "messages": 1});
-    assert_eq!(validate(OPENAI, invalid, restricted), unknown, "the gateway asks before the validator");
+    assert_eq!(
+        validate(OPENAI, invalid, restricted),
+        unknown,
+        "the gateway asks before the validator"
+    );
 }
 
 #[test]
@@ -301,18 +511,36 @@ fn azure_asks_for_an_api_version_first() {
     let deployment = "/openai/deployments/gpt-4o/chat/completions";
     for (line, expected) in [
         (format!("POST {deployment}"), Err(Reject::UnknownUrl)),
-        (format!("POST {deployment}?api-version="), Err(Reject::UnknownUrl)),
+        (
+            format!("POST {deployment}?api-version="),
+            Err(Reject::UnknownUrl),
+        ),
         (format!("POST {deployment}?api-version=2024-10-21"), Ok(())),
-        (format!("POST {deployment}?api-version=2024-12-01-preview"), Ok(())),
-        (format!("POST {deployment}?api-version=2022-12-01"), Err(Reject::ApiVersion)),
-        (format!("POST {deployment}?api-version=latest"), Err(Reject::ApiVersion)),
+        (
+            format!("POST {deployment}?api-version=2024-12-01-preview"),
+            Ok(()),
+        ),
+        (
+            format!("POST {deployment}?api-version=2022-12-01"),
+            Err(Reject::ApiVersion),
+        ),
+        (
+            format!("POST {deployment}?api-version=latest"),
+            Err(Reject::ApiVersion),
+        ),
         (AZURE_V1.to_owned(), Ok(())),
         (format!("{AZURE_V1}?api-version=preview"), Ok(())),
         (format!("{AZURE_V1}?api-version=v1"), Ok(())),
-        (format!("{AZURE_V1}?api-version=2024-10-21"), Err(Reject::ApiVersion)),
+        (
+            format!("{AZURE_V1}?api-version=2024-10-21"),
+            Err(Reject::ApiVersion),
+        ),
         ("GET /openai/models".to_owned(), Err(Reject::UnknownUrl)),
         ("GET /openai/v1/models".to_owned(), Ok(())),
-        ("POST /openai/deployments/x/unknown?api-version=2024-10-21".to_owned(), Err(Reject::UnknownUrl)),
+        (
+            "POST /openai/deployments/x/unknown?api-version=2024-10-21".to_owned(),
+            Err(Reject::UnknownUrl),
+        ),
     ] {
         assert_eq!(validate(&line, body(json!({})), None), expected, "{line}");
     }
@@ -321,28 +549,60 @@ fn azure_asks_for_an_api_version_first() {
 #[test]
 fn azure_ignores_the_bodys_model_beside_a_deployment() {
     for model in [json!("unused"), json!(null), json!(4)] {
-        assert_eq!(validate(AZURE, body(json!({ "model": model })), Some(&["gpt-4o"])), Ok(()));
+        assert_eq!(
+            validate(AZURE, body(json!({ "model": model })), Some(&["gpt-4o"])),
+            Ok(())
+        );
     }
-    assert_eq!(validate(AZURE, body(json!({})), Some(&["x"])), Err(Reject::UnknownModel("gpt-4o".to_owned())));
-    assert_eq!(validate(AZURE_V1, body(json!({"model": null})), None), Err(Reject::NoModel));
-    assert_eq!(validate(AZURE, body(json!({"data_sources": []})), None), Ok(()));
-    let reasoning = validate("POST /openai/deployments/my-gpt-5-mini/chat/completions?api-version=2025-01-01-preview", body(json!({"max_tokens": 1})), None);
-    assert!(matches!(reasoning, Err(Reject::Invalid(_))), "{reasoning:?}");
+    assert_eq!(
+        validate(AZURE, body(json!({})), Some(&["x"])),
+        Err(Reject::UnknownModel("gpt-4o".to_owned()))
+    );
+    assert_eq!(
+        validate(AZURE_V1, body(json!({"model": null})), None),
+        Err(Reject::NoModel)
+    );
+    assert_eq!(
+        validate(AZURE, body(json!({"data_sources": []})), None),
+        Ok(())
+    );
+    let reasoning = validate(
+        "POST /openai/deployments/my-gpt-5-mini/chat/completions?api-version=2025-01-01-preview",
+        body(json!({"max_tokens": 1})),
+        None,
+    );
+    assert!(
+        matches!(reasoning, Err(Reject::Invalid(_))),
+        "{reasoning:?}"
+    );
 }
 
 #[test]
 fn backends_of_an_earlier_date_do_not_know_stream_options() {
     let late = |line: &str, profile: &str| {
         let body = body(json!({"stream": true, "stream_options": {"include_usage": true}}));
-        let request = Request { call: call(line, &[]), body };
-        let refused = request.call.route.dialect.too_new(&request, profile.parse().unwrap());
+        let request = Request {
+            call: call(line, &[]),
+            body,
+        };
+        let refused = request
+            .call
+            .route
+            .dialect
+            .too_new(&request, profile.parse().unwrap());
         refused.map(|reject| match reject {
             Reject::Invalid(violation) => violation.message,
             other => panic!("{other:?}"),
         })
     };
-    assert_eq!(late(AZURE, "2024-08").as_deref(), Some("Unknown parameter: 'stream_options'."));
+    assert_eq!(
+        late(AZURE, "2024-08").as_deref(),
+        Some("Unknown parameter: 'stream_options'.")
+    );
     assert_eq!(late(AZURE, "2024-10"), None);
-    assert_eq!(late(OPENAI, "2024-04").as_deref(), Some("Unrecognized request argument supplied: stream_options"));
+    assert_eq!(
+        late(OPENAI, "2024-04").as_deref(),
+        Some("Unrecognized request argument supplied: stream_options")
+    );
     assert_eq!(late(OPENAI, "2024-06"), None);
 }
