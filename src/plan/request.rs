@@ -104,19 +104,13 @@ impl Call {
     ///
     /// Some Azure clients send both, with the key in both. An empty one is none.
     pub fn key(&self) -> Option<&str> {
-        let value = |name| self.headers.get(name).and_then(|value| value.to_str().ok());
-        let bearer = |value: &'_ str| {
-            let scheme = value
-                .get(..7)
-                .filter(|scheme| scheme.eq_ignore_ascii_case("bearer "))?;
-            Some(scheme.len())
-        };
-        let token =
-            value("authorization").and_then(|value| bearer(value).map(|at| value[at..].trim()));
-        value("api-key")
-            .map(str::trim)
-            .filter(|key| !key.is_empty())
-            .or(token.filter(|token| !token.is_empty()))
+        let text = |name| self.headers.get(name).and_then(|value| value.to_str().ok());
+        let own = text("api-key").map(str::trim).filter(|key| !key.is_empty());
+        own.or_else(|| {
+            let (scheme, token) = text("authorization")?.trim().split_once(' ')?;
+            let token = token.trim();
+            (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+        })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Everything that is tested from outside, in one binary.
+//! Everything that is tested from outside, in one binary: it links once.
 
 mod golden;
 mod planning;
