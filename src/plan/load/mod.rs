@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::Value;
+use serde_json::error::Category;
 
 use crate::error::{LoadError, LoadErrors};
 
@@ -24,7 +25,7 @@ pub(crate) mod words;
 pub(crate) use check::Checked;
 pub(crate) use problems::escaped;
 
-use places::{Places, place};
+use places::Places;
 use problems::{Part, Problem, Problems, below};
 use read::Mended;
 
@@ -92,7 +93,7 @@ impl Loading {
         let places = Places::scan(text);
         let mut problems = Problems::default();
         for twice in &places.duplicates {
-            let (line, _) = place(text, twice.first);
+            let (line, _) = places.line_column(twice.first);
             let key = twice.pointer.rsplit('/').next().unwrap_or_default();
             problems.key(
                 twice.pointer.clone(),
@@ -180,14 +181,14 @@ impl Loading {
         let mut found = Problems::default();
         let checked = check::fixture(value, &spot.pointer, defaults, &mut found);
         let here = match (&spot.file, spot.place) {
-            (Some(file), Some((line, column))) => format!("{}:{line}:{column}", file.display()),
+            (Some(file), Some((line, column))) => format!("at {}:{line}:{column}", file.display()),
             _ => "built in code".to_owned(),
         };
         if let Some(other) = self.names.get(&checked.name) {
             let name = &checked.name;
             found.value(
                 below(&spot.pointer, "name"),
-                format!("another fixture is called {name:?}, {other}: names are unique"),
+                format!("the name {name:?} is taken by the fixture {other}: names are unique"),
             );
         } else {
             self.names.insert(checked.name.clone(), here);
@@ -222,20 +223,18 @@ fn split(mut tree: Value, problems: &mut Problems) -> (Option<FixtureFile>, Vec<
     (file, fixtures.into_iter().enumerate().map(read).collect())
 }
 
-/// serde_json's words without its place, which the caller tells in characters.
+/// serde_json's words, and the place in characters where it counts bytes.
 fn syntax_error(file: PathBuf, text: &str, error: &serde_json::Error) -> LoadError {
-    let line = text
-        .lines()
-        .nth(error.line().saturating_sub(1))
-        .unwrap_or_default();
-    let before = line.get(..error.column().saturating_sub(1)).unwrap_or(line);
-    let column = before.chars().count() + 1;
+    let lines: Vec<&str> = text.split('\n').collect();
+    let (line, bytes) = match error.classify() {
+        Category::Eof => (lines.len(), usize::MAX),
+        Category::Io | Category::Syntax | Category::Data => (error.line(), error.column()),
+    };
+    let content = lines.get(line.saturating_sub(1)).copied().unwrap_or_default();
+    let before = content.get(..bytes.saturating_sub(1)).unwrap_or(content);
     let said = error.to_string();
-    let said = said
-        .rsplit_once(" at line ")
-        .map_or(said.as_str(), |(said, _)| said);
-    let rest = &line[before.len()..];
-    let hint = match rest.chars().next() {
+    let said = said.rsplit_once(" at line ").map_or(said.as_str(), |(said, _)| said);
+    let hint = match content[before.len()..].chars().next() {
         Some('/' | '#') => "; JSON has no comments",
         Some('\'') => "; strings are in double quotes",
         _ => "",
@@ -247,7 +246,7 @@ fn syntax_error(file: PathBuf, text: &str, error: &serde_json::Error) -> LoadErr
     LoadError {
         file: Some(file),
         fixture: None,
-        place: Some((error.line().max(1), column)),
+        place: Some((line.max(1), before.chars().count() + 1)),
         pointer: String::new(),
         message,
     }
