@@ -31,8 +31,7 @@ use read::Mended;
 
 /// The JSON Schema of fixture files, for editors.
 pub fn schema() -> Value {
-    let schema = schemars::schema_for!(FixtureFile);
-    schema.to_value()
+    schemars::schema_for!(FixtureFile).to_value()
 }
 
 /// Everything that was loaded.
