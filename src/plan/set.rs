@@ -23,13 +23,21 @@ macro_rules! embedded {
     ($name:literal) => {
         (
             concat!("default/", $name),
-            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/default/", $name)),
+            include_str!(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/fixtures/default/",
+                $name
+            )),
         )
     };
 }
 
 /// Where fixtures come from.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "few, short-lived, and a box would be in the way of callers"
+)]
 pub enum Source {
     /// A file that was read.
     File {

@@ -193,24 +193,24 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(json: Value, expected: At) {
+    fn check(json: &Value, expected: At) {
         assert_eq!(
             serde_json::from_value::<At>(json.clone()).unwrap(),
             expected
         );
-        assert_eq!(serde_json::to_value(expected).unwrap(), json);
+        assert_eq!(&serde_json::to_value(expected).unwrap(), json);
     }
 
     #[test]
     fn places_are_read_and_written_back() {
-        check(json!("head"), At::Head);
-        check(json!("end"), At::End);
-        check(json!({ "event": 3 }), At::event(3));
-        check(json!({ "event": -1 }), At::event(-1));
-        check(json!({ "event": 3, "byte": 12 }), At::event_byte(3, 12));
-        check(json!({ "byte": 100 }), At::Byte(100));
+        check(&json!("head"), At::Head);
+        check(&json!("end"), At::End);
+        check(&json!({ "event": 3 }), At::event(3));
+        check(&json!({ "event": -1 }), At::event(-1));
+        check(&json!({ "event": 3, "byte": 12 }), At::event_byte(3, 12));
+        check(&json!({ "byte": 100 }), At::Byte(100));
         for (text, name) in Name::ALL {
-            check(json!({ "event": text }), At::Named(name));
+            check(&json!({ "event": text }), At::Named(name));
         }
     }
 

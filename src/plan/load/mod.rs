@@ -1,7 +1,7 @@
 //! Loading: texts and fixtures built in code become checked fixtures, or every problem with its
 //! file, line, column, JSON pointer and the way out. Reading files is not done here.
 //!
-//! A text is parsed, then [`read`] into the types of the format, then [checked](check). A problem
+//! A text is parsed, then read into the types of the format, then checked. A problem
 //! in one step does not hide those of the next. Nothing is ever loaded half.
 
 use std::collections::BTreeMap;
@@ -102,7 +102,7 @@ impl Loading {
         let (file, fixtures) = split(tree, &mut problems);
         let defaults = file
             .as_ref()
-            .and_then(|file| file.defaults.pacing.clone())
+            .and_then(|file| file.defaults.pacing)
             .unwrap_or_default();
         check::pacing(&defaults, "/defaults/pacing", &mut problems);
         if let Some(models) = file.and_then(|file| file.models) {
@@ -115,7 +115,7 @@ impl Loading {
                 place: Some(places.place(&at, Part::Value)),
                 pointer: at,
             };
-            self.fixture(fixture, spot, &defaults, &mut problems);
+            self.fixture(fixture, spot, defaults, &mut problems);
         }
         let mut errors: Vec<LoadError> = problems
             .0
@@ -148,7 +148,7 @@ impl Loading {
         self.fixture(
             Mended::whole(fixture),
             spot,
-            &Pacing::default(),
+            Pacing::default(),
             &mut problems,
         );
         let errors = problems.0.into_iter().map(
@@ -171,7 +171,7 @@ impl Loading {
         &mut self,
         mut fixture: Mended<Fixture>,
         spot: Spot,
-        defaults: &Pacing,
+        defaults: Pacing,
         problems: &mut Problems,
     ) {
         let Some(value) = fixture.value.take() else {
@@ -229,10 +229,15 @@ fn syntax_error(file: PathBuf, text: &str, error: &serde_json::Error) -> LoadErr
         Category::Eof => (lines.len(), usize::MAX),
         Category::Io | Category::Syntax | Category::Data => (error.line(), error.column()),
     };
-    let content = lines.get(line.saturating_sub(1)).copied().unwrap_or_default();
+    let content = lines
+        .get(line.saturating_sub(1))
+        .copied()
+        .unwrap_or_default();
     let before = content.get(..bytes.saturating_sub(1)).unwrap_or(content);
     let said = error.to_string();
-    let said = said.rsplit_once(" at line ").map_or(said.as_str(), |(said, _)| said);
+    let said = said
+        .rsplit_once(" at line ")
+        .map_or(said.as_str(), |(said, _)| said);
     let hint = match content[before.len()..].chars().next() {
         Some('/' | '#') => "; JSON has no comments",
         Some('\'') => "; strings are in double quotes",

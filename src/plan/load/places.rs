@@ -27,7 +27,7 @@ pub(super) struct Duplicate {
 struct Node {
     key: Option<(String, usize)>,
     at: usize,
-    children: Vec<Node>,
+    children: Vec<Self>,
 }
 
 impl<'a> Places<'a> {

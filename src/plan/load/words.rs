@@ -105,7 +105,9 @@ pub(crate) fn did_you_mean<S: AsRef<str>>(got: &str, known: &[S]) -> String {
 fn nearest<'a, S: AsRef<str>>(got: &str, known: &'a [S]) -> Option<&'a str> {
     let got = got.to_lowercase();
     let names = known.iter().map(AsRef::as_ref);
-    let by_distance = names.clone().map(|name| (strsim::damerau_levenshtein(&got, name), name));
+    let by_distance = names
+        .clone()
+        .map(|name| (strsim::damerau_levenshtein(&got, name), name));
     let (distance, name) = by_distance.min_by_key(|(distance, _)| *distance)?;
     if distance <= name.chars().count().max(3) / 3 {
         return Some(name);
