@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::fault::Fault;
 use super::json::{self, Map, Span, StringOr};
 use super::pacing::Pacing;
+use super::spoken::Cache;
 use super::template::Templates;
 use super::wire::{Filters, Verdicts, Wire};
 
@@ -346,6 +347,25 @@ pub struct Prepared {
     pub(crate) wire: Wire,
     /// The templates among the answer's strings; see [`Prepared::answer`].
     pub(crate) templates: Option<Templates>,
+    /// The answer cut into pieces, once it was asked for.
+    pub(crate) spoken: Cache,
+}
+
+impl Prepared {
+    /// A reply with nothing over its content.
+    pub(crate) fn new(content: Content) -> Self {
+        Self {
+            content,
+            status: None,
+            headers: Vec::new(),
+            pacing: Pacing::default(),
+            fault: None,
+            filters: Filters::default(),
+            wire: Wire::default(),
+            templates: None,
+            spoken: Cache::default(),
+        }
+    }
 }
 
 /// What a checked reply sends.

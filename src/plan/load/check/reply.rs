@@ -65,7 +65,6 @@ pub(super) fn reply(
     let (content, templates) = content(object, at, problems)?;
     let pacing = scope.defaults.and(own);
     Some(Prepared {
-        content,
         status,
         headers: headers.0,
         pacing,
@@ -73,6 +72,7 @@ pub(super) fn reply(
         filters,
         wire,
         templates,
+        ..Prepared::new(content)
     })
 }
 
