@@ -251,7 +251,7 @@ impl FixtureSet {
     /// The fixtures that can answer a request at all: a path that is no API's is only for those
     /// that serve it themselves.
     fn eligible(&self, request: &Request) -> impl Iterator<Item = (usize, &Running)> {
-        let only_paths = request.call.route.endpoint == Endpoint::Other;
+        let only_paths = request.call.route.endpoint != Endpoint::ChatCompletions;
         self.fixtures
             .iter()
             .enumerate()

@@ -1,8 +1,7 @@
 //! Which fixture answers a request, with which reply, and what a request that none answers is told.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use llmirage::plan::dialect;
-use llmirage::plan::request::{Call, Endpoint, Request, Route, Scope};
+use http::{HeaderMap, HeaderValue, Method};
+use llmirage::plan::request::{Call, Request, Scope};
 use llmirage::plan::set::{FixtureSet, Hits, Source};
 use serde_json::{Value, json};
 
@@ -16,21 +15,16 @@ fn set(fixtures: &Value) -> FixtureSet {
 }
 
 fn request(body: Value) -> Request {
-    let route = Route {
-        dialect: dialect::by_name("openai").unwrap(),
-        endpoint: Endpoint::ChatCompletions,
-        deployment: None,
-        api_version: None,
-    };
-    let call = Call {
-        method: Method::POST,
-        path: "/v1/chat/completions".to_owned(),
-        query: None,
-        headers: HeaderMap::new(),
-        scope: Scope::default(),
-        route,
-    };
-    Request { call, body }
+    Request::post("/v1/chat/completions", body)
+}
+
+/// A request with another head.
+fn sent(method: Method, path: &str, headers: HeaderMap) -> Request {
+    let call = Call::new(method, path.to_owned(), None, headers, Scope::default());
+    Request {
+        call,
+        body: asks("x").body,
+    }
 }
 
 fn asks(user: &str) -> Request {
@@ -158,14 +152,11 @@ fn a_conversation_is_matched_by_its_parts() {
 
 #[test]
 fn header_names_have_no_case_and_any_value_may_match() {
-    let mut request = asks("x");
+    let mut headers = HeaderMap::new();
     for value in ["a", "b"] {
-        let name = HeaderName::from_static("x-test");
-        request
-            .call
-            .headers
-            .append(name, HeaderValue::from_static(value));
+        headers.append("x-test", HeaderValue::from_static(value));
     }
+    let request = sent(Method::POST, "/v1/chat/completions", headers);
     matches(json!({ "header": { "X-Test": "b" } }), &request);
     misses(
         json!({ "header": { "x-test": "c" } }),
@@ -219,13 +210,8 @@ fn the_body_is_matched_by_pointers() {
 
 #[test]
 fn azure_is_matched_by_deployment_and_version() {
-    let mut request = asks("x");
-    request.call.route = Route {
-        dialect: dialect::by_name("azure").unwrap(),
-        endpoint: Endpoint::ChatCompletions,
-        deployment: Some("my-gpt".to_owned()),
-        api_version: Some("2024-10-21".to_owned()),
-    };
+    let path = "/openai/deployments/my-gpt/chat/completions?api-version=2024-10-21";
+    let request = Request::post(path, asks("x").body);
     matches(
         json!({ "dialect": "azure", "model": "my-gpt", "api_version": { "glob": "2024-*" }, "endpoint": "chat.completions" }),
         &request,
@@ -294,12 +280,9 @@ fn a_path_is_served_only_by_fixtures_that_ask_for_it() {
         { "name": "events", "match": { "path": "/events", "method": "GET" }, "reply": { "script": ["done"] } },
         { "name": "files", "match": { "path": { "glob": "/files/*" } }, "reply": { "error": { "status": 404 } } },
     ]));
-    let mut request = request(Value::Null);
-    request.call.route.endpoint = Endpoint::Other;
-    request.call.path = "/events".to_owned();
-    request.call.method = Method::GET;
+    let request = sent(Method::GET, "/events", HeaderMap::new());
     assert_eq!(answered(&set, &request), Ok(vec!["events".to_owned()]));
-    request.call.path = "/files/a".to_owned();
+    let request = sent(Method::GET, "/files/a", HeaderMap::new());
     assert_eq!(answered(&set, &request), Ok(vec!["files".to_owned()]));
     assert!(set.serves(&Method::GET, "/events"));
     assert!(!set.serves(&Method::POST, "/events"));
