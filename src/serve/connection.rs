@@ -36,9 +36,9 @@ where
     let answer = service_fn(|request| {
         let (service, line) = (service.clone(), Arc::clone(line));
         async move {
-            line.set_busy(true);
+            line.begin_request();
             let response = service.respond(request, &line).await;
-            line.set_busy(false);
+            line.end_request();
             Ok::<_, Infallible>(response)
         }
     });
