@@ -180,11 +180,7 @@ mod tests {
             "Upgrade",
         ];
         for name in names {
-            assert_eq!(
-                Casings::default().extensions(&headers(&[name])).is_empty(),
-                false,
-                "{name}"
-            );
+            assert!(!Casings::default().extensions(&headers(&[name])).is_empty(), "{name}");
         }
     }
 

@@ -76,10 +76,10 @@ impl Player {
         if let Some(settlement) = &mut self.settlement {
             settlement.progress(self.played);
         }
-        if self.is_end_stream() {
-            if let Some(settlement) = self.settlement.take() {
-                settlement.complete();
-            }
+        if self.is_end_stream()
+            && let Some(settlement) = self.settlement.take()
+        {
+            settlement.complete();
         }
     }
 }

@@ -338,7 +338,7 @@ impl Service {
             pacing: &config.pacing,
             time_scale: config.time_scale,
             max_hold: config.max_hold,
-            fault: call.scope.fault.clone().or_else(|| config.fault.clone()),
+            fault: call.scope.fault.or(config.fault),
         }
     }
 
