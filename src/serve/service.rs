@@ -28,7 +28,7 @@ use crate::plan::http1::{self, Peer};
 use crate::plan::reject::Reject;
 use crate::plan::request::{Call, Endpoint};
 use crate::plan::say::{plan_models, plan_reject};
-use crate::plan::{FixtureSet, Request as ApiRequest, Timeline, Turn, dialect, plan};
+use crate::plan::{FixtureSet, Request as ApiRequest, Timeline, Turn, plan};
 
 /// The acting half of a server without its sockets: serves any byte stream.
 ///
@@ -77,6 +77,36 @@ impl Service {
     /// What was asked and how it ended.
     pub fn journal(&self) -> &Journal {
         &self.state.journal
+    }
+
+    /// What would be answered to a request of the API, without a socket and without waiting. It counts
+    /// as a hit, and has its entry in the journal.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use llmirage::MockServer;
+    ///
+    /// let service = MockServer::builder().service()?;
+    /// let body = Bytes::from(r#"{"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}"#);
+    /// let (head, body) = http::Request::post("/v1/chat/completions").body(body)?.into_parts();
+    /// let (timeline, entry) = service.foresee(head, &body);
+    /// assert_eq!(timeline.head.status, 200);
+    /// assert_eq!(entry.and_then(|entry| entry.hit), Some(1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn foresee(&self, parts: request::Parts, body: &Bytes) -> (Timeline, Option<Entry>) {
+        let (scope, path) = match scope::split(parts.uri.path(), &parts.headers) {
+            Ok((scope, path)) => (scope, path.to_owned()),
+            Err(message) => return (answer::refusal(StatusCode::BAD_REQUEST, "bad_scope", &message), None),
+        };
+        let fixtures = self.state.fixtures();
+        let served = fixtures.serves(&parts.method, &path);
+        let query = parts.uri.query().map(str::to_owned);
+        let call = Call::new(parts.method, path, query, parts.headers, scope);
+        let reject = self.refuse_early(&call, served);
+        let asked = Asked { fixtures: &fixtures, served, reject, body };
+        let (timeline, _settlement) = self.admit(call, asked, clock::now());
+        (timeline, self.journal().entries().pop())
     }
 
     /// Answers a request, or hands the connection over and never returns.
@@ -144,17 +174,7 @@ impl Service {
         let fixtures = self.state.fixtures();
         let served = config.timeline.is_some() || fixtures.serves(&parts.method, &path);
         let query = parts.uri.query().map(str::to_owned);
-        let mut routes = dialect::DIALECTS.iter();
-        let route = routes.find_map(|dialect| dialect.claim(&path, query.as_deref()));
-        let route = route.expect("the last dialect claims every path");
-        let call = Call {
-            method: parts.method,
-            path,
-            query,
-            headers: parts.headers,
-            scope,
-            route,
-        };
+        let call = Call::new(parts.method, path, query, parts.headers, scope);
         let early = self.refuse_early(&call, served);
         let received = match early.is_some() && waits {
             true => {
@@ -181,7 +201,7 @@ impl Service {
             reject: early.or(late),
             body: &body,
         };
-        let (timeline, settlement) = self.admit(call, asked, exchange);
+        let (timeline, settlement) = self.admit(call, asked, exchange.start);
         (timeline, Some(settlement))
     }
 
@@ -225,7 +245,7 @@ impl Service {
         &self,
         call: Call,
         asked: Asked<'_>,
-        exchange: &Exchange<'_>,
+        read: Instant,
     ) -> (Timeline, Settlement) {
         let parsed = serde_json::from_slice(asked.body);
         let readable = parsed.is_ok() || asked.served || call.method == Method::GET;
@@ -245,7 +265,7 @@ impl Service {
         };
         let answered = checked.and_then(|()| self.answer(&request, asked.fixtures));
         let answered = answered.unwrap_or_else(|reject| self.refuse(&reject, &request.call));
-        let entry = self.entry(request, asked.body, exchange.start, &answered);
+        let entry = self.entry(request, asked.body, read, &answered);
         let lines = Arc::clone(&self.state.lines);
         let settlement = self
             .state
