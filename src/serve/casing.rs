@@ -180,7 +180,10 @@ mod tests {
             "Upgrade",
         ];
         for name in names {
-            assert!(!Casings::default().extensions(&headers(&[name])).is_empty(), "{name}");
+            assert!(
+                !Casings::default().extensions(&headers(&[name])).is_empty(),
+                "{name}"
+            );
         }
     }
 

@@ -35,12 +35,7 @@ where
     let transport = Transport::new(io, Arc::clone(line));
     let answer = service_fn(|request| {
         let (service, line) = (service.clone(), Arc::clone(line));
-        async move {
-            line.begin_request();
-            let response = service.respond(request, &line).await;
-            line.end_request();
-            Ok::<_, Infallible>(response)
-        }
+        async move { Ok::<_, Infallible>(service.respond(request, &line).await) }
     });
     let mut hyper = http().serve_connection(TokioIo::new(transport), answer);
     let mut draining = false;

@@ -165,15 +165,11 @@ impl Line {
         self.unflushed.store(unflushed, Ordering::Relaxed);
     }
 
-    /// The head of a request is whole.
-    pub(crate) fn begin_request(&self) {
+    /// The head of a request is whole; it is being answered until what is returned is dropped.
+    pub(crate) fn begin_request(self: &Arc<Self>) -> Busy {
         self.busy.store(true, Ordering::Relaxed);
         self.heads.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// The head of its answer is decided.
-    pub(crate) fn end_request(&self) {
-        self.busy.store(false, Ordering::Relaxed);
+        Busy(Arc::clone(self))
     }
 
     pub(crate) fn heads(&self) -> usize {
@@ -209,6 +205,16 @@ impl Line {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+}
+
+/// A request that is being answered.
+#[derive(Debug)]
+pub(crate) struct Busy(Arc<Line>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.busy.store(false, Ordering::Relaxed);
     }
 }
 

@@ -82,6 +82,20 @@ async fn a_second_head_that_does_not_end_is_closed_after_ten_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stream_is_not_cut_because_the_next_head_has_begun() {
+    for ending in [Ending::Complete, Ending::Close] {
+        let timeline = stream(&[(0, "one"), (60_000, "two")], ending);
+        let service = MockServer::builder().timeline(timeline).service().unwrap();
+        let mut client = connect(&service, 64 * 1024);
+        client.write_all((ask() + "POST /v1").as_bytes()).await.unwrap();
+        raw::settle().await;
+        client.write_all(b"/chat").await.unwrap();
+        let entry = service.journal().settled(1).await.remove(0);
+        assert_eq!(entry.events_sent, 2, "{:?}", entry.outcome);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_body_that_stops_is_answered_408_after_ten_seconds() {
     let (answer, seconds) = send(ask().trim_end_matches('}').as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
@@ -187,7 +201,7 @@ async fn a_large_body_that_waits_for_permission_does_not_get_it() {
 
 #[tokio::test(start_paused = true)]
 async fn compressed_bodies_are_answered_415() {
-    let service = MockServer::builder().service().unwrap();
+    let service = builder().service().unwrap();
     let status = async |encoding: &str| {
         let request = chat(
             "/v1/chat/completions",

@@ -344,6 +344,12 @@ async fn an_address_open_to_the_network_needs_an_admin_token() {
         .start()
         .await
         .unwrap();
+    let expected = format!("http://127.0.0.1:{}", server.address().port());
+    assert_eq!(
+        server.base_url(),
+        expected,
+        "the address that a client can use"
+    );
     server.shutdown().await;
 }
 
