@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use http::request;
 
+use super::admit::Asked;
 use super::bound::Bound;
 use super::entry::Entry;
-use super::service::{Asked, Service};
+use super::service::Service;
 use super::{admin, clock};
 use crate::plan::Timeline;
 use crate::plan::reject::Reject;
