@@ -35,6 +35,8 @@ struct Answered {
     timeline: Timeline,
     fixture: Option<(String, u64)>,
     unmatched: bool,
+    /// Why the request is refused, in the words that the client reads.
+    refusal: Option<String>,
 }
 
 impl Service {
@@ -111,22 +113,12 @@ impl Service {
         let call = &request.call;
         if let Some(timeline) = &self.state.config.timeline {
             let id = self.state.journal.next_id();
-            return Ok(Answered {
-                id,
-                timeline: timeline.clone(),
-                fixture: None,
-                unmatched: false,
-            });
+            return Ok(Answered::new(id, timeline.clone()));
         }
         if matches!(call.route.endpoint, Endpoint::Models | Endpoint::Model(_)) {
             let id = self.state.journal.next_id();
             let timeline = plan_models(&fixtures.model_names(), call, &self.turn(call, "", id));
-            return Ok(Answered {
-                id,
-                timeline,
-                fixture: None,
-                unmatched: false,
-            });
+            return Ok(Answered::new(id, timeline));
         }
         let miss = match fixtures.candidates(request) {
             Ok(candidates) => {
@@ -138,12 +130,7 @@ impl Service {
                     let turn = self.turn(call, admission.fixture, admission.hit);
                     let timeline = plan(admission.reply, request, &turn);
                     let fixture = Some((admission.fixture.to_owned(), admission.hit));
-                    return Ok(Answered {
-                        id,
-                        timeline,
-                        fixture,
-                        unmatched: false,
-                    });
+                    return Ok(Answered { fixture, ..Answered::new(id, timeline) });
                 }
                 fixtures.used_up(&candidates)
             }
@@ -156,12 +143,7 @@ impl Service {
                 let id = self.state.journal.next_id();
                 let reply = echo::reply(request);
                 let timeline = plan(&reply, request, &self.turn(call, "echo", id));
-                Ok(Answered {
-                    id,
-                    timeline,
-                    fixture: None,
-                    unmatched: true,
-                })
+                Ok(Answered { unmatched: true, ..Answered::new(id, timeline) })
             }
         }
     }
@@ -173,12 +155,9 @@ impl Service {
         }
         let turn = self.turn(call, "", self.state.next_refusal());
         let id = self.state.journal.next_id();
-        Answered {
-            id,
-            timeline: plan_reject(reject, call, &turn),
-            fixture: None,
-            unmatched,
-        }
+        let timeline = plan_reject(reject, call, &turn);
+        let refusal = Some(message(&timeline));
+        Answered { unmatched, refusal, ..Answered::new(id, timeline) }
     }
 
     fn turn<'a>(&'a self, call: &Call, fixture: &'a str, hit: u64) -> Turn<'a> {
@@ -230,6 +209,7 @@ impl Service {
             fixture,
             hit,
             unmatched: answered.unmatched,
+            refusal: answered.refusal.clone(),
             events_planned: answered.timeline.events.len(),
             events_sent: 0,
             outcome: None,
@@ -237,6 +217,19 @@ impl Service {
             duration: None,
         }
     }
+}
+
+impl Answered {
+    fn new(id: u64, timeline: Timeline) -> Self {
+        Self { id, timeline, fixture: None, unmatched: false, refusal: None }
+    }
+}
+
+/// The message of a refusal, where every dialect's SDK looks for it.
+fn message(refusal: &Timeline) -> String {
+    let body: Value = serde_json::from_slice(&refusal.body).unwrap_or_default();
+    let message = body.pointer("/error/message").and_then(Value::as_str);
+    message.unwrap_or_default().to_owned()
 }
 
 /// How much of a request's body the journal keeps.

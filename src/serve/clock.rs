@@ -23,16 +23,22 @@ pub enum Clock {
 
 impl Clock {
     /// The time, in Unix seconds.
+    pub(crate) fn unix(self) -> u64 {
+        self.since_epoch().as_secs()
+    }
+
+    /// The time since the start of 1970.
     #[expect(
         clippy::disallowed_methods,
         reason = "the wall clock is read here only"
     )]
-    pub(crate) fn unix(self) -> u64 {
+    pub(crate) fn since_epoch(self) -> Duration {
+        let frozen = Duration::from_secs(FROZEN);
         match self {
-            Self::Frozen => FROZEN,
+            Self::Frozen => frozen,
             Self::System => SystemTime::now()
                 .duration_since(UNIX_EPOCH)
-                .map_or(FROZEN, |since| since.as_secs()),
+                .unwrap_or(frozen),
         }
     }
 }

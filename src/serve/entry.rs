@@ -48,6 +48,8 @@ pub struct Entry {
     pub hit: Option<u64>,
     /// Whether no fixture matched.
     pub unmatched: bool,
+    /// Why the request was refused, in the words that the client read.
+    pub refusal: Option<String>,
     /// How many events the answer has.
     pub events_planned: usize,
     /// How many of them went out; known once there is an outcome.

@@ -7,6 +7,7 @@
 )]
 
 mod admin;
+mod cli;
 mod files;
 mod golden;
 mod limits;
@@ -20,4 +21,5 @@ mod recorded;
 mod serving;
 mod shipped;
 mod signatures;
+mod support;
 mod takeover;
