@@ -50,7 +50,7 @@ def test_async_client_streams(azure, ask):
     assert asyncio.run(run()) == GREETING
 
 
-@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("stream", [False, True], ids=["JSON", "stream"])
 @pytest.mark.parametrize(
     ("prompt", "changed", "kind", "status", "words"),
     [
@@ -60,6 +60,7 @@ def test_async_client_streams(azure, ask):
         ("hello", {"api_key": "wrong"}, openai.error.AuthenticationError, 401, "invalid subscription key"),
         ("hello", {"deployment_id": "gone"}, openai.error.InvalidRequestError, 404, "deployment"),
     ],
+    ids=["blocked prompt", "rate limit", "server error", "wrong key", "unknown deployment"],
 )
 def test_error_on_azure(azure, ask, prompt, changed, kind, status, words, stream):
     with pytest.raises(openai.error.OpenAIError) as caught:

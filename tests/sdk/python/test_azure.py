@@ -87,7 +87,7 @@ def test_tool_calls_single_and_parallel(azure, ask, weather):
         assert (calls, choice.finish_reason) == (expected, "tool_calls")
 
 
-@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("stream", [False, True], ids=["JSON", "stream"])
 def test_blocked_prompt_is_a_bad_request(azure, ask, stream):
     with pytest.raises(openai.BadRequestError) as caught:
         azure.chat.completions.create(model="gpt-4o-mini", messages=ask("forbidden"), stream=stream)

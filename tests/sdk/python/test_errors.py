@@ -20,7 +20,7 @@ def traits(error):
 INVALID = "invalid_request_error"
 
 
-@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("stream", [False, True], ids=["JSON", "stream"])
 @pytest.mark.parametrize(
     ("prompt", "expected"),
     [
@@ -29,6 +29,7 @@ INVALID = "invalid_request_error"
         ("broken", (openai.InternalServerError, 500, None, None, "server_error")),
         ("teapot", (openai.UnprocessableEntityError, 422, "short_and_stout", "messages", "teapot_error")),
     ],
+    ids=["rate limit", "quota", "server error", "own error"],
 )
 def test_error_of_a_fixture(client, ask, prompt, expected, stream):
     error = caught_by(client, messages=ask(prompt), stream=stream)
@@ -57,6 +58,7 @@ def test_unmatched_request_names_the_nearest_fixture(client, ask):
         ({"temperature": -1}, "decimal_below_min_value", "temperature"),
         ({"max_tokens": 5, "model": "gpt-5-mini"}, "unsupported_parameter", "max_tokens"),
     ],
+    ids=["no messages", "unknown parameter", "stream_options alone", "temperature", "max_tokens"],
 )
 def test_invalid_request(client, ask, request_body, code, param):
     error = caught_by(client, **({"messages": ask("hello")} | request_body))

@@ -62,7 +62,7 @@ def test_json_reply_says_the_same_as_the_stream(client, ask):
     assert re.fullmatch(r"req_[0-9a-f]{32}", completion._request_id)
 
 
-@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("stream", [False, True], ids=["JSON", "stream"])
 def test_documented_types_hold_under_strict_validation(url, key, ask, weather, stream):
     client = openai.OpenAI(base_url=f"{url}/v1", api_key=key, _strict_response_validation=True)
     for prompt in ["hello", "weather in Paris", "weather in both"]:
