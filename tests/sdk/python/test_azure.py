@@ -153,3 +153,11 @@ def test_async_client_streams(url, key, ask):
             return [choice.delta.content async for chunk in stream for choice in chunk.choices]
 
     assert asyncio.run(run()) == ["", "望", "月", "の", "夜", " 🌕", None]
+
+
+def test_client_is_pointed_by_its_environment(url, key, ask, monkeypatch):
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", url)
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", key)
+    monkeypatch.setenv("OPENAI_API_VERSION", "2024-10-21")
+    completion = openai.AzureOpenAI().chat.completions.create(model="gpt-4o-mini", messages=ask("hello"))
+    assert completion.choices[0].message.content == "Hello! How can I help you today?"

@@ -265,3 +265,22 @@ def test_async_client_runs_many_streams_at_once(url, key, ask):
 def test_models_are_those_of_the_fixtures(client):
     names = {model.id for model in client.models.list()}
     assert names == {"gpt-4o-mini", "gpt-4o", "gpt-5-mini", "gpt-35-turbo", "llama3"}
+
+
+def test_client_is_pointed_by_its_environment(url, key, ask, spoken, monkeypatch):
+    monkeypatch.setenv("OPENAI_BASE_URL", f"{url}/v1")
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    chunks = openai.OpenAI().chat.completions.create(model="gpt-4o-mini", messages=ask("hello"), stream=True)
+    assert spoken(chunks) == "".join(GREETING)
+
+
+def test_sessions_in_the_base_url_have_hits_of_their_own(url, key, ask):
+    def outcome(session):
+        client = openai.OpenAI(base_url=f"{url}/session/{session}/v1", api_key=key, max_retries=0)
+        try:
+            return client.chat.completions.create(model="gpt-4o-mini", messages=ask("try again")).choices[0].message.content
+        except openai.RateLimitError as error:
+            return error.code
+
+    outcomes = [outcome(session) for session in ["one", "two", "two", "one"]]
+    assert outcomes == ["rate_limit_exceeded"] * 2 + ["Second time lucky."] * 2
