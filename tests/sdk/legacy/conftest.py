@@ -5,9 +5,8 @@ import threading
 
 import openai
 import pytest
-import werkzeug.serving
-
 import relay
+import werkzeug.serving
 
 URL = os.environ["MOCK_URL"]
 KEY = os.environ["MOCK_KEY"]

@@ -27,9 +27,7 @@ def client():
 
 @pytest.fixture
 def azure():
-    with openai.AzureOpenAI(
-        azure_endpoint=URL, api_key=KEY, api_version="2024-10-21", max_retries=0
-    ) as client:
+    with openai.AzureOpenAI(azure_endpoint=URL, api_key=KEY, api_version="2024-10-21", max_retries=0) as client:
         yield client
 
 

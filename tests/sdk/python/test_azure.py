@@ -23,13 +23,9 @@ def clients(url, key):
         "model is the deployment": openai.AzureOpenAI(azure_endpoint=url, **version),
         "endpoint with a slash": openai.AzureOpenAI(azure_endpoint=f"{url}/", **version),
         "azure_deployment": openai.AzureOpenAI(azure_endpoint=url, azure_deployment="gpt-4o-mini", **version),
-        "base_url of the deployment": openai.AzureOpenAI(
-            base_url=f"{url}/openai/deployments/gpt-4o-mini", **version
-        ),
+        "base_url of the deployment": openai.AzureOpenAI(base_url=f"{url}/openai/deployments/gpt-4o-mini", **version),
         "Entra ID token": openai.AzureOpenAI(azure_endpoint=url, azure_ad_token=key, api_version="2024-10-21"),
-        "preview api-version": openai.AzureOpenAI(
-            azure_endpoint=url, api_key=key, api_version="2025-03-01-preview"
-        ),
+        "preview api-version": openai.AzureOpenAI(azure_endpoint=url, api_key=key, api_version="2025-03-01-preview"),
         "v1 without api-version": openai.OpenAI(base_url=f"{url}/openai/v1/", api_key=key),
     }
 
@@ -53,9 +49,7 @@ def test_stream_has_a_preamble_verdicts_and_usage(url, key, ask, spoken, how):
 
 
 def test_deployment_in_the_path_wins_over_the_model(url, key, ask):
-    client = openai.AzureOpenAI(
-        azure_endpoint=url, azure_deployment="gpt-4o", api_key=key, api_version="2024-10-21"
-    )
+    client = openai.AzureOpenAI(azure_endpoint=url, azure_deployment="gpt-4o", api_key=key, api_version="2024-10-21")
     completion = client.chat.completions.create(model="unused", messages=ask("hello"))
     assert completion.model.startswith("gpt-4o-20")
 
@@ -111,9 +105,7 @@ def test_filtered_completion_ends_at_once(azure, ask, spoken):
 
 def test_filtered_completion_raises_in_the_parsing_helper(azure, ask):
     with pytest.raises(openai.ContentFilterFinishReasonError):
-        azure.chat.completions.parse(
-            model="gpt-4o-mini", messages=ask("fight"), response_format=Answer
-        )
+        azure.chat.completions.parse(model="gpt-4o-mini", messages=ask("fight"), response_format=Answer)
 
 
 def test_asynchronous_filter_annotates_after_the_text(azure, ask, spoken):
@@ -133,9 +125,7 @@ def test_asynchronous_filter_annotates_after_the_text(azure, ask, spoken):
 
 
 def test_headers_are_those_of_azure(azure, ask):
-    raw = azure.chat.completions.with_raw_response.create(
-        model="gpt-4o-mini", messages=ask("hello"), stream=True
-    )
+    raw = azure.chat.completions.with_raw_response.create(model="gpt-4o-mini", messages=ask("hello"), stream=True)
     assert raw.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert raw.headers["apim-request-id"] and raw.headers["x-request-id"] and raw.headers["x-ms-region"]
     assert not [name for name in raw.headers if name.startswith("openai-")]
@@ -144,12 +134,8 @@ def test_headers_are_those_of_azure(azure, ask):
 
 def test_async_client_streams(url, key, ask):
     async def run():
-        async with openai.AsyncAzureOpenAI(
-            azure_endpoint=url, api_key=key, api_version="2024-10-21"
-        ) as client:
-            stream = await client.chat.completions.create(
-                model="gpt-4o-mini", messages=ask("moon"), stream=True
-            )
+        async with openai.AsyncAzureOpenAI(azure_endpoint=url, api_key=key, api_version="2024-10-21") as client:
+            stream = await client.chat.completions.create(model="gpt-4o-mini", messages=ask("moon"), stream=True)
             return [choice.delta.content async for chunk in stream for choice in chunk.choices]
 
     assert asyncio.run(run()) == ["", "望", "月", "の", "夜", " 🌕", None]

@@ -178,9 +178,7 @@ def test_logprobs_come_if_asked_for(client, ask):
 
 
 def test_two_choices_interleave_and_finish_in_order(client, ask):
-    chunks = list(
-        client.chat.completions.create(model="gpt-4o-mini", messages=ask("a colour"), n=2, stream=True)
-    )
+    chunks = list(client.chat.completions.create(model="gpt-4o-mini", messages=ask("a colour"), n=2, stream=True))
     assert all(len(chunk.choices) == 1 for chunk in chunks)
     choices = [chunk.choices[0] for chunk in chunks]
     texts = ["".join(c.delta.content or "" for c in choices if c.index == index) for index in (0, 1)]
@@ -194,9 +192,7 @@ def test_finish_reason_of_the_fixture_is_sent(client, ask):
     completion = client.chat.completions.create(model="gpt-4o-mini", messages=ask("a long story"))
     assert completion.choices[0].finish_reason == "length"
     with pytest.raises(openai.LengthFinishReasonError):
-        client.chat.completions.parse(
-            model="gpt-4o-mini", messages=ask("a long story"), response_format=Weather
-        )
+        client.chat.completions.parse(model="gpt-4o-mini", messages=ask("a long story"), response_format=Weather)
 
 
 def test_reasoning_is_counted_and_not_sent(client, ask, spoken):
@@ -218,9 +214,7 @@ def test_script_is_played_step_by_step(client, ask):
 
 
 def test_headers_are_those_of_the_real_service(client, ask):
-    raw = client.chat.completions.with_raw_response.create(
-        model="gpt-4o-mini", messages=ask("hello"), stream=True
-    )
+    raw = client.chat.completions.with_raw_response.create(model="gpt-4o-mini", messages=ask("hello"), stream=True)
     assert raw.status_code == 200
     assert raw.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert raw.headers["transfer-encoding"] == "chunked"
@@ -278,7 +272,8 @@ def test_sessions_in_the_base_url_have_hits_of_their_own(url, key, ask):
     def outcome(session):
         client = openai.OpenAI(base_url=f"{url}/session/{session}/v1", api_key=key, max_retries=0)
         try:
-            return client.chat.completions.create(model="gpt-4o-mini", messages=ask("try again")).choices[0].message.content
+            completion = client.chat.completions.create(model="gpt-4o-mini", messages=ask("try again"))
+            return completion.choices[0].message.content
         except openai.RateLimitError as error:
             return error.code
 
