@@ -1,8 +1,10 @@
 """The published .NET sample stream of Azure, to the byte: what a packet capture would show."""
 
+import functools
 import json
 import re
 import socket
+import string
 import urllib.parse
 from pathlib import Path
 
@@ -43,10 +45,16 @@ def dechunked(body):
             return content
 
 
+def base62(text):
+    digits = string.digits + string.ascii_uppercase + string.ascii_lowercase
+    return functools.reduce(lambda number, digit: number * 62 + digits.index(digit), text, 0)
+
+
 def test_body_is_the_sample_to_the_byte(url):
     _, body = exchange(url)
     content = dechunked(body).decode()
     created, identity = re.search(r'"created":([1-9]\d*),"id":"(chatcmpl-[0-9A-Za-z]{29})"', content).groups()
+    assert int(created) == 1576800000 + base62(identity.removeprefix("chatcmpl-")[:5]), "the id tells the time"
     golden = GOLDEN.read_bytes().decode()
     assert content == golden.replace("CREATED", created).replace("ID", identity)
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import time
+import urllib.request
 
 import openai
 import pytest
@@ -40,8 +41,7 @@ def test_usage_comes_last_if_asked_for(client, ask):
     assert chunks[-1].choices == []
     assert all(chunk.usage is None and chunk.choices for chunk in chunks[:-1])
     usage = chunks[-1].usage
-    assert usage.completion_tokens == len(GREETING)
-    assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == (8, len(GREETING), 17)
     assert usage.completion_tokens_details.reasoning_tokens == 0
 
 
@@ -236,12 +236,33 @@ def test_stream_is_readable_while_it_is_sent(client, ask):
     assert arrivals[-1] - arrivals[0] > 2.5, "30 tokens, 100 ms apart"
 
 
-def test_client_may_leave_in_the_middle(client, ask, spoken):
+def journal(url, session):
+    """The entries of a session, once all are settled."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with urllib.request.urlopen(f"{url}/__admin/requests?session={session}", timeout=10) as answer:
+            entries = json.load(answer)["requests"]
+        if all(entry["outcome"] for entry in entries):
+            return entries
+    return pytest.fail(f"not settled: {entries}")
+
+
+def test_client_may_leave_in_the_middle_and_the_journal_says_so(url, key, ask):
+    client = openai.OpenAI(base_url=f"{url}/session/leaving/v1", api_key=key)
     with client.chat.completions.create(model="gpt-4o-mini", messages=ask("slowly"), stream=True) as stream:
         assert next(stream).choices[0].delta.role == "assistant"
         assert next(stream).choices[0].delta.content == "1"
-    chunks = client.chat.completions.create(model="gpt-4o-mini", messages=ask("hello"), stream=True)
-    assert spoken(chunks) == "".join(GREETING)
+    (entry,) = journal(url, "leaving")
+    assert (entry["fixture"], entry["outcome"]["kind"]) == ("slow", "client_left")
+    assert 2 <= entry["events_sent"] < entry["events_planned"] == 33
+
+
+def test_journal_shows_a_retry(url, key, ask):
+    client = openai.OpenAI(base_url=f"{url}/session/retrying/v1", api_key=key, max_retries=1)
+    client.chat.completions.create(model="gpt-4o-mini", messages=ask("try again"))
+    entries = journal(url, "retrying")
+    assert [(entry["status"], entry["hit"], entry["retry"]) for entry in entries] == [(429, 1, 0), (200, 2, 1)]
+    assert key not in json.dumps(entries)
 
 
 def test_async_client_runs_many_streams_at_once(url, key, ask):
