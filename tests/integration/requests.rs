@@ -1,6 +1,13 @@
 //! What the dialects make of requests: which route, which refusal, which header lines, to the byte.
 //! No sockets: all of it is planned.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "helpers of tests: values are written in place, and they may do what tests may"
+)]
+
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -77,7 +84,7 @@ fn validate(line: &str, body: Value, models: Option<&[&str]>) -> Result<(), Reje
 fn wire(head: &Head, body: &[u8]) -> String {
     let reason = head
         .reason
-        .or(head.status.canonical_reason())
+        .or_else(|| head.status.canonical_reason())
         .unwrap_or_default();
     let mut text = format!("{} {reason}\n", head.status.as_u16());
     for header in &head.headers {

@@ -24,7 +24,7 @@ pub fn snapshot(model: &str) -> Cow<'_, str> {
 }
 
 /// The model name that Azure sends back for a deployment: the snapshot of the model it holds;
-/// before 2025 the bare name of the family. [C `gpt-35-turbo`, `gpt-4-32k`, `gpt-4o-mini`]
+/// before 2025 the bare name of the family. (C `gpt-35-turbo`, `gpt-4-32k`, `gpt-4o-mini`)
 pub fn azure_model(deployment: &str, profile: Profile) -> Cow<'_, str> {
     let alias = deployed(deployment);
     if profile < Profile::new(2025, 1, 1) {
@@ -113,7 +113,7 @@ fn is_gpt5(model: &str) -> bool {
     named && digits.len() == 1 && digits.as_str() >= "5" && !rest.contains("-chat")
 }
 
-/// Prefixes of the names of models that do not chat. [C gpt-3.5-turbo-instruct; I babbage, davinci]
+/// Prefixes of the names of models that do not chat. (C gpt-3.5-turbo-instruct; I babbage, davinci)
 const COMPLETION: &[&str] = &[
     "babbage-002",
     "davinci-002",

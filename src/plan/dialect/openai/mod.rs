@@ -55,7 +55,7 @@ impl Dialect for OpenAi {
         }
     }
 
-    /// `stream_options` came in May 2024; before, the older validator did not know it. [T]
+    /// `stream_options` came in May 2024; before, the older validator did not know it. (T)
     fn too_new(&self, request: &Request, profile: Profile) -> Option<Reject> {
         let early =
             profile < Profile::new(2024, 5, 1) && request.body.get("stream_options").is_some();
