@@ -1,3 +1,7 @@
-//! One binary for all integration tests: it links once.
+//! Everything that is tested from outside, in one binary.
 
-mod requests;
+mod golden;
+mod planning;
+mod properties;
+mod recorded;
+mod signatures;

@@ -7,16 +7,23 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use self::completion::Whole;
+use self::shape::Shape;
 use super::reject::Reject;
 use super::reply::ErrorReply;
 use super::request::{Call, Request, Route};
+use super::said::{Counts, Said};
 use super::seed::Seed;
+use super::sse::Draft;
 use super::timeline::Head;
-use super::wire::Profile;
+use super::wire::{FilterMode, Filters, Profile, Verdicts, Wire};
 
-pub mod azure;
-pub mod names;
-pub mod openai;
+pub(crate) mod azure;
+pub(crate) mod chunk;
+pub(crate) mod completion;
+pub(crate) mod names;
+pub(crate) mod openai;
+pub(crate) mod shape;
 
 mod head;
 mod layout;
@@ -59,6 +66,25 @@ pub trait Dialect: fmt::Debug + Sync {
     /// Status line, headers and body of a fixture's error.
     fn error(&self, error: &ErrorReply, facts: &Facts<'_>) -> (Head, Bytes);
 
+    /// How the envelope of an answer looks. `server` is the server's seed, `seed` the response's own.
+    fn shape(&self, request: &Request, wire: &Wire, now: u64, server: Seed, seed: Seed) -> Shape;
+
+    /// The stream that says this.
+    fn stream(&self, said: &[Said<'_>], shape: &Shape, mode: FilterMode) -> Draft;
+
+    /// The body of an answer that is not streamed.
+    fn completion(
+        &self,
+        choices: Vec<Whole<'_>>,
+        counts: Counts,
+        shape: &Shape,
+        filters: &Filters,
+    ) -> String;
+
+    /// Status line, headers and body of a prompt that the content filter refuses. Only a dialect with
+    /// a filter is asked.
+    fn blocked(&self, verdicts: &Verdicts, shape: &Shape, facts: &Facts<'_>) -> (Head, Bytes);
+
     /// The body of the list of `names`, or of the one model that was asked for.
     fn models(&self, names: &[&str], facts: &Facts<'_>) -> Bytes;
 }
@@ -98,3 +124,6 @@ pub fn by_name(name: &str) -> Option<&'static dyn Dialect> {
         .copied()
         .find(|dialect| dialect.name() == name)
 }
+
+#[cfg(test)]
+mod tests;

@@ -158,7 +158,7 @@ fn recorded(reply: &ErrorReply, facts: &Facts<'_>) -> Option<(Head, Bytes)> {
 
 /// The prompt is blocked by the content filter: a 400 with an inner error, also where a stream was
 /// asked for. `verdicts` is the JSON object of the verdicts. (C chat-json-gpt-4o-mini-202511-err400)
-pub fn prompt_blocked(verdicts: &[u8], facts: &Facts<'_>) -> (Head, Bytes) {
+pub(super) fn prompt_blocked(verdicts: &[u8], facts: &Facts<'_>) -> (Head, Bytes) {
     let start = format!(
         r#"{{"error":{{"message":"{BLOCKED}","type":null,"param":"prompt","code":"content_filter","status":400,"innererror":{{"code":"ResponsibleAIPolicyViolation","content_filter_result":"#
     );

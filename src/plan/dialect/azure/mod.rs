@@ -2,23 +2,29 @@
 
 use bytes::Bytes;
 
+use super::completion::{Completion, Whole};
 use super::openai::{exists, model, models_body};
+use super::shape::Shape;
 use super::{Dialect, Facts, Form, names, paths, validate};
 use crate::plan::reject::{Reject, Violation};
 use crate::plan::reply::ErrorReply;
 use crate::plan::request::{Call, Endpoint, Request, Route};
+use crate::plan::said::{Counts, Said};
+use crate::plan::seed::Seed;
+use crate::plan::sse::Draft;
 use crate::plan::timeline::Head;
-use crate::plan::wire::Profile;
+use crate::plan::wire::{FilterMode, Filters, Profile, Verdicts, Wire};
 
 mod errors;
+mod filter;
 mod headers;
+mod shape;
+pub(super) mod stream;
 mod throttle;
-
-pub use errors::prompt_blocked;
 
 /// The dialect of Azure OpenAI.
 #[derive(Clone, Copy, Debug)]
-pub struct Azure;
+pub(crate) struct Azure;
 
 impl Dialect for Azure {
     fn name(&self) -> &'static str {
@@ -104,6 +110,37 @@ impl Dialect for Azure {
 
     fn error(&self, error: &ErrorReply, facts: &Facts<'_>) -> (Head, Bytes) {
         errors::reply(error, facts)
+    }
+
+    fn shape(&self, request: &Request, wire: &Wire, now: u64, server: Seed, seed: Seed) -> Shape {
+        shape::shape(request, wire, now, server, seed)
+    }
+
+    fn stream(&self, said: &[Said<'_>], shape: &Shape, mode: FilterMode) -> Draft {
+        stream::stream(said, shape, mode)
+    }
+
+    fn completion(
+        &self,
+        choices: Vec<Whole<'_>>,
+        counts: Counts,
+        shape: &Shape,
+        filters: &Filters,
+    ) -> String {
+        let filtering = shape.filtered && filters.mode != FilterMode::Off;
+        let completion = Completion {
+            shape,
+            order: stream::order(shape.profile),
+            choices,
+            counts,
+            prompt_results: filtering.then(|| filter::prompt_list(shape, &filters.prompt)),
+            choice_results: filtering.then(|| filter::whole_completion(shape, &filters.completion)),
+        };
+        completion.json() + "\n"
+    }
+
+    fn blocked(&self, verdicts: &Verdicts, shape: &Shape, facts: &Facts<'_>) -> (Head, Bytes) {
+        errors::prompt_blocked(filter::prompt(shape, verdicts).as_bytes(), facts)
     }
 
     /// OpenAI's list; no list of Azure's was recorded. (U)

@@ -4,23 +4,31 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
+use super::chunk::Order;
+use super::completion::{Completion, Whole, pretty};
+use super::shape::Shape;
 use super::{Dialect, Facts, Form, paths, validate};
 use crate::plan::reject::{Reject, Violation};
 use crate::plan::reply::ErrorReply;
 use crate::plan::request::{Call, Endpoint, Request, Route};
+use crate::plan::said::{Counts, Said};
+use crate::plan::seed::Seed;
+use crate::plan::sse::Draft;
 use crate::plan::timeline::Head;
-use crate::plan::wire::Profile;
+use crate::plan::wire::{FilterMode, Filters, Profile, Verdicts, Wire};
 
 mod duration;
 mod errors;
 mod headers;
 mod models;
+mod shape;
+mod stream;
 
 pub(super) use models::body as models_body;
 
 /// The dialect of OpenAI.
 #[derive(Clone, Copy, Debug)]
-pub struct OpenAi;
+pub(crate) struct OpenAi;
 
 impl Dialect for OpenAi {
     fn name(&self) -> &'static str {
@@ -72,6 +80,43 @@ impl Dialect for OpenAi {
 
     fn error(&self, error: &ErrorReply, facts: &Facts<'_>) -> (Head, Bytes) {
         errors::reply(error, facts)
+    }
+
+    fn shape(&self, request: &Request, wire: &Wire, now: u64, server: Seed, seed: Seed) -> Shape {
+        shape::shape(request, wire, now, server, seed)
+    }
+
+    fn stream(&self, said: &[Said<'_>], shape: &Shape, _: FilterMode) -> Draft {
+        stream::stream(said, shape)
+    }
+
+    fn completion(
+        &self,
+        choices: Vec<Whole<'_>>,
+        counts: Counts,
+        shape: &Shape,
+        _: &Filters,
+    ) -> String {
+        let completion = Completion {
+            shape,
+            order: Order::Hand,
+            choices,
+            counts,
+            prompt_results: None,
+            choice_results: None,
+        };
+        let compact = completion.json();
+        // Bodies are pretty-printed since October 2023.
+        let printed = if shape.profile < Profile::new(2023, 10, 1) {
+            compact
+        } else {
+            pretty(&compact, 2)
+        };
+        printed + "\n"
+    }
+
+    fn blocked(&self, _: &Verdicts, _: &Shape, _: &Facts<'_>) -> (Head, Bytes) {
+        unreachable!("OpenAI has no content filter: Shape::filtered is false")
     }
 
     fn models(&self, names: &[&str], facts: &Facts<'_>) -> Bytes {

@@ -4,21 +4,21 @@
 #![expect(
     clippy::needless_pass_by_value,
     clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "helpers of tests: values are written in place, and they may do what tests may"
+    reason = "helpers of tests; values are written where they are used, and who runs them sees what was skipped"
 )]
 
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use llmirage::plan::dialect::{DIALECTS, Facts, Form};
-use llmirage::plan::reject::Reject;
-use llmirage::plan::reply::ErrorReply;
-use llmirage::plan::request::{Call, Request, Scope};
-use llmirage::plan::seed::Seed;
-use llmirage::plan::timeline::Head;
-use llmirage::plan::wire::Profile;
 use serde_json::{Value, json};
+
+use super::{DIALECTS, Facts, Form};
+use crate::plan::reject::Reject;
+use crate::plan::reply::ErrorReply;
+use crate::plan::request::{Call, Request, Scope};
+use crate::plan::seed::Seed;
+use crate::plan::timeline::Head;
+use crate::plan::wire::Profile;
 
 mod heads;
 mod recorded;
