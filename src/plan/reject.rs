@@ -1,7 +1,6 @@
 //! Why a request is refused, before any dialect has a word for it.
 //!
-//! Status, headers and layout are a dialect's business
-//! ([`Dialect::reject`](super::dialect::Dialect::reject)). The words of the validator are here, since
+//! Status, headers and layout are a dialect's business. The words of the validator are here, since
 //! Azure passes OpenAI's on.
 //!
 //! # Evidence
