@@ -9,4 +9,5 @@
 mod files;
 mod load;
 mod matching;
+mod mutations;
 mod shipped;
