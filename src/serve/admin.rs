@@ -161,7 +161,7 @@ impl Query {
                 "session" => query.session = Some(super::scope::decode(value)?),
                 "unmatched" if value.is_empty() => query.unmatched = Some(true),
                 "unmatched" => {
-                    query.unmatched = Some(value.parse().map_err(|_| wrong("true or false"))?)
+                    query.unmatched = Some(value.parse().map_err(|_| wrong("true or false"))?);
                 }
                 "limit" => query.limit = Some(value.parse().map_err(|_| wrong("a number"))?),
                 _ => {

@@ -35,12 +35,7 @@ where
     let transport = Transport::new(io, Arc::clone(line));
     let answer = service_fn(|request| {
         let (service, line) = (service.clone(), Arc::clone(line));
-        async move {
-            line.set_busy(true);
-            let response = service.respond(request, &line).await;
-            line.set_busy(false);
-            Ok::<_, Infallible>(response)
-        }
+        async move { Ok::<_, Infallible>(service.respond(request, &line).await) }
     });
     let mut hyper = http().serve_connection(TokioIo::new(transport), answer);
     let mut draining = false;

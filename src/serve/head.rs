@@ -30,10 +30,10 @@ pub(crate) fn response<B>(head: &Head, casings: &Casings, body: B) -> Response<B
     *response.headers_mut() = map(head).unwrap_or_default();
     *response.extensions_mut() = casings.extensions(&head.headers);
     let reason = http1::reason(head);
-    if head.status.canonical_reason() != Some(reason) {
-        if let Ok(reason) = ReasonPhrase::try_from(reason.as_bytes()) {
-            response.extensions_mut().insert(reason);
-        }
+    if head.status.canonical_reason() != Some(reason)
+        && let Ok(reason) = ReasonPhrase::try_from(reason.as_bytes())
+    {
+        response.extensions_mut().insert(reason);
     }
     response
 }

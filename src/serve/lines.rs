@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -138,6 +138,8 @@ pub(crate) struct Line {
     unflushed: AtomicBool,
     /// Whether a request is being answered.
     busy: AtomicBool,
+    /// How many requests there were.
+    heads: AtomicUsize,
     /// Whether a request's body was left unread: closing at once would reset the connection.
     unread: AtomicBool,
 }
@@ -163,8 +165,15 @@ impl Line {
         self.unflushed.store(unflushed, Ordering::Relaxed);
     }
 
-    pub(crate) fn set_busy(&self, busy: bool) {
-        self.busy.store(busy, Ordering::Relaxed);
+    /// The head of a request is whole; it is being answered until what is returned is dropped.
+    pub(crate) fn begin_request(self: &Arc<Self>) -> Busy {
+        self.busy.store(true, Ordering::Relaxed);
+        self.heads.fetch_add(1, Ordering::Relaxed);
+        Busy(Arc::clone(self))
+    }
+
+    pub(crate) fn heads(&self) -> usize {
+        self.heads.load(Ordering::Relaxed)
     }
 
     pub(crate) fn is_busy(&self) -> bool {
@@ -196,6 +205,16 @@ impl Line {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+}
+
+/// A request that is being answered.
+#[derive(Debug)]
+pub(crate) struct Busy(Arc<Line>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.busy.store(false, Ordering::Relaxed);
     }
 }
 

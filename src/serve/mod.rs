@@ -10,7 +10,7 @@
 //! ```
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -20,6 +20,7 @@ use crate::plan::FixtureSet;
 
 mod accept;
 mod admin;
+mod admit;
 mod answer;
 mod body;
 mod builder;
@@ -30,6 +31,7 @@ mod cors;
 mod drain;
 mod echo;
 mod entry;
+mod exchange;
 mod head;
 mod host;
 mod journal;
@@ -81,7 +83,7 @@ impl MockServer {
         Self {
             service,
             address,
-            base_url: format!("http://{address}"),
+            base_url: format!("http://{}", reachable(address)),
             ca_pem: None,
             accepting,
         }
@@ -103,7 +105,7 @@ impl MockServer {
         Self {
             service,
             address,
-            base_url: format!("{scheme}://{address}"),
+            base_url: format!("{scheme}://{}", reachable(address)),
             ca_pem,
             accepting,
         }
@@ -175,6 +177,17 @@ impl fmt::Debug for MockServer {
             .field("base_url", &self.base_url)
             .finish_non_exhaustive()
     }
+}
+
+/// Where a client of this machine finds a server that listens on every address.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
 }
 
 /// How long `shutdown` waits for connections that were cut.

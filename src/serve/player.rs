@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::clock::{self, Alarm};
 use super::journal::Settlement;
+use super::lines::Busy;
 use crate::plan::Timeline;
 use crate::plan::timeline::Event;
 
@@ -30,11 +31,18 @@ pub(crate) struct Player {
     alarm: Alarm,
     /// Told when the last event is handed out; dropped before that, it knows that the client left.
     settlement: Option<Settlement>,
+    /// The request is being answered until this is gone.
+    _busy: Busy,
 }
 
 impl Player {
     /// A player of `timeline`, whose request was read at `start`.
-    pub(crate) fn new(timeline: Timeline, start: Instant, settlement: Option<Settlement>) -> Self {
+    pub(crate) fn new(
+        timeline: Timeline,
+        start: Instant,
+        settlement: Option<Settlement>,
+        busy: Busy,
+    ) -> Self {
         let Timeline { body, events, .. } = timeline;
         let mut player = Self {
             start,
@@ -44,6 +52,7 @@ impl Player {
             played: 0,
             alarm: Alarm::default(),
             settlement,
+            _busy: busy,
         };
         player.settle_if_done();
         player
@@ -76,10 +85,10 @@ impl Player {
         if let Some(settlement) = &mut self.settlement {
             settlement.progress(self.played);
         }
-        if self.is_end_stream() {
-            if let Some(settlement) = self.settlement.take() {
-                settlement.complete();
-            }
+        if self.is_end_stream()
+            && let Some(settlement) = self.settlement.take()
+        {
+            settlement.complete();
         }
     }
 }
@@ -118,12 +127,14 @@ const MAX_FRAME: usize = 64 * 1024;
 mod tests {
     use std::future::poll_fn;
     use std::pin::pin;
+    use std::sync::Arc;
     use std::time::Duration;
 
     use http::StatusCode;
 
     use super::*;
     use crate::plan::timeline::{Ending, EventKind, Head};
+    use crate::serve::lines::Line;
 
     /// Plays events of these times (in milliseconds) and lengths.
     fn player(events: &[(u64, usize)]) -> Player {
@@ -153,6 +164,7 @@ mod tests {
             },
             clock::now(),
             None,
+            Arc::new(Line::default()).begin_request(),
         )
     }
 

@@ -31,14 +31,15 @@ pub(crate) fn keys(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let values = KEYS
         .into_iter()
         .flat_map(|name| headers.get_all(name).iter().map(move |value| (name, value)));
-    values.filter_map(|(name, value)| {
+    let keys = values.filter_map(|(name, value)| {
         let value = value.to_str().ok()?;
         if name == AUTHORIZATION.as_str() {
             bearer(value)
         } else {
             Some(value.trim())
         }
-    })
+    });
+    keys.filter(|key| !key.is_empty())
 }
 
 /// The token of a bearer authorization.
@@ -160,6 +161,8 @@ mod tests {
         assert_eq!(keys(&map).collect::<Vec<_>>(), ["one", "two"]);
         map.insert(AUTHORIZATION, HeaderValue::from_static("Basic b25l"));
         assert_eq!(keys(&map).collect::<Vec<_>>(), ["two"]);
+        map.insert("api-key", HeaderValue::from_static(" "));
+        assert_eq!(keys(&map).count(), 0);
     }
 
     #[test]

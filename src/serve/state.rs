@@ -72,10 +72,14 @@ impl State {
 
     /// Counts a hit: gives `admit` the hits of a session, under the one lock that an admitted
     /// request takes, and the entry's id, so that the journal's order is the order of hits.
-    pub(crate) fn admit<T>(&self, session: &str, admit: impl FnOnce(&mut Hits) -> T) -> (T, u64) {
+    pub(crate) fn admit<T>(
+        &self,
+        session: &str,
+        admit: impl FnOnce(&mut Hits) -> Option<T>,
+    ) -> Option<(T, u64)> {
         let mut sessions = self.sessions();
-        let admitted = admit(sessions.hits(session));
-        (admitted, self.journal.next_id())
+        let admitted = admit(sessions.hits(session))?;
+        Some((admitted, self.journal.next_id()))
     }
 
     /// Forgets hits and journal of one session, or of all.

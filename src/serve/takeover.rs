@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::clock::{self, Alarm};
 use super::drain::Queue;
 use super::journal::Settlement;
+use super::lines::Busy;
 use crate::plan::http1::Wire;
 
 /// A response that is to be written without hyper.
@@ -30,6 +31,8 @@ pub(crate) struct Takeover {
     pub(crate) settlement: Option<Settlement>,
     /// The longest that anything is held.
     pub(crate) max_hold: Duration,
+    /// The request is being answered until this is gone.
+    pub(crate) _busy: Busy,
 }
 
 impl Takeover {
@@ -64,9 +67,11 @@ impl Takeover {
             })
             .await?;
             let now = clock::now();
-            let due = self.wire.segments[next..]
-                .iter()
-                .take_while(|segment| self.start + segment.at <= now);
+            // What is due goes out in one write; a large one in several, so that the journal knows
+            // how far a client that leaves has come.
+            let due = self.wire.segments[next..].iter().take_while(|segment| {
+                self.start + segment.at <= now && segment.end - sent <= MAX_WRITE
+            });
             next += due.count().max(1);
             let last = self.wire.segments[next - 1];
             io.write_all(&self.wire.bytes.slice(sent..last.end)).await?;
@@ -115,6 +120,9 @@ fn poll_left<I: AsyncRead + Unpin>(io: &mut I, cx: &mut Context<'_>) -> Poll<io:
     cx.waker().wake_by_ref();
     Poll::Pending
 }
+
+/// The most that is written at once, unless one event is larger.
+const MAX_WRITE: usize = 64 * 1024;
 
 /// How long a connection stays open for reading after its FIN.
 pub(crate) const LINGER: Duration = Duration::from_secs(5);

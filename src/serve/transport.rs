@@ -26,6 +26,8 @@ pub(crate) struct Transport<I> {
     /// Runs from the first byte of a request to the end of its head; for the first request from the
     /// moment the connection is open.
     head: Patience,
+    /// How many heads were whole when bytes were last read.
+    heads: usize,
 }
 
 impl<I> Transport<I> {
@@ -37,6 +39,7 @@ impl<I> Transport<I> {
             line,
             write: Patience::new(WRITE_LIMIT),
             head,
+            heads: 0,
         }
     }
 
@@ -61,9 +64,12 @@ impl<I: AsyncRead + Unpin> AsyncRead for Transport<I> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        if this.heads != this.line.heads() {
+            this.heads = this.line.heads();
+            this.head.reset();
+        }
         let poll = Pin::new(&mut this.io).poll_read(cx, buf);
         if this.line.is_busy() {
-            this.head.reset();
             return poll;
         }
         if poll.is_ready() {

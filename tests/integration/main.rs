@@ -1,4 +1,4 @@
-//! The library and the binary from outside: one test binary.
+//! Everything that is tested from outside, in one binary: it links once.
 
 #![expect(
     clippy::unwrap_used,
@@ -6,8 +6,19 @@
     reason = "a test that fails panics, and tables read better with values"
 )]
 
+mod admin;
 mod files;
+mod golden;
+mod limits;
 mod load;
 mod matching;
 mod mutations;
+mod pacing;
+mod planning;
+mod properties;
+mod raw;
+mod recorded;
+mod serving;
 mod shipped;
+mod signatures;
+mod takeover;
