@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::timeline::{Ending, EventKind, Timeline};
 
-mod place;
+pub(super) mod place;
 mod spec;
 
 /// Something that breaks in a response.

@@ -216,9 +216,10 @@ pub(crate) mod base64 {
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Bytes, D::Error> {
         let text = String::deserialize(input)?;
-        let bytes = STANDARD.decode(text);
-        bytes.map(Bytes::from).map_err(|fault| {
-            D::Error::custom(format!("not base64 (standard alphabet, padded): {fault}"))
+        STANDARD.decode(&text).map(Bytes::from).map_err(|_| {
+            D::Error::custom(format!(
+                "expected base64 (standard alphabet, padded), got {text:?}"
+            ))
         })
     }
 

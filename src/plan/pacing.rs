@@ -15,7 +15,7 @@ mod build;
 
 /// The pace of a response. Deadlines are absolute from the moment the request was read: a late
 /// event does not push the next.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Pacing {
     /// When the status line and headers go out; absent: with the first event.

@@ -85,7 +85,7 @@ pub struct Answer {
     pub(crate) chunking: Option<Chunking>,
     /// Several answers, for requests with `n` > 1; they are used in turn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) choices: Option<Vec<Answer>>,
+    pub(crate) choices: Option<Vec<Self>>,
     /// Whether the strings of this answer are minijinja templates over the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) template: Option<bool>,
@@ -184,7 +184,7 @@ pub struct TokenLogprob {
     pub(crate) bytes: Option<Vec<u8>>,
     /// The likeliest tokens at this place.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) top_logprobs: Vec<TokenLogprob>,
+    pub(crate) top_logprobs: Vec<Self>,
 }
 
 /// One step of a script: an object with one key, or `"done"`.

@@ -80,30 +80,37 @@ impl Endpoint {
 
 impl Call {
     /// The head of a request, routed to the dialect whose path it is.
-    pub fn new(method: Method, path: String, query: Option<String>, headers: HeaderMap, scope: Scope) -> Self {
+    pub fn new(
+        method: Method,
+        path: String,
+        query: Option<String>,
+        headers: HeaderMap,
+        scope: Scope,
+    ) -> Self {
         let mut routes = dialect::DIALECTS.iter();
         let route = routes.find_map(|dialect| dialect.claim(&path, query.as_deref()));
         let route = route.expect("the last dialect claims every path");
-        Self { method, path, query, headers, scope, route }
+        Self {
+            method,
+            path,
+            query,
+            headers,
+            scope,
+            route,
+        }
     }
 
     /// The API key that the client shows: Azure's `api-key` header, else a bearer token.
     ///
     /// Some Azure clients send both, with the key in both. An empty one is none.
     pub fn key(&self) -> Option<&str> {
-        let value = |name| self.headers.get(name).and_then(|value| value.to_str().ok());
-        let bearer = |value: &'_ str| {
-            let scheme = value
-                .get(..7)
-                .filter(|scheme| scheme.eq_ignore_ascii_case("bearer "))?;
-            Some(scheme.len())
-        };
-        let token =
-            value("authorization").and_then(|value| bearer(value).map(|at| value[at..].trim()));
-        value("api-key")
-            .map(str::trim)
-            .filter(|key| !key.is_empty())
-            .or(token.filter(|token| !token.is_empty()))
+        let text = |name| self.headers.get(name).and_then(|value| value.to_str().ok());
+        let own = text("api-key").map(str::trim).filter(|key| !key.is_empty());
+        own.or_else(|| {
+            let (scheme, token) = text("authorization")?.trim().split_once(' ')?;
+            let token = token.trim();
+            (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+        })
     }
 }
 
@@ -133,7 +140,13 @@ impl Request {
             Some((path, query)) => (path, Some(query.to_owned())),
             None => (target, None),
         };
-        let call = Call::new(Method::POST, path.to_owned(), query, HeaderMap::new(), Scope::default());
+        let call = Call::new(
+            Method::POST,
+            path.to_owned(),
+            query,
+            HeaderMap::new(),
+            Scope::default(),
+        );
         Self { call, body }
     }
 

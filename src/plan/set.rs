@@ -19,8 +19,25 @@ use crate::error::{LoadError, LoadErrors};
 
 mod lint;
 
+macro_rules! embedded {
+    ($name:literal) => {
+        (
+            concat!("default/", $name),
+            include_str!(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/fixtures/default/",
+                $name
+            )),
+        )
+    };
+}
+
 /// Where fixtures come from.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "few, short-lived, and a box would be in the way of callers"
+)]
 pub enum Source {
     /// A file that was read.
     File {
@@ -115,7 +132,7 @@ impl FixtureSet {
             text: (*text).to_owned(),
         };
         let sources = EMBEDDED.iter().map(source).collect();
-        Self::load(sources).expect("the embedded fixtures load: see the test of that name")
+        Self::load(sources).expect("the embedded fixtures load: a test loads them")
     }
 
     /// The fixtures that match a request, in order, up to the first that is never used up.
@@ -234,7 +251,7 @@ impl FixtureSet {
     /// The fixtures that can answer a request at all: a path that is no API's is only for those
     /// that serve it themselves.
     fn eligible(&self, request: &Request) -> impl Iterator<Item = (usize, &Running)> {
-        let only_paths = request.call.route.endpoint == Endpoint::Other;
+        let only_paths = request.call.route.endpoint != Endpoint::ChatCompletions;
         self.fixtures
             .iter()
             .enumerate()
@@ -323,4 +340,21 @@ impl fmt::Display for Miss {
 }
 
 /// The files of `fixtures/default`, in the order in which they are tried.
-const EMBEDDED: [(&str, &str); 0] = [];
+const EMBEDDED: &[(&str, &str)] = &[
+    embedded!("10-tool-call.json"),
+    embedded!("15-refusal.json"),
+    embedded!("20-flaky.json"),
+    embedded!("25-quota.json"),
+    embedded!("30-content-filter.json"),
+    embedded!("35-script.json"),
+    embedded!("40-template.json"),
+    embedded!("45-choices.json"),
+    embedded!("50-pacing.json"),
+    embedded!("55-cut.json"),
+    embedded!("60-reasoning.json"),
+    embedded!("65-logprobs.json"),
+    embedded!("70-dotnet-sample.json"),
+    embedded!("75-own-route.json"),
+    embedded!("80-greeting.json"),
+    embedded!("99-anything-else.json"),
+];

@@ -218,3 +218,118 @@ fn describe(error: &minijinja::Error) -> String {
 
 /// Instructions after which a template is stopped: thousands of lines, and milliseconds.
 const FUEL: u64 = 100_000;
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, Method};
+    use serde_json::json;
+
+    use super::*;
+    use crate::plan::dialect::DIALECTS;
+    use crate::plan::request::{Call, Endpoint, Route, Scope};
+
+    fn request() -> Request {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-test", HeaderValue::from_static("yes"));
+        let route = Route {
+            dialect: DIALECTS[0],
+            endpoint: Endpoint::ChatCompletions,
+            deployment: None,
+            api_version: None,
+        };
+        let call = Call {
+            method: Method::POST,
+            path: String::new(),
+            query: None,
+            headers,
+            scope: Scope {
+                session: "s1".to_owned(),
+                fault: None,
+            },
+            route,
+        };
+        let body = json!({
+            "model": "gpt-4o",
+            "messages": [
+                { "role": "system", "content": "Be brief." },
+                { "role": "user", "content": "<Tom & \"Ann\">" },
+            ],
+            "tools": [{ "type": "function", "function": { "name": "f" } }],
+        });
+        Request { call, body }
+    }
+
+    #[track_caller]
+    fn check(source: &str, expected: Result<&str, &str>) {
+        let rendered = Template::new(source).unwrap().render(&request(), 3);
+        assert_eq!(
+            rendered.as_deref().map_err(String::as_str),
+            expected,
+            "{source}"
+        );
+    }
+
+    #[test]
+    fn a_template_sees_the_request() {
+        check(
+            "{{ model }} {{ user }} {{ system }}",
+            Ok("gpt-4o <Tom & \"Ann\"> Be brief."),
+        );
+        check(
+            "{{ turn }} {{ hit }} {{ session }} {{ tools[0] }}",
+            Ok("1 3 s1 f"),
+        );
+        check(
+            "{{ body.messages[1].role }} {{ headers['x-test'] }}",
+            Ok("user yes"),
+        );
+        check(
+            "{{ user | upper }}{% if hit > 2 %}!{% endif %}",
+            Ok("<TOM & \"ANN\">!"),
+        );
+    }
+
+    #[test]
+    fn what_is_not_there_is_empty() {
+        check(
+            "[{{ tool_result }}{{ nobody }}{{ body.metadata.id }}{{ headers.x }}]",
+            Ok("[]"),
+        );
+    }
+
+    #[test]
+    fn a_template_that_fails_says_why() {
+        let failure = "tried to use + operator on unsupported types string and number";
+        check(
+            "{{ user + 1 }}",
+            Err(&format!("{failure} (line 1 of the template)")),
+        );
+    }
+
+    #[test]
+    fn a_template_that_runs_on_is_stopped() {
+        let source =
+            "{% for i in range(9999) %}{% for j in range(9999) %}x{% endfor %}{% endfor %}";
+        let rendered = Template::new(source).unwrap().render(&request(), 1);
+        assert_eq!(
+            rendered,
+            Err("engine ran out of fuel (line 1 of the template)".to_owned())
+        );
+    }
+
+    #[test]
+    fn only_strings_with_marks_are_templates_and_keys_stay() {
+        let answer = Answer::new()
+            .text("plain")
+            .tool_call("f", json!({ "{{ hit }}": ["{{ hit }}", 7] }))
+            .choice(Answer::new().text("hit {{ hit }}"));
+        let templates = Templates::new(&answer).unwrap();
+        let rendered = templates.render(&answer, &request(), 3).unwrap();
+        let expected = json!({
+            "text": "plain",
+            "tool_calls": [{ "name": "f", "arguments": { "{{ hit }}": ["3", 7] } }],
+            "choices": [{ "text": "hit 3" }],
+        });
+        assert_eq!(serde_json::to_value(rendered).unwrap(), expected);
+    }
+}

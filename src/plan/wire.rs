@@ -53,9 +53,9 @@ pub struct Profile(u32);
 
 impl Profile {
     /// The first date with a known shape: the launch of chat completions.
-    pub const OLDEST: Self = Self(2023_03_01);
+    pub const OLDEST: Self = Self(20_230_301);
     /// The newest shape that recordings prove.
-    pub const NEWEST: Self = Self(2026_08_31);
+    pub const NEWEST: Self = Self(20_260_831);
 
     /// The shape of a day.
     pub const fn new(year: u32, month: u32, day: u32) -> Self {

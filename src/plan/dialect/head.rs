@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use http::StatusCode;
 use jiff::Timestamp;
+use rand::RngExt;
 
+use super::Facts;
 use crate::plan::timeline::{Head, Header};
 
 /// Header lines in the order they are sent.
@@ -53,9 +55,21 @@ pub(crate) fn cookie_date(unix: u64) -> String {
     date(unix, "%a, %d-%b-%y %H:%M:%S GMT")
 }
 
-/// `20260303`, `114717`: the date and the time of day in the names of Azure's model sessions.
-pub(crate) fn compact_date(unix: u64) -> (String, String) {
-    (date(unix, "%Y%m%d"), date(unix, "%H%M%S"))
+/// `20260303114717`: a time in the names of Azure's model sessions.
+pub(crate) fn compact_date(unix: u64) -> String {
+    date(unix, "%Y%m%d%H%M%S")
+}
+
+/// How long it took in milliseconds, made up where the plan does not say.
+pub(crate) fn processing_ms(facts: &Facts<'_>) -> u128 {
+    if facts.processing.is_zero() {
+        return facts
+            .seed
+            .stream("processing-ms")
+            .random_range(100..300u32)
+            .into();
+    }
+    facts.processing.as_millis()
 }
 
 fn date(unix: u64, format: &str) -> String {
@@ -76,10 +90,7 @@ mod tests {
     fn dates_have_the_forms_of_http_and_of_cookies() {
         assert_eq!(http_date(1_772_538_437), "Tue, 03 Mar 2026 11:47:17 GMT");
         assert_eq!(cookie_date(1_772_538_437), "Tue, 03-Mar-26 11:47:17 GMT");
-        assert_eq!(
-            compact_date(1_772_538_437),
-            ("20260303".to_owned(), "114717".to_owned())
-        );
+        assert_eq!(compact_date(1_772_538_437), "20260303114717");
         assert_eq!(http_date(0), "Thu, 01 Jan 1970 00:00:00 GMT");
         assert_eq!(http_date(u64::MAX), http_date(253_402_207_200));
     }

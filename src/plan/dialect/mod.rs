@@ -124,3 +124,6 @@ pub fn by_name(name: &str) -> Option<&'static dyn Dialect> {
         .copied()
         .find(|dialect| dialect.name() == name)
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,8 +8,7 @@ use crate::plan::reject::Violation;
 
 /// Checks what a chat completion offers to the model.
 pub(super) fn check(body: &Map<String, Value>) -> Result<(), Violation> {
-    for tool in list(body, "tools")? {
-        let (at, tool) = tool;
+    for (at, tool) in list(body, "tools")? {
         let kind = text(tool, &at, "type")?;
         if !KINDS.contains(&kind) {
             return Err(Violation::invalid_value(&format!("{at}.type"), kind, KINDS));
@@ -23,11 +22,14 @@ pub(super) fn check(body: &Map<String, Value>) -> Result<(), Violation> {
     format(body)
 }
 
+/// An object of the request.
+type Object<'a> = &'a Map<String, Value>;
+
 /// The elements of a list of objects with their paths; the list has 1 to 128 if it is there.
 fn list<'a>(
     body: &'a Map<String, Value>,
     param: &str,
-) -> Result<Vec<(String, &'a Map<String, Value>)>, Violation> {
+) -> Result<Vec<(String, Object<'a>)>, Violation> {
     let Some(items) = given(body, param).and_then(Value::as_array) else {
         return Ok(Vec::new());
     };

@@ -1,13 +1,14 @@
 //! Loading: texts and fixtures built in code become checked fixtures, or every problem with its
 //! file, line, column, JSON pointer and the way out. Reading files is not done here.
 //!
-//! A text is parsed, then [`read`] into the types of the format, then [checked](check). A problem
+//! A text is parsed, then read into the types of the format, then checked. A problem
 //! in one step does not hide those of the next. Nothing is ever loaded half.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::Value;
+use serde_json::error::Category;
 
 use crate::error::{LoadError, LoadErrors};
 
@@ -24,14 +25,13 @@ pub(crate) mod words;
 pub(crate) use check::Checked;
 pub(crate) use problems::escaped;
 
-use places::{Places, place};
+use places::Places;
 use problems::{Part, Problem, Problems, below};
 use read::Mended;
 
 /// The JSON Schema of fixture files, for editors.
 pub fn schema() -> Value {
-    let schema = schemars::schema_for!(FixtureFile);
-    schema.to_value()
+    schemars::schema_for!(FixtureFile).to_value()
 }
 
 /// Everything that was loaded.
@@ -92,7 +92,7 @@ impl Loading {
         let places = Places::scan(text);
         let mut problems = Problems::default();
         for twice in &places.duplicates {
-            let (line, _) = place(text, twice.first);
+            let (line, _) = places.line_column(twice.first);
             let key = twice.pointer.rsplit('/').next().unwrap_or_default();
             problems.key(
                 twice.pointer.clone(),
@@ -102,7 +102,7 @@ impl Loading {
         let (file, fixtures) = split(tree, &mut problems);
         let defaults = file
             .as_ref()
-            .and_then(|file| file.defaults.pacing.clone())
+            .and_then(|file| file.defaults.pacing)
             .unwrap_or_default();
         check::pacing(&defaults, "/defaults/pacing", &mut problems);
         if let Some(models) = file.and_then(|file| file.models) {
@@ -115,7 +115,7 @@ impl Loading {
                 place: Some(places.place(&at, Part::Value)),
                 pointer: at,
             };
-            self.fixture(fixture, spot, &defaults, &mut problems);
+            self.fixture(fixture, spot, defaults, &mut problems);
         }
         let mut errors: Vec<LoadError> = problems
             .0
@@ -148,7 +148,7 @@ impl Loading {
         self.fixture(
             Mended::whole(fixture),
             spot,
-            &Pacing::default(),
+            Pacing::default(),
             &mut problems,
         );
         let errors = problems.0.into_iter().map(
@@ -171,7 +171,7 @@ impl Loading {
         &mut self,
         mut fixture: Mended<Fixture>,
         spot: Spot,
-        defaults: &Pacing,
+        defaults: Pacing,
         problems: &mut Problems,
     ) {
         let Some(value) = fixture.value.take() else {
@@ -180,14 +180,14 @@ impl Loading {
         let mut found = Problems::default();
         let checked = check::fixture(value, &spot.pointer, defaults, &mut found);
         let here = match (&spot.file, spot.place) {
-            (Some(file), Some((line, column))) => format!("{}:{line}:{column}", file.display()),
+            (Some(file), Some((line, column))) => format!("at {}:{line}:{column}", file.display()),
             _ => "built in code".to_owned(),
         };
         if let Some(other) = self.names.get(&checked.name) {
             let name = &checked.name;
             found.value(
                 below(&spot.pointer, "name"),
-                format!("another fixture is called {name:?}, {other}: names are unique"),
+                format!("the name {name:?} is taken by the fixture {other}: names are unique"),
             );
         } else {
             self.names.insert(checked.name.clone(), here);
@@ -222,20 +222,23 @@ fn split(mut tree: Value, problems: &mut Problems) -> (Option<FixtureFile>, Vec<
     (file, fixtures.into_iter().enumerate().map(read).collect())
 }
 
-/// serde_json's words without its place, which the caller tells in characters.
+/// serde_json's words, and the place in characters where it counts bytes.
 fn syntax_error(file: PathBuf, text: &str, error: &serde_json::Error) -> LoadError {
-    let line = text
-        .lines()
-        .nth(error.line().saturating_sub(1))
+    let lines: Vec<&str> = text.split('\n').collect();
+    let (line, bytes) = match error.classify() {
+        Category::Eof => (lines.len(), usize::MAX),
+        Category::Io | Category::Syntax | Category::Data => (error.line(), error.column()),
+    };
+    let content = lines
+        .get(line.saturating_sub(1))
+        .copied()
         .unwrap_or_default();
-    let before = line.get(..error.column().saturating_sub(1)).unwrap_or(line);
-    let column = before.chars().count() + 1;
+    let before = content.get(..bytes.saturating_sub(1)).unwrap_or(content);
     let said = error.to_string();
     let said = said
         .rsplit_once(" at line ")
         .map_or(said.as_str(), |(said, _)| said);
-    let rest = &line[before.len()..];
-    let hint = match rest.chars().next() {
+    let hint = match content[before.len()..].chars().next() {
         Some('/' | '#') => "; JSON has no comments",
         Some('\'') => "; strings are in double quotes",
         _ => "",
@@ -247,7 +250,7 @@ fn syntax_error(file: PathBuf, text: &str, error: &serde_json::Error) -> LoadErr
     LoadError {
         file: Some(file),
         fixture: None,
-        place: Some((error.line().max(1), column)),
+        place: Some((line.max(1), before.chars().count() + 1)),
         pointer: String::new(),
         message,
     }

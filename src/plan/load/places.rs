@@ -8,6 +8,8 @@ use super::problems::{Part, below};
 #[derive(Debug)]
 pub(super) struct Places<'a> {
     text: &'a str,
+    /// The offset of each line.
+    lines: Vec<usize>,
     root: Node,
     /// The pointer of each key that repeats an earlier one, with its offset and the earlier one's.
     pub(super) duplicates: Vec<Duplicate>,
@@ -25,7 +27,7 @@ pub(super) struct Duplicate {
 struct Node {
     key: Option<(String, usize)>,
     at: usize,
-    children: Vec<Node>,
+    children: Vec<Self>,
 }
 
 impl<'a> Places<'a> {
@@ -38,8 +40,13 @@ impl<'a> Places<'a> {
             duplicates: Vec::new(),
         };
         let root = scanner.value(None);
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let lines = std::iter::once(0)
+            .chain(ends.map(|(at, _)| at + 1))
+            .collect();
         Self {
             text,
+            lines,
             root,
             duplicates: scanner.duplicates,
         }
@@ -63,16 +70,15 @@ impl<'a> Places<'a> {
             (Some((_, key)), Part::Key) if whole => *key,
             _ => node.at,
         };
-        place(self.text, at)
+        self.line_column(at)
     }
-}
 
-/// Line and column of a byte offset, from 1, the column in characters.
-pub(super) fn place(text: &str, at: usize) -> (usize, usize) {
-    let before = &text[..at];
-    let line_start = before.rfind('\n').map_or(0, |end| end + 1);
-    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-    (line, before[line_start..].chars().count() + 1)
+    /// Line and column of a byte offset, from 1, the column in characters.
+    pub(super) fn line_column(&self, at: usize) -> (usize, usize) {
+        let line = self.lines.partition_point(|start| *start <= at);
+        let start = self.lines[line - 1];
+        (line, self.text[start..at].chars().count() + 1)
+    }
 }
 
 impl Node {

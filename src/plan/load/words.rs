@@ -5,6 +5,7 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::problems::parent;
+use crate::plan::fault::place;
 
 /// What went wrong, in our words.
 #[derive(Debug)]
@@ -55,7 +56,7 @@ pub(super) fn say(serde: &str, pointer: &str, value: Option<&Value>) -> Said {
     }
     if let Some(rest) = serde.strip_prefix("missing field ") {
         let key = rest.trim_matches('`').to_owned();
-        let message = format!("{} needs `{key}`", thing(pointer));
+        let message = format!("missing key {key:?} in {}", thing(pointer));
         return Said {
             message,
             what: What::Missing { key },
@@ -100,15 +101,19 @@ pub(crate) fn did_you_mean<S: AsRef<str>>(got: &str, known: &[S]) -> String {
     }
 }
 
-/// The known name that a wrong one was probably meant for.
+/// The known name that a wrong one was probably meant for: a few letters away, or cut short.
 fn nearest<'a, S: AsRef<str>>(got: &str, known: &'a [S]) -> Option<&'a str> {
     let got = got.to_lowercase();
-    let near = known
-        .iter()
-        .map(AsRef::as_ref)
+    let names = known.iter().map(AsRef::as_ref);
+    let by_distance = names
+        .clone()
         .map(|name| (strsim::damerau_levenshtein(&got, name), name));
-    let (distance, name) = near.min_by_key(|(distance, _)| *distance)?;
-    (distance <= name.chars().count().max(3) / 3).then_some(name)
+    let (distance, name) = by_distance.min_by_key(|(distance, _)| *distance)?;
+    if distance <= name.chars().count().max(3) / 3 {
+        return Some(name);
+    }
+    let mut longer = names.filter(|name| got.chars().count() >= 3 && name.starts_with(&got));
+    longer.next().filter(|_| longer.next().is_none())
 }
 
 /// A value as short JSON.
@@ -132,7 +137,7 @@ pub(crate) fn quoted(text: &str) -> String {
 /// Splits serde's "unknown … `a`, expected one of `b`, `c`".
 fn unknown(serde: &str, lead: &str) -> Option<(String, Vec<String>)> {
     let rest = serde.strip_prefix(lead)?.strip_prefix('`')?;
-    let (name, known) = rest.rsplit_once("`, ")?;
+    let (name, known) = rest.rsplit_once("`, expected ")?;
     let known = known
         .split('`')
         .skip(1)
@@ -246,6 +251,7 @@ fn not_yet(name: &str, pointer: &str) -> Option<String> {
         ("when", ("faults", true) | ("fault", false)) => {
             "`when` is not supported yet: use `replies` to choose a fault by hit"
         }
+        ("elapsed", ("at", false)) => return Some(place::not_yet("elapsed")),
         (name, ("fault", false)) if LATER_FAULTS.contains(&name) => {
             return Some(format!(
                 "the fault {name:?} is not supported yet: \"close-mid-stream\" is the only one"

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Comparison, Condition, Matcher};
-use crate::plan::json::{Map, StringOr};
+use crate::plan::json::Map;
 
 /// Each constructor makes a matcher of one condition; [`and`](Matcher::and) joins them.
 ///
@@ -215,7 +215,7 @@ impl Comparison {
 
 impl From<Comparison> for Condition {
     fn from(comparison: Comparison) -> Self {
-        StringOr::Object(comparison)
+        Self::Object(comparison)
     }
 }
 

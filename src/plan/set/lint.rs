@@ -35,7 +35,7 @@ pub(super) fn lints(set: &FixtureSet) -> Vec<LoadError> {
             lints.push(at(
                 running,
                 "/times",
-                format!("never met: after {replies} hits it passes, and {times} are expected"),
+                format!("never met: it passes after {replies} of {times} hits"),
             ));
         }
         lints.extend(unsent(running).then(|| {

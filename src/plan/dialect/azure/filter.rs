@@ -8,7 +8,7 @@ use crate::plan::wire::{Detection, Profile, Severity, Verdicts};
 /// The verdicts on a prompt: four categories, and since the end of 2024 jailbreak.
 pub(crate) fn prompt(shape: &Shape, verdicts: &Verdicts) -> String {
     let mut results = categories(verdicts);
-    if shape.profile >= Profile::new(2024, 12, 1) || verdicts.jailbreak.is_some() {
+    if shape.profile >= Profile::new(2024, 12, 13) || verdicts.jailbreak.is_some() {
         results.push(("jailbreak", detection(shape, verdicts.jailbreak)));
     }
     results.extend(blocklists(verdicts, false));

@@ -6,7 +6,7 @@
 use http::StatusCode;
 use rand::RngExt;
 
-use super::super::head::{Lines, compact_date, http_date};
+use super::super::head::{Lines, compact_date, http_date, processing_ms};
 use super::super::limits::Bucket;
 use super::super::names::deployed;
 use super::super::{Facts, Form};
@@ -85,19 +85,26 @@ pub(super) fn model(lines: &mut Lines, facts: &Facts<'_>) {
     lines.add_if(
         age < Profile::new(2024, 1, 1),
         "openai-processing-ms",
-        format!("{}.209", processing(facts)),
+        format!("{}.209", processing_ms(facts)),
     );
     lines.add_if(age >= NAMED, "x-ms-deployment-name", facts.model);
     lines.add_if(age >= RENEWED, "x-ms-is-spilled-over", "false");
     lines.add_if(age >= RENEWED, "skip-error-remapping", "true");
+    // In 2024 the two lines changed places, when the id was first echoed. [C]
+    let early = age < ECHOED;
+    if early {
+        client_request_id(lines, facts);
+    }
     lines.add("azureml-model-session", session);
     let envoy = (Profile::new(2024, 10, 1)..NAMED).contains(&age);
     lines.add_if(
         envoy,
         "x-envoy-upstream-service-time",
-        processing(facts).to_string(),
+        processing_ms(facts).to_string(),
     );
-    client_request_id(lines, facts);
+    if !early {
+        client_request_id(lines, facts);
+    }
 }
 
 /// `x-ms-client-request-id`: what the client sent; else by date and path the gateway's own id,
@@ -112,7 +119,7 @@ pub(super) fn client_request_id(lines: &mut Lines, facts: &Facts<'_>) {
     let age = facts.profile;
     match sent {
         Some(sent) => lines.add(name, sent),
-        None if age < Profile::new(2024, 4, 1) => lines.add(name, "Not-Set"),
+        None if age < ECHOED => lines.add(name, "Not-Set"),
         None if age < Profile::new(2025, 10, 1) => lines.add(name, apim_request_id(facts)),
         None => lines.add_if(is_v1(facts.call), name, "Not-Set"),
     };
@@ -181,41 +188,30 @@ fn old_backend(facts: &Facts<'_>) -> bool {
     age < Profile::new(2024, 10, 1) || (age < Profile::new(2025, 1, 1) && early)
 }
 
-/// The name of the model's session: a number or, since December 2025, nothing; the time it was
-/// started, here the day before; since then some digits more. [C]
+/// The name of the model's session: until December 2025 a number and when it was started, since
+/// then that time and some digits. Here it was started 12 to 24 hours ago. [C]
 fn model_session(facts: &Facts<'_>) -> String {
-    let (date, time) = compact_date(facts.now.saturating_sub(72_000 + facts.now % 3_600));
-    let age = facts.profile;
-    match age {
-        _ if age < Profile::new(2024, 1, 1) => "dep-1".to_owned(),
-        _ if age < Profile::new(2025, 12, 1) => {
-            let number = facts
-                .seed
-                .stream("azureml-model-session")
-                .random_range(1..300u32);
-            format!("d{number:03}-{date}{time}")
-        }
-        _ => {
+    let mut stream = facts.seed.stream("azureml-model-session");
+    let number = stream.random_range(1..300u32);
+    let started = facts
+        .now
+        .saturating_sub(stream.random_range(43_200..86_400u64));
+    let started = compact_date(started);
+    match facts.profile {
+        age if age < Profile::new(2024, 1, 1) => "dep-1".to_owned(),
+        age if age < Profile::new(2025, 12, 1) => format!("d{number:03}-{started}"),
+        age => {
             let digits = if age < RENEWED { 16 } else { 12 };
             format!(
-                "d{date}{time}-{}",
-                facts.seed.hex("azureml-model-session", digits)
+                "d{started}-{}",
+                facts.seed.hex("azureml-model-session digits", digits)
             )
         }
     }
 }
 
-fn processing(facts: &Facts<'_>) -> u128 {
-    if facts.processing.is_zero() {
-        return facts
-            .seed
-            .stream("openai-processing-ms")
-            .random_range(100..300u32)
-            .into();
-    }
-    facts.processing.as_millis()
-}
-
+/// `x-ms-client-request-id` is the gateway's own id where the client sent none.
+const ECHOED: Profile = Profile::new(2024, 4, 1);
 /// The limits and the deployment are named. Seen first in October 2025, not in March 2025.
 pub(super) const NAMED: Profile = Profile::new(2025, 4, 1);
 /// Renewal periods, resets, `x-ms-is-spilled-over`, `skip-error-remapping`.

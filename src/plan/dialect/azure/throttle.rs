@@ -123,13 +123,15 @@ impl Throttle {
             (requests, REQUESTS, !self.tokens),
             (tokens, TOKENS, self.tokens),
         ];
-        both.iter()
-            .for_each(|(bucket, names, _)| drop(lines.add(names.limit, bucket.limit.to_string())));
-        both.iter().for_each(|(bucket, names, _)| {
-            drop(lines.add(names.remaining, bucket.remaining().to_string()))
-        });
-        both.iter()
-            .for_each(|(_, names, _)| drop(lines.add(names.renewal, "60")));
+        for (bucket, names, _) in both {
+            lines.add(names.limit, bucket.limit.to_string());
+        }
+        for (bucket, names, _) in both {
+            lines.add(names.remaining, bucket.remaining().to_string());
+        }
+        for (_, names, _) in both {
+            lines.add(names.renewal, "60");
+        }
         for (bucket, names, empty) in both {
             let wait = if empty { self.wait } else { bucket.reset() };
             lines.add(names.reset, whole_seconds(wait).to_string());

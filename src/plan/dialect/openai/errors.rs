@@ -111,9 +111,9 @@ pub(super) fn reply(reply: &ErrorReply, facts: &Facts<'_>) -> (Head, Bytes) {
                 kind: reply
                     .kind
                     .clone()
-                    .map_or(defaults.kind.into(), Value::String),
+                    .map_or_else(|| defaults.kind.into(), Value::String),
                 param: reply.param.clone(),
-                code: reply.code.clone().unwrap_or(defaults.code.into()),
+                code: reply.code.clone().unwrap_or_else(|| defaults.code.into()),
             };
             error.print(layout(family, facts.profile))
         }
@@ -196,13 +196,13 @@ impl Defaults {
             &mut limits.requests
         };
         let requested = bucket.used.max(1);
-        let wait = wait.unwrap_or(
+        let wait = wait.unwrap_or_else(|| {
             Bucket {
                 limit: bucket.limit,
                 used: requested,
             }
-            .reset(),
-        );
+            .reset()
+        });
         bucket.used = bucket.limit;
         let limit = bucket.limit;
         let (unit, kind) = if tokens {

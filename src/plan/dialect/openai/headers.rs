@@ -6,9 +6,8 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use rand::RngExt;
 
-use super::super::head::{Lines, cookie_date, http_date};
+use super::super::head::{Lines, cookie_date, http_date, processing_ms};
 use super::super::limits::Bucket;
 use super::super::names::snapshot;
 use super::super::{Facts, Form};
@@ -110,7 +109,7 @@ impl Limits {
         } = self;
         let based = (COOKIES..Profile::new(2024, 2, 1)).contains(&age);
         let reset = |own: Option<Duration>, bucket: Bucket| {
-            GoDuration(own.unwrap_or(bucket.reset())).to_string()
+            GoDuration(own.unwrap_or_else(|| bucket.reset())).to_string()
         };
         let with_tokens = age >= TOKEN_LIMITS;
         lines.add("x-ratelimit-limit-requests", requests.limit.to_string());
@@ -210,13 +209,13 @@ impl Answer<'_> {
         lines.add_if(age >= EXPOSE_RAY, "access-control-expose-headers", "CF-Ray");
         lines.add_if(age < CHARSET, "openai-model", snapshot(facts.model));
         lines.add("openai-organization", ORGANIZATION);
-        lines.add("openai-processing-ms", processing(facts).to_string());
+        lines.add("openai-processing-ms", processing_ms(facts).to_string());
         lines.add_if(age >= PROJECTS, "openai-project", PROJECT);
         lines.add("openai-version", "2020-10-01");
         lines.add_if(
             ENVOY.contains(&age),
             "x-envoy-upstream-service-time",
-            (processing(facts) + 17).to_string(),
+            (processing_ms(facts) + 17).to_string(),
         );
         lines.add_if(age >= NEW_ORDER, "Server", "cloudflare");
     }
@@ -225,11 +224,11 @@ impl Answer<'_> {
         let age = facts.profile;
         lines.add("openai-version", "2020-10-01");
         lines.add("x-request-id", request_id(facts));
-        lines.add("openai-processing-ms", processing(facts).to_string());
+        lines.add("openai-processing-ms", processing_ms(facts).to_string());
         lines.add_if(
             ENVOY.contains(&age),
             "x-envoy-upstream-service-time",
-            (processing(facts) + 8).to_string(),
+            (processing_ms(facts) + 8).to_string(),
         );
         lines.add_if(age >= WASM, "x-openai-proxy-wasm", "v0.1");
         lines.add_if(age >= NEW_ORDER, "Server", "cloudflare");
@@ -335,18 +334,6 @@ pub(super) fn request_id(facts: &Facts<'_>) -> String {
         "req_"
     };
     format!("{prefix}{}", facts.seed.hex("x-request-id", 32))
-}
-
-/// How long it took in milliseconds, made up where the plan does not say.
-fn processing(facts: &Facts<'_>) -> u128 {
-    if facts.processing.is_zero() {
-        return facts
-            .seed
-            .stream("openai-processing-ms")
-            .random_range(100..300u32)
-            .into();
-    }
-    facts.processing.as_millis()
 }
 
 fn hsts(age: Profile) -> &'static str {

@@ -135,7 +135,7 @@ fn check_chunking(
 ) {
     match chunking {
         Chunking::Chars(0) => {
-            problems.value(below(at, "chars"), "a piece has at least 1 character")
+            problems.value(below(at, "chars"), "a piece has at least 1 character");
         }
         Chunking::Exact(_) if is_template => problems.value(
             below(at, "exact"),

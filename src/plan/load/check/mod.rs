@@ -30,7 +30,7 @@ pub(crate) struct Checked {
 pub(super) fn fixture(
     fixture: Fixture,
     at: &str,
-    defaults: &Pacing,
+    defaults: Pacing,
     problems: &mut Problems,
 ) -> Checked {
     if fixture.name.trim().is_empty() {

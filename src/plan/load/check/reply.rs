@@ -17,18 +17,18 @@ use super::{answer, pacing, script};
 
 /// What a reply stands in.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Scope<'a> {
+pub(super) struct Scope {
     /// Whether its fixture serves a path of its own.
     pub(super) has_path: bool,
     /// The file's pacing.
-    pub(super) defaults: &'a Pacing,
+    pub(super) defaults: Pacing,
 }
 
 /// Checks a reply that stands at the pointer `at`.
 pub(super) fn reply(
     reply: Reply,
     at: &str,
-    scope: Scope<'_>,
+    scope: Scope,
     problems: &mut Problems,
 ) -> Option<Prepared> {
     let shorthand = matches!(reply.0, StringOr::Text(_));
@@ -57,13 +57,13 @@ pub(super) fn reply(
     if let Some(filters) = &object.filters {
         check_filters(filters, &below(at, "filters"), problems);
     }
-    let own = object.pacing.clone().unwrap_or_default();
+    let own = object.pacing.unwrap_or_default();
     let (filters, wire) = (
         object.filters.clone().unwrap_or_default(),
         object.wire.clone().unwrap_or_default(),
     );
     let (content, templates) = content(object, at, problems)?;
-    let pacing = scope.defaults.clone().and(own);
+    let pacing = scope.defaults.and(own);
     Some(Prepared {
         status,
         headers: headers.0,

@@ -16,12 +16,18 @@ pub(crate) fn check(name: &str, timeline: &Timeline) {
         fs::write(&path, &text).expect("tests/golden is writable");
     }
     let expected = fs::read_to_string(&path).unwrap_or_default();
-    assert!(text == expected, "{name} is not as in {}; UPDATE_GOLDEN=1 rewrites it. Now:\n{text}", path.display());
+    assert!(
+        text == expected,
+        "{name} is not as in {}; UPDATE_GOLDEN=1 rewrites it. Now:\n{text}",
+        path.display()
+    );
 }
 
 /// Every golden file whose name starts so, and its text.
 pub(crate) fn all(prefix: &str) -> Vec<(String, String)> {
-    let files = fs::read_dir(folder()).expect("tests/golden is there").map(|file| file.expect("it is readable").path());
+    let files = fs::read_dir(folder())
+        .expect("tests/golden is there")
+        .map(|file| file.expect("it is readable").path());
     let mut all: Vec<(String, String)> = files
         .filter_map(|path| Some((path.file_stem()?.to_str()?.to_owned(), path)))
         .filter(|(name, _)| name.starts_with(prefix))
@@ -39,10 +45,23 @@ fn folder() -> PathBuf {
 fn render(timeline: &Timeline) -> String {
     let mut out = String::new();
     let head = &timeline.head;
-    let reason = head.reason.or(head.status.canonical_reason()).unwrap_or_default();
-    let _ = writeln!(out, "@{:?} HTTP/1.1 {} {reason}", head.at, head.status.as_str());
+    let reason = head
+        .reason
+        .or(head.status.canonical_reason())
+        .unwrap_or_default();
+    let _ = writeln!(
+        out,
+        "@{:?} HTTP/1.1 {} {reason}",
+        head.at,
+        head.status.as_str()
+    );
     for header in &head.headers {
-        let _ = writeln!(out, "{}: {}", header.name, String::from_utf8_lossy(header.value.as_bytes()));
+        let _ = writeln!(
+            out,
+            "{}: {}",
+            header.name,
+            String::from_utf8_lossy(header.value.as_bytes())
+        );
     }
     for (index, event) in timeline.events.iter().enumerate() {
         let _ = writeln!(out, "\n@{:?} {:?}", event.at, event.kind);
