@@ -1,6 +1,6 @@
 //! Acting: sockets, hyper, the player of timelines, the journal.
 //!
-//! What is sent, and when, is decided in [`plan`](crate::plan). Here are the clock, the sockets and the
+//! What is sent, and when, is decided in [`plan`](mod@crate::plan). Here are the clock, the sockets and the
 //! locks, each in one place:
 //!
 //! ```text

@@ -87,7 +87,10 @@ async fn a_stream_is_not_cut_because_the_next_head_has_begun() {
         let timeline = stream(&[(0, "one"), (60_000, "two")], ending);
         let service = MockServer::builder().timeline(timeline).service().unwrap();
         let mut client = connect(&service, 64 * 1024);
-        client.write_all((ask() + "POST /v1").as_bytes()).await.unwrap();
+        client
+            .write_all((ask() + "POST /v1").as_bytes())
+            .await
+            .unwrap();
         raw::settle().await;
         client.write_all(b"/chat").await.unwrap();
         let entry = service.journal().settled(1).await.remove(0);
