@@ -23,6 +23,7 @@ mod admin;
 mod admit;
 mod answer;
 mod body;
+mod bound;
 mod builder;
 mod casing;
 mod clock;

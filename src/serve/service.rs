@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::admit::Asked;
 use super::body::{self, Received};
+use super::bound::Bound;
 use super::drain::Queue;
 use super::entry::Entry;
 use super::exchange::{Exchange, NoBody};
@@ -20,10 +21,10 @@ use super::journal::{Journal, Settlement};
 use super::lines::Line;
 use super::player::Player;
 use super::state::State;
-use super::{admin, answer, clock, connection, cors, host, scope};
-use crate::plan::Timeline;
+use super::{admin, answer, clock, connection, host};
 use crate::plan::reject::Reject;
 use crate::plan::request::Call;
+use crate::plan::{FixtureSet, Timeline};
 
 /// The acting half of a server without its sockets: serves any byte stream.
 ///
@@ -90,28 +91,25 @@ impl Service {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn foresee(&self, parts: request::Parts, body: &Bytes) -> (Timeline, Option<Entry>) {
-        let (scope, path) = match scope::split(parts.uri.path(), &parts.headers) {
-            Ok((scope, path)) => (scope, path.to_owned()),
-            Err(message) => {
-                return (
-                    answer::refusal(StatusCode::BAD_REQUEST, "bad_scope", &message),
-                    None,
-                );
+        let call = match Bound::of(parts) {
+            Bound::Answered(timeline) => return (timeline, None),
+            Bound::Own { parts, path, session } => {
+                let answer = admin::answer(&self.state, &parts, &path, &session, body);
+                return (answer, None);
             }
+            Bound::Api(call) => call,
         };
         let fixtures = self.state.fixtures();
-        let served = fixtures.serves(&parts.method, &path);
-        let query = parts.uri.query().map(str::to_owned);
-        let call = Call::new(parts.method, path, query, parts.headers, scope);
-        let reject = self.refuse_early(&call, served);
-        let asked = Asked {
-            fixtures: &fixtures,
-            served,
-            reject,
-            body,
-        };
-        let (timeline, _settlement) = self.admit(call, asked, clock::now());
-        (timeline, self.journal().entries().pop())
+        let served = self.serves(&call, &fixtures);
+        let limit = self.state.config.max_body;
+        let late = (body.len() > limit).then_some(Reject::BodyTooLarge { limit });
+        let reject = self.refuse_early(&call, served).or(late);
+        let asked = Asked { fixtures: &fixtures, served, reject, body };
+        let (timeline, mut settlement) = self.admit(call, asked, clock::now());
+        let id = settlement.id();
+        settlement.progress(timeline.events.len());
+        settlement.complete();
+        (timeline, self.journal().entry(id))
     }
 
     /// Answers a request, or hands the connection over and never returns.
@@ -143,36 +141,26 @@ impl Service {
                 None,
             );
         }
-        let (scope, path) = match scope::split(parts.uri.path(), &parts.headers) {
-            Ok((scope, path)) => (scope, path.to_owned()),
-            Err(message) => {
-                exchange.leave(&incoming);
-                return (
-                    answer::refusal(StatusCode::BAD_REQUEST, "bad_scope", &message),
-                    None,
-                );
-            }
-        };
         let waits = parts.headers.contains_key(EXPECT);
-        if path == "/health" || path == admin::PREFIX || path.starts_with(admin::BELOW) {
-            let received = body::receive(incoming, admin::MAX_BODY, waits).await;
-            return match exchange.take(received) {
-                Ok(body) => (
-                    admin::answer(&self.state, &parts, &path, &scope.session, &body),
-                    None,
-                ),
-                Err(no_body) => (no_body.refusal(), None),
-            };
-        }
-        if let Some(preflight) = cors::preflight(&parts.method, &parts.headers) {
-            exchange.leave(&incoming);
-            return (preflight, None);
-        }
-        exchange.origin = parts.headers.get(ORIGIN).cloned();
+        let origin = parts.headers.get(ORIGIN).cloned();
+        let call = match Bound::of(parts) {
+            Bound::Answered(timeline) => {
+                exchange.leave(&incoming);
+                return (timeline, None);
+            }
+            Bound::Own { parts, path, session } => {
+                let received = body::receive(incoming, admin::MAX_BODY, waits).await;
+                let answer = match exchange.take(received) {
+                    Ok(body) => admin::answer(&self.state, &parts, &path, &session, &body),
+                    Err(no_body) => no_body.refusal(),
+                };
+                return (answer, None);
+            }
+            Bound::Api(call) => call,
+        };
+        exchange.origin = origin;
         let fixtures = self.state.fixtures();
-        let served = config.timeline.is_some() || fixtures.serves(&parts.method, &path);
-        let query = parts.uri.query().map(str::to_owned);
-        let call = Call::new(parts.method, path, query, parts.headers, scope);
+        let served = self.serves(&call, &fixtures);
         let early = self.refuse_early(&call, served);
         let received = match early.is_some() && waits {
             true => {
@@ -201,5 +189,9 @@ impl Service {
         };
         let (timeline, settlement) = self.admit(call, asked, exchange.start);
         (timeline, Some(settlement))
+    }
+    /// Whether a fixture answers on a path of its own, whatever the dialect makes of it.
+    fn serves(&self, call: &Call, fixtures: &FixtureSet) -> bool {
+        self.state.config.timeline.is_some() || fixtures.serves(&call.method, &call.path)
     }
 }
