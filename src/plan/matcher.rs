@@ -8,6 +8,7 @@ use super::json::{Map, StringOr};
 
 mod build;
 mod conditions;
+mod subject;
 mod text;
 
 pub(crate) use conditions::{Conditions, View};

@@ -232,10 +232,10 @@ mod tests {
             p95: "60ms".parse().unwrap(),
         };
         let table = [
-            (Jitter::Uniform(0.2), [0, 0, 0, 0]),
-            (Jitter::Normal("5ms".parse().unwrap()), [0, 0, 0, 0]),
-            (Jitter::Lognormal(percentiles), [0, 0, 0, 0]),
-            (Jitter::Exponential, [0, 0, 0, 0]),
+            (Jitter::Uniform(0.2), [0, 20_801, 38_397, 59_226]),
+            (Jitter::Normal("5ms".parse().unwrap()), [0, 21_484, 39_892, 62_137]),
+            (Jitter::Lognormal(percentiles), [0, 24_385, 40_553, 67_546]),
+            (Jitter::Exponential, [0, 18_871, 20_030, 56_534]),
         ];
         for (jitter, expected) in table {
             assert_eq!(due(&paced(jitter), &[])[1..5], expected, "{jitter:?}");

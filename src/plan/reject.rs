@@ -1,7 +1,6 @@
 //! Why a request is refused, before any dialect has a word for it.
 //!
-//! Status, headers and layout are a dialect's business
-//! ([`Dialect::reject`](super::dialect::Dialect::reject)). The words of the validator are here, since
+//! Status, headers and layout are a dialect's business. The words of the validator are here, since
 //! Azure passes OpenAI's on.
 //!
 //! # Evidence
@@ -77,7 +76,7 @@ impl Violation {
         }
     }
 
-    /// A parameter that must be there. [C for `messages[1].content[0].type`]
+    /// A parameter that must be there. (C for `messages[1].content[0].type`)
     pub fn missing(param: &str) -> Self {
         Self::new(
             Some(param),
@@ -86,7 +85,7 @@ impl Violation {
         )
     }
 
-    /// A parameter that the API does not know. [I]
+    /// A parameter that the API does not know. (I)
     pub fn unknown(param: &str) -> Self {
         Self::new(
             Some(param),
@@ -95,7 +94,7 @@ impl Violation {
         )
     }
 
-    /// A parameter that the API did not know yet; the words of the older validator. [T]
+    /// A parameter that the API did not know yet; the words of the older validator. (T)
     pub fn unrecognized(param: &str) -> Self {
         Self::new(
             None,
@@ -104,7 +103,7 @@ impl Violation {
         )
     }
 
-    /// A value of another type; `expected` with its article. [I for `max_tokens` and `content`]
+    /// A value of another type; `expected` with its article. (I for `max_tokens` and `content`)
     pub fn wrong_type(param: &str, expected: &str, got: &Value) -> Self {
         let message = format!(
             "Invalid type for '{param}': expected {expected}, but got {} instead.",
@@ -113,7 +112,7 @@ impl Violation {
         Self::new(Some(param), Some("invalid_type"), message)
     }
 
-    /// `stream` that is no boolean; the older validator is still in front of the newer. [I]
+    /// `stream` that is no boolean; the older validator is still in front of the newer. (I)
     pub fn not_boolean(param: &str, got: &Value) -> Self {
         let got = match got {
             Value::String(text) => format!("'{text}'"),
@@ -126,7 +125,7 @@ impl Violation {
         )
     }
 
-    /// A value that is none of `supported`. [T]
+    /// A value that is none of `supported`. (T)
     pub fn invalid_value(param: &str, got: &str, supported: &[&str]) -> Self {
         let message = format!(
             "Invalid value: '{got}'. Supported values are: {}.",
@@ -135,7 +134,7 @@ impl Violation {
         Self::new(Some(param), Some("invalid_value"), message)
     }
 
-    /// A list without elements. [C for `messages`]
+    /// A list without elements. (C for `messages`)
     pub fn empty_array(param: &str) -> Self {
         let message = format!(
             "Invalid '{param}': empty array. Expected an array with minimum length 1, but got an empty array instead."
@@ -143,7 +142,7 @@ impl Violation {
         Self::new(Some(param), Some("empty_array"), message)
     }
 
-    /// A list with too many elements. [I for `tools`]
+    /// A list with too many elements. (I for `tools`)
     pub fn long_array(param: &str, max: usize, got: usize) -> Self {
         let message = format!(
             "Invalid '{param}': array too long. Expected an array with maximum length {max}, but got an array with length {got} instead."
@@ -151,7 +150,7 @@ impl Violation {
         Self::new(Some(param), Some("array_above_max_length"), message)
     }
 
-    /// An empty string. [T]
+    /// An empty string. (T)
     pub fn short_string(param: &str) -> Self {
         let message = format!(
             "Invalid '{param}': empty string. Expected a string with minimum length 1, but got an empty string instead."
@@ -159,7 +158,7 @@ impl Violation {
         Self::new(Some(param), Some("empty_string"), message)
     }
 
-    /// A string that is too long. [T]
+    /// A string that is too long. (T)
     pub fn long_string(param: &str, max: usize, got: usize) -> Self {
         let message = format!(
             "Invalid '{param}': string too long. Expected a string with maximum length {max}, but got a string with length {got} instead."
@@ -167,7 +166,7 @@ impl Violation {
         Self::new(Some(param), Some("string_above_max_length"), message)
     }
 
-    /// A string of other characters than allowed. [T]
+    /// A string of other characters than allowed. (T)
     pub fn pattern(param: &str, pattern: &str) -> Self {
         let message = format!(
             "Invalid '{param}': string does not match pattern. Expected a string that matches the pattern '{pattern}'."
@@ -175,7 +174,7 @@ impl Violation {
         Self::new(Some(param), Some("invalid_value"), message)
     }
 
-    /// A number below the least. [C for `max_tokens`]
+    /// A number below the least. (C for `max_tokens`)
     pub fn below(param: &str, number: Number, min: &str, got: &Value) -> Self {
         let (word, code) = match number {
             Number::Integer => ("integer", "integer_below_min_value"),
@@ -187,7 +186,7 @@ impl Violation {
         Self::new(Some(param), Some(code), message)
     }
 
-    /// A number above the greatest. [I for `n`]
+    /// A number above the greatest. (I for `n`)
     pub fn above(param: &str, number: Number, max: &str, got: &Value) -> Self {
         let (word, code) = match number {
             Number::Integer => ("integer", "integer_above_max_value"),
@@ -199,7 +198,7 @@ impl Violation {
         Self::new(Some(param), Some(code), message)
     }
 
-    /// A parameter that this model does not take. [C for `max_tokens`]
+    /// A parameter that this model does not take. (C for `max_tokens`)
     pub fn unsupported(param: &str, instead: Option<&str>) -> Self {
         let hint = instead
             .map(|instead| format!(" Use '{instead}' instead."))
@@ -209,7 +208,7 @@ impl Violation {
         Self::new(Some(param), Some("unsupported_parameter"), message)
     }
 
-    /// A value that this model takes in no other form than the default. [I for `temperature`]
+    /// A value that this model takes in no other form than the default. (I for `temperature`)
     pub fn only_default(param: &str, got: &Value, default: &str) -> Self {
         let message = format!(
             "Unsupported value: '{param}' does not support {got} with this model. Only the default ({default}) value is supported."
@@ -217,20 +216,20 @@ impl Violation {
         Self::new(Some(param), Some("unsupported_value"), message)
     }
 
-    /// A role that this model does not take. [C for `developer` with o1-mini]
+    /// A role that this model does not take. (C for `developer` with o1-mini)
     pub fn unsupported_role(param: &str, role: &str) -> Self {
         let message =
             format!("Unsupported value: '{param}' does not support '{role}' with this model.");
         Self::new(Some(param), Some("unsupported_value"), message)
     }
 
-    /// `stream_options` without a stream. [I]
+    /// `stream_options` without a stream. (I)
     pub fn options_without_stream() -> Self {
         let message = "The 'stream_options' parameter is only allowed when 'stream' is enabled.";
         Self::new(Some("stream_options"), None, message.to_owned())
     }
 
-    /// A message whose content is null, though its role needs one. [I]
+    /// A message whose content is null, though its role needs one. (I)
     pub fn null_content(index: usize) -> Self {
         let message = "Invalid value for 'content': expected a string, got null.";
         Self::new(
@@ -240,7 +239,7 @@ impl Violation {
         )
     }
 
-    /// A parameter that needs another beside it. [T for `tool_choice`, I for `function_call`]
+    /// A parameter that needs another beside it. (T for `tool_choice`, I for `function_call`)
     pub fn needs(param: &str, condition: &str) -> Self {
         Self::new(
             Some(param),
@@ -249,7 +248,7 @@ impl Violation {
         )
     }
 
-    /// A tool message that answers no call. The spelling is the real one. [I]
+    /// A tool message that answers no call. The spelling is the real one. (I)
     pub fn stray_tool_message(index: usize) -> Self {
         let message = "Invalid parameter: messages with role 'tool' must be a response to a preceeding message with 'tool_calls'.";
         Self::new(
@@ -259,7 +258,7 @@ impl Violation {
         )
     }
 
-    /// A tool message that answers a call which the message before does not have. [T]
+    /// A tool message that answers a call which the message before does not have. (T)
     pub fn unknown_call(index: usize, id: &str) -> Self {
         let message = format!(
             "Invalid parameter: 'tool_call_id' of '{id}' not found in 'tool_calls' of previous message."
@@ -272,7 +271,7 @@ impl Violation {
     }
 
     /// Tool calls without a tool message for each. `index` is that of the message which comes
-    /// instead. [I]
+    /// instead. (I)
     pub fn unanswered_calls(index: usize, ids: &[&str]) -> Self {
         let message = format!(
             "An assistant message with 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'. The following tool_call_ids did not have response messages: {}",
@@ -281,7 +280,7 @@ impl Violation {
         Self::new(Some(&format!("messages.[{index}].role")), None, message)
     }
 
-    /// A model of the legacy completions endpoint. [C]
+    /// A model of the legacy completions endpoint. (C)
     pub fn not_a_chat_model() -> Self {
         let message = "This is not a chat model and thus not supported in the v1/chat/completions endpoint. Did you mean to use v1/completions?";
         Self {
@@ -300,7 +299,7 @@ pub enum Number {
     Decimal,
 }
 
-/// How the validator calls the type of a value. [I for "a decimal number", "an object", "an array"]
+/// How the validator calls the type of a value. (I for "a decimal number", "an object", "an array")
 fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

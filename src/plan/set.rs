@@ -3,6 +3,7 @@
 //! Matching needs no lock and depends on nothing but set and request. Only counting the hit does,
 //! and takes a few instructions.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -260,22 +261,18 @@ impl FixtureSet {
 
     /// The fixture with the fewest failures; of those, the one with the most conditions.
     fn miss(&self, request: &Request, view: &View<'_>) -> Miss {
-        let failing = self
+        let nearest = self
             .eligible(request)
-            .map(|(_, running)| (running, running.fixture.conditions.failures(view)));
-        let nearest = failing.min_by_key(|(running, failures)| {
-            let conditions = running.fixture.conditions.len();
-            (failures.len(), usize::MAX - conditions)
-        });
-        let nearest = nearest.and_then(|(running, failures)| {
-            let more = failures.len().saturating_sub(1);
-            let failure = failures.into_iter().next()?;
-            let fixture = running.name.to_string();
+            .map(|(_, running)| (running.fixture.conditions.failures(view), running))
+            .min_by_key(|(failures, running)| {
+                (*failures, Reverse(running.fixture.conditions.len()))
+            });
+        let nearest = nearest.and_then(|(failures, running)| {
             Some(Nearest {
-                fixture,
+                fixture: running.name.to_string(),
                 file: running.spot.file.clone(),
-                failure,
-                more,
+                failure: running.fixture.conditions.first_failure(view)?,
+                more: failures.saturating_sub(1),
             })
         });
         Miss { nearest }

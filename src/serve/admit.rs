@@ -35,16 +35,11 @@ struct Answered {
     timeline: Timeline,
     fixture: Option<(String, u64)>,
     unmatched: bool,
-    /// Why the request is refused, for the journal.
+    /// Why the request is refused, in the words that the client reads.
     refusal: Option<String>,
 }
 
 impl Service {
-    /// Whether a fixture serves the path itself.
-    pub(super) fn is_served(&self, call: &Call, fixtures: &FixtureSet) -> bool {
-        self.state.config.timeline.is_some() || fixtures.serves(&call.method, &call.path)
-    }
-
     /// What can be refused before the body is read.
     pub(super) fn refuse_early(&self, call: &Call, served: bool) -> Option<Reject> {
         if !served && call.route.endpoint == Endpoint::Other {
@@ -118,24 +113,12 @@ impl Service {
         let call = &request.call;
         if let Some(timeline) = &self.state.config.timeline {
             let id = self.state.journal.next_id();
-            return Ok(Answered {
-                id,
-                timeline: timeline.clone(),
-                fixture: None,
-                unmatched: false,
-                refusal: None,
-            });
+            return Ok(Answered::new(id, timeline.clone()));
         }
         if matches!(call.route.endpoint, Endpoint::Models | Endpoint::Model(_)) {
             let id = self.state.journal.next_id();
             let timeline = plan_models(&fixtures.model_names(), call, &self.turn(call, "", id));
-            return Ok(Answered {
-                id,
-                timeline,
-                fixture: None,
-                unmatched: false,
-                refusal: None,
-            });
+            return Ok(Answered::new(id, timeline));
         }
         let miss = match fixtures.candidates(request) {
             Ok(candidates) => {
@@ -147,13 +130,7 @@ impl Service {
                     let turn = self.turn(call, admission.fixture, admission.hit);
                     let timeline = plan(admission.reply, request, &turn);
                     let fixture = Some((admission.fixture.to_owned(), admission.hit));
-                    return Ok(Answered {
-                        id,
-                        timeline,
-                        fixture,
-                        unmatched: false,
-                        refusal: None,
-                    });
+                    return Ok(Answered { fixture, ..Answered::new(id, timeline) });
                 }
                 fixtures.used_up(&candidates)
             }
@@ -166,13 +143,7 @@ impl Service {
                 let id = self.state.journal.next_id();
                 let reply = echo::reply(request);
                 let timeline = plan(&reply, request, &self.turn(call, "echo", id));
-                Ok(Answered {
-                    id,
-                    timeline,
-                    fixture: None,
-                    unmatched: true,
-                    refusal: None,
-                })
+                Ok(Answered { unmatched: true, ..Answered::new(id, timeline) })
             }
         }
     }
@@ -185,13 +156,8 @@ impl Service {
         let turn = self.turn(call, "", self.state.next_refusal());
         let id = self.state.journal.next_id();
         let timeline = plan_reject(reject, call, &turn);
-        Answered {
-            id,
-            refusal: Some(said(&timeline)),
-            timeline,
-            fixture: None,
-            unmatched,
-        }
+        let refusal = Some(message(&timeline));
+        Answered { unmatched, refusal, ..Answered::new(id, timeline) }
     }
 
     fn turn<'a>(&'a self, call: &Call, fixture: &'a str, hit: u64) -> Turn<'a> {
@@ -253,14 +219,17 @@ impl Service {
     }
 }
 
-/// The message of a refusal, from where every SDK takes it.
-fn said(refusal: &Timeline) -> String {
+impl Answered {
+    fn new(id: u64, timeline: Timeline) -> Self {
+        Self { id, timeline, fixture: None, unmatched: false, refusal: None }
+    }
+}
+
+/// The message of a refusal, where every dialect's SDK looks for it.
+fn message(refusal: &Timeline) -> String {
     let body: Value = serde_json::from_slice(&refusal.body).unwrap_or_default();
-    let message = body
-        .pointer("/error/message")
-        .or_else(|| body.get("message"));
-    let message = message.and_then(Value::as_str).unwrap_or_default();
-    redact::text(message).into_owned()
+    let message = body.pointer("/error/message").and_then(Value::as_str);
+    message.unwrap_or_default().to_owned()
 }
 
 /// How much of a request's body the journal keeps.

@@ -75,6 +75,12 @@ impl Journal {
             .collect()
     }
 
+    /// The entry with this id, unless it was forgotten.
+    pub fn entry(&self, id: u64) -> Option<Entry> {
+        let ring = self.ring();
+        ring.entries.iter().rev().find(|entry| entry.id == id && self.shows(entry)).cloned()
+    }
+
     /// Waits until `n` requests have ended, and returns all that have, oldest first.
     ///
     /// The journal forgets entries beyond its limit; an `n` above the limit counts as the limit.
@@ -200,6 +206,11 @@ impl Settlement {
     /// How many events are out.
     pub(crate) fn progress(&mut self, events: usize) {
         self.events = events;
+    }
+
+    /// The id of the entry.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
     }
 
     /// Everything that was planned is out, and the response ends as planned.

@@ -1,6 +1,6 @@
 //! Acting: sockets, hyper, the player of timelines, the journal.
 //!
-//! What is sent, and when, is decided in [`plan`](crate::plan). Here are the clock, the sockets and the
+//! What is sent, and when, is decided in [`plan`](mod@crate::plan). Here are the clock, the sockets and the
 //! locks, each in one place:
 //!
 //! ```text
@@ -33,7 +33,6 @@ mod drain;
 mod echo;
 mod entry;
 mod exchange;
-mod foresee;
 mod head;
 mod host;
 mod journal;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{EXPECT, ORIGIN};
-use http::{Request, Response, request};
+use http::{Request, Response, StatusCode, request};
 use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -15,14 +15,16 @@ use super::admit::Asked;
 use super::body::{self, Received};
 use super::bound::Bound;
 use super::drain::Queue;
+use super::entry::Entry;
 use super::exchange::{Exchange, NoBody};
 use super::journal::{Journal, Settlement};
 use super::lines::Line;
 use super::player::Player;
 use super::state::State;
-use super::{admin, clock, connection};
-use crate::plan::Timeline;
+use super::{admin, answer, clock, connection, host};
 use crate::plan::reject::Reject;
+use crate::plan::request::Call;
+use crate::plan::{FixtureSet, Timeline};
 
 /// The acting half of a server without its sockets: serves any byte stream.
 ///
@@ -73,6 +75,43 @@ impl Service {
         &self.state.journal
     }
 
+    /// What would be answered to a request of the API, without a socket and without waiting. It counts
+    /// as a hit, and has its entry in the journal.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use llmirage::MockServer;
+    ///
+    /// let service = MockServer::builder().service()?;
+    /// let body = Bytes::from(r#"{"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}"#);
+    /// let (head, body) = http::Request::post("/v1/chat/completions").body(body)?.into_parts();
+    /// let (timeline, entry) = service.foresee(head, &body);
+    /// assert_eq!(timeline.head.status, 200);
+    /// assert_eq!(entry.and_then(|entry| entry.hit), Some(1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn foresee(&self, parts: request::Parts, body: &Bytes) -> (Timeline, Option<Entry>) {
+        let call = match Bound::of(parts) {
+            Bound::Answered(timeline) => return (timeline, None),
+            Bound::Own { parts, path, session } => {
+                let answer = admin::answer(&self.state, &parts, &path, &session, body);
+                return (answer, None);
+            }
+            Bound::Api(call) => call,
+        };
+        let fixtures = self.state.fixtures();
+        let served = self.serves(&call, &fixtures);
+        let limit = self.state.config.max_body;
+        let late = (body.len() > limit).then_some(Reject::BodyTooLarge { limit });
+        let reject = self.refuse_early(&call, served).or(late);
+        let asked = Asked { fixtures: &fixtures, served, reject, body };
+        let (timeline, mut settlement) = self.admit(call, asked, clock::now());
+        let id = settlement.id();
+        settlement.progress(timeline.events.len());
+        settlement.complete();
+        (timeline, self.journal().entry(id))
+    }
+
     /// Answers a request, or hands the connection over and never returns.
     pub(crate) async fn respond(
         &self,
@@ -93,17 +132,23 @@ impl Service {
         exchange: &mut Exchange<'_>,
     ) -> (Timeline, Option<Settlement>) {
         let config = &self.state.config;
+        if !host::is_allowed(&parts.headers, &parts.uri, &config.allow_hosts) {
+            exchange.leave(&incoming);
+            let message =
+                "this server answers to loopback names only; allow others with --allow-host";
+            return (
+                answer::refusal(StatusCode::MISDIRECTED_REQUEST, "host_refused", message),
+                None,
+            );
+        }
         let waits = parts.headers.contains_key(EXPECT);
-        let call = match Bound::of(parts, config) {
+        let origin = parts.headers.get(ORIGIN).cloned();
+        let call = match Bound::of(parts) {
             Bound::Answered(timeline) => {
                 exchange.leave(&incoming);
                 return (timeline, None);
             }
-            Bound::Own {
-                parts,
-                path,
-                session,
-            } => {
+            Bound::Own { parts, path, session } => {
                 let received = body::receive(incoming, admin::MAX_BODY, waits).await;
                 let answer = match exchange.take(received) {
                     Ok(body) => admin::answer(&self.state, &parts, &path, &session, &body),
@@ -113,9 +158,9 @@ impl Service {
             }
             Bound::Api(call) => call,
         };
-        exchange.origin = call.headers.get(ORIGIN).cloned();
+        exchange.origin = origin;
         let fixtures = self.state.fixtures();
-        let served = self.is_served(&call, &fixtures);
+        let served = self.serves(&call, &fixtures);
         let early = self.refuse_early(&call, served);
         let received = match early.is_some() && waits {
             true => {
@@ -144,5 +189,9 @@ impl Service {
         };
         let (timeline, settlement) = self.admit(call, asked, exchange.start);
         (timeline, Some(settlement))
+    }
+    /// Whether a fixture answers on a path of its own, whatever the dialect makes of it.
+    fn serves(&self, call: &Call, fixtures: &FixtureSet) -> bool {
+        self.state.config.timeline.is_some() || fixtures.serves(&call.method, &call.path)
     }
 }

@@ -13,6 +13,7 @@ mod golden;
 mod limits;
 mod load;
 mod matching;
+mod mutations;
 mod pacing;
 mod planning;
 mod properties;

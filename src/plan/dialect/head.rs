@@ -65,7 +65,7 @@ pub(crate) fn processing_ms(facts: &Facts<'_>) -> u128 {
     if facts.processing.is_zero() {
         return facts
             .seed
-            .stream("processing-ms")
+            .stream("openai-processing-ms")
             .random_range(100..300u32)
             .into();
     }

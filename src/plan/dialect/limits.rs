@@ -22,7 +22,7 @@ impl Bucket {
 
     /// How long until it is full again, in whole milliseconds, rounded down as both providers do.
     ///
-    /// 1 of 500 requests a minute is 120 ms, 7 of 200 000 tokens are 2 ms. [C]
+    /// 1 of 500 requests a minute is 120 ms, 7 of 200 000 tokens are 2 ms. (C)
     pub(crate) fn reset(self) -> Duration {
         let used = u128::from(self.used.min(self.limit));
         let millis = used * 60_000 / u128::from(self.limit.max(1));

@@ -184,7 +184,7 @@ fn references(messages: &[Value]) -> Result<(), Violation> {
     }
 }
 
-/// The roles, in the order in which the validator lists them. [T]
+/// The roles, in the order in which the validator lists them. (T)
 const ROLES: &[&str] = &[
     "system",
     "assistant",
@@ -194,7 +194,7 @@ const ROLES: &[&str] = &[
     "developer",
 ];
 
-/// The kinds of content parts, in the order in which the validator lists them. [I]
+/// The kinds of content parts, in the order in which the validator lists them. (I)
 const PARTS: &[&str] = &[
     "text",
     "image_url",

@@ -9,14 +9,7 @@ use std::borrow::Cow;
 use crate::plan::wire::Profile;
 
 /// The snapshot an alias stands for; a name that is no known alias is its own snapshot.
-///
-/// ```
-/// use llmirage::plan::dialect::names::snapshot;
-///
-/// assert_eq!(snapshot("gpt-4o-mini"), "gpt-4o-mini-2024-07-18");
-/// assert_eq!(snapshot("llama3"), "llama3");
-/// ```
-pub fn snapshot(model: &str) -> Cow<'_, str> {
+pub(crate) fn snapshot(model: &str) -> Cow<'_, str> {
     let found = SNAPSHOTS.iter().find(|(alias, _)| *alias == model);
     found.map_or(Cow::Borrowed(model), |(_, snapshot)| {
         Cow::Borrowed(*snapshot)
@@ -24,8 +17,8 @@ pub fn snapshot(model: &str) -> Cow<'_, str> {
 }
 
 /// The model name that Azure sends back for a deployment: the snapshot of the model it holds;
-/// before 2025 the bare name of the family. [C `gpt-35-turbo`, `gpt-4-32k`, `gpt-4o-mini`]
-pub fn azure_model(deployment: &str, profile: Profile) -> Cow<'_, str> {
+/// before 2025 the bare name of the family. (C `gpt-35-turbo`, `gpt-4-32k`, `gpt-4o-mini`)
+pub(crate) fn azure_model(deployment: &str, profile: Profile) -> Cow<'_, str> {
     let alias = deployed(deployment);
     if profile < Profile::new(2025, 1, 1) {
         Cow::Borrowed(alias)
@@ -36,7 +29,7 @@ pub fn azure_model(deployment: &str, profile: Profile) -> Cow<'_, str> {
 
 /// The model in a deployment, which Azure lets people name as they like: the deployment's name if
 /// it is a model's, else the longest model name in it, else `gpt-4o-mini`.
-pub fn deployed(deployment: &str) -> &str {
+pub(crate) fn deployed(deployment: &str) -> &str {
     let known = SNAPSHOTS
         .iter()
         .any(|(alias, snapshot)| *alias == deployment || *snapshot == deployment);
@@ -53,7 +46,7 @@ pub fn deployed(deployment: &str) -> &str {
 
 /// What kind of model a name is; what the shapes of requests and answers depend on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum ModelClass {
+pub(crate) enum ModelClass {
     /// gpt-3.5, gpt-4, gpt-4o, gpt-4.1 and all that nothing is known about.
     Chat,
     /// The o-series.
@@ -70,7 +63,7 @@ pub enum ModelClass {
 
 impl ModelClass {
     /// The class of a model, by its alias, its snapshot or a deployment's name.
-    pub fn of(model: &str) -> Self {
+    pub(crate) fn of(model: &str) -> Self {
         match model {
             _ if model.contains("-audio") => Self::Audio,
             _ if model.contains("search-preview") || model.contains("search-api") => Self::Search,
@@ -83,12 +76,12 @@ impl ModelClass {
 
     /// Whether the model reasons before it answers: `max_completion_tokens` only, reasoning tokens
     /// in the usage, no `logprobs` key in choices.
-    pub fn reasons(self) -> bool {
+    pub(crate) fn reasons(self) -> bool {
         matches!(self, Self::OSeries | Self::Gpt5)
     }
 
     /// Whether choices without log probabilities carry `"logprobs":null` in OpenAI's answers.
-    pub fn logprobs_null(self) -> bool {
+    pub(crate) fn logprobs_null(self) -> bool {
         matches!(self, Self::Chat | Self::Completion)
     }
 }
@@ -113,7 +106,7 @@ fn is_gpt5(model: &str) -> bool {
     named && digits.len() == 1 && digits.as_str() >= "5" && !rest.contains("-chat")
 }
 
-/// Prefixes of the names of models that do not chat. [C gpt-3.5-turbo-instruct; I babbage, davinci]
+/// Prefixes of the names of models that do not chat. (C gpt-3.5-turbo-instruct; I babbage, davinci)
 const COMPLETION: &[&str] = &[
     "babbage-002",
     "davinci-002",

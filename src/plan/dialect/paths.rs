@@ -3,8 +3,8 @@
 use crate::plan::request::Endpoint;
 
 /// The segments of a path, percent-decoded. Empty ones are dropped, so that `//openai/…` and a
-/// trailing slash mean the same as without. A double slash is recorded of Azure [C]; what the real
-/// services do with a trailing slash is not [U], and clients with a base URL that ends in one are
+/// trailing slash mean the same as without. A double slash is recorded of Azure (C); what the real
+/// services do with a trailing slash is not (U), and clients with a base URL that ends in one are
 /// served.
 pub(crate) fn segments(path: &str) -> Vec<String> {
     path.split('/')

@@ -111,8 +111,8 @@ fn format(body: &Map<String, Value>) -> Result<(), Violation> {
 /// The kinds of tools.
 const KINDS: &[&str] = &["function", "custom"];
 
-/// The values of `tool_choice` that are no object. [T]
+/// The values of `tool_choice` that are no object. (T)
 const CHOICES: &[&str] = &["none", "auto", "required"];
 
-/// The kinds of response formats, in the order in which the validator lists them. [T]
+/// The kinds of response formats, in the order in which the validator lists them. (T)
 const FORMATS: &[&str] = &["json_object", "json_schema", "text"];

@@ -3,18 +3,17 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::fmt;
 
 use http::{HeaderName, Method};
 use serde_json::Value;
 
-use super::text::Test;
-use super::{Condition, Matcher};
-use crate::plan::dialect::DIALECTS;
+use super::Matcher;
+use super::subject::Subject;
+use super::text::{KINDS, Test};
 use crate::plan::json::Map;
 use crate::plan::load::problems::{Problems, below};
-use crate::plan::load::words::{did_you_mean, quoted, short};
-use crate::plan::request::{Endpoint, Request};
+use crate::plan::load::words::{quoted, short};
+use crate::plan::request::Request;
 
 /// Conditions on a request, cheap ones first.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,21 +30,6 @@ enum Check {
     Header(HeaderName, Test),
     BodyText(String, Test),
     Body(String, Value),
-}
-
-/// A text of a request.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Subject {
-    Path,
-    Method,
-    Dialect,
-    Endpoint,
-    Model,
-    ApiVersion,
-    Tool,
-    System,
-    ToolResult,
-    User,
 }
 
 /// A request as conditions see it; texts are gathered once, when first asked for.
@@ -111,13 +95,15 @@ impl Conditions {
         self.all.iter().all(|check| check.holds(view))
     }
 
-    /// The conditions that fail, in words.
-    pub(crate) fn failures(&self, view: &View<'_>) -> Vec<String> {
-        self.all
-            .iter()
-            .filter(|check| !check.holds(view))
-            .map(|check| check.failure(view))
-            .collect()
+    /// How many conditions fail.
+    pub(crate) fn failures(&self, view: &View<'_>) -> usize {
+        self.all.iter().filter(|check| !check.holds(view)).count()
+    }
+
+    /// The first condition that fails, in words.
+    pub(crate) fn first_failure(&self, view: &View<'_>) -> Option<String> {
+        let first = self.all.iter().find(|check| !check.holds(view))?;
+        Some(first.failure(view))
     }
 
     /// How many conditions there are.
@@ -273,96 +259,6 @@ impl<'a> View<'a> {
     }
 }
 
-impl Subject {
-    const ALL: [Self; 10] = [
-        Self::Path,
-        Self::Method,
-        Self::Dialect,
-        Self::Endpoint,
-        Self::Model,
-        Self::ApiVersion,
-        Self::Tool,
-        Self::System,
-        Self::ToolResult,
-        Self::User,
-    ];
-
-    fn key(self) -> &'static str {
-        match self {
-            Self::Path => "path",
-            Self::Method => "method",
-            Self::Dialect => "dialect",
-            Self::Endpoint => "endpoint",
-            Self::Model => "model",
-            Self::ApiVersion => "api_version",
-            Self::Tool => "tool",
-            Self::System => "system",
-            Self::ToolResult => "tool_result",
-            Self::User => "user",
-        }
-    }
-
-    fn of(self, matcher: &Matcher) -> Option<&Condition> {
-        match self {
-            Self::Path => matcher.path.as_ref(),
-            Self::Method => matcher.method.as_ref(),
-            Self::Dialect => matcher.dialect.as_ref(),
-            Self::Endpoint => matcher.endpoint.as_ref(),
-            Self::Model => matcher.model.as_ref(),
-            Self::ApiVersion => matcher.api_version.as_ref(),
-            Self::Tool => matcher.tool.as_ref(),
-            Self::System => matcher.system.as_ref(),
-            Self::ToolResult => matcher.tool_result.as_ref(),
-            Self::User => matcher.user.as_ref(),
-        }
-    }
-
-    /// Whether a plain string asks for a part of the text.
-    fn is_substring(self) -> bool {
-        matches!(self, Self::User | Self::System | Self::ToolResult)
-    }
-
-    /// Refuses an equality that cannot hold.
-    fn check(self, test: &Test, at: &str, problems: &mut Problems) {
-        let Test::Equals(name) = test else { return };
-        match self {
-            Self::Dialect => {
-                let known: Vec<&str> = DIALECTS.iter().map(|dialect| dialect.name()).collect();
-                if !known.contains(&name.as_str()) {
-                    let guess = did_you_mean(name, &known);
-                    problems.value(at, format!("unknown dialect {name:?}; {guess}"));
-                }
-            }
-            Self::Endpoint if LATER_ENDPOINTS.contains(&name.as_str()) => {
-                problems.value(
-                    at,
-                    format!(
-                        "the endpoint {name:?} is not supported yet: \"{CHAT}\" is the only one"
-                    ),
-                );
-            }
-            Self::Endpoint if name != CHAT && name != Endpoint::Other.name() => {
-                let guess = did_you_mean(name, &[CHAT]);
-                problems.value(at, format!("unknown endpoint {name:?}; {guess}"));
-            }
-            Self::Path if !name.starts_with('/') => {
-                problems.value(at, format!("a path starts with a slash: \"/{name}\""));
-            }
-            Self::Method if *name != name.to_uppercase() => {
-                let upper = name.to_uppercase();
-                problems.value(at, format!("methods are written in capitals: {upper:?}"));
-            }
-            _ => {}
-        }
-    }
-}
-
-impl fmt::Display for Subject {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(self.key())
-    }
-}
-
 /// A value of `body`: an object with one of the four comparisons as its only key is a condition,
 /// everything else is the value expected. So `{"equals": {"contains": 1}}` expects the object
 /// `{"contains": 1}`.
@@ -372,7 +268,7 @@ fn body_check(pointer: &str, value: &Value, at: &str, problems: &mut Problems) -
         Some(object) if object.len() == 1 => object.keys().next(),
         _ => None,
     };
-    let Some(key) = key.filter(|key| super::text::KINDS.contains(&key.as_str())) else {
+    let Some(key) = key.filter(|key| KINDS.contains(&key.as_str())) else {
         return Some(Check::Body(pointer, value.clone()));
     };
     match (key.as_str(), &value[key]) {
@@ -421,8 +317,3 @@ fn is_pointer(text: &str) -> bool {
         .all(|rest| rest.starts_with(['0', '1']));
     (text.is_empty() || text.starts_with('/')) && escapes
 }
-
-const CHAT: &str = "chat.completions";
-
-/// Endpoints that are planned: known, so that they are not called misspelt.
-const LATER_ENDPOINTS: [&str; 4] = ["completions", "embeddings", "responses", "moderations"];

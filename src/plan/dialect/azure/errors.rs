@@ -1,5 +1,5 @@
 //! Azure's refusals: each server on the way prints its own way, down to single spaces.
-//! [C 13 of 13]
+//! (C 13 of 13)
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -157,8 +157,8 @@ fn recorded(reply: &ErrorReply, facts: &Facts<'_>) -> Option<(Head, Bytes)> {
 }
 
 /// The prompt is blocked by the content filter: a 400 with an inner error, also where a stream was
-/// asked for. `verdicts` is the JSON object of the verdicts. [C chat-json-gpt-4o-mini-202511-err400]
-pub fn prompt_blocked(verdicts: &[u8], facts: &Facts<'_>) -> (Head, Bytes) {
+/// asked for. `verdicts` is the JSON object of the verdicts. (C chat-json-gpt-4o-mini-202511-err400)
+pub(super) fn prompt_blocked(verdicts: &[u8], facts: &Facts<'_>) -> (Head, Bytes) {
     let start = format!(
         r#"{{"error":{{"message":"{BLOCKED}","type":null,"param":"prompt","code":"content_filter","status":400,"innererror":{{"code":"ResponsibleAIPolicyViolation","content_filter_result":"#
     );
@@ -176,7 +176,7 @@ pub fn prompt_blocked(verdicts: &[u8], facts: &Facts<'_>) -> (Head, Bytes) {
     (lines.head(StatusCode::BAD_REQUEST), body)
 }
 
-/// No key or a wrong one. Four lines are all there are. [C]
+/// No key or a wrong one. Four lines are all there are. (C)
 fn denied(facts: &Facts<'_>) -> (Head, Bytes) {
     let body = Bytes::from_static(DENIED.as_bytes());
     let mut lines = started(&body);
@@ -192,7 +192,7 @@ fn denied(facts: &Facts<'_>) -> (Head, Bytes) {
     )
 }
 
-/// No such path, or no api-version. The region is not named. [C]
+/// No such path, or no api-version. The region is not named. (C)
 fn not_found(facts: &Facts<'_>) -> (Head, Bytes) {
     let body = Bytes::from_static(NOT_FOUND.as_bytes());
     let mut lines = started(&body);
@@ -210,7 +210,7 @@ fn not_found(facts: &Facts<'_>) -> (Head, Bytes) {
 }
 
 /// No such deployment: of 2023 and 2024, compact but for one space; since then pretty, in another
-/// order, chunked, and of no content type. [C]
+/// order, chunked, and of no content type. (C)
 fn no_deployment(facts: &Facts<'_>) -> (Head, Bytes) {
     let old = facts.profile < Profile::new(2026, 1, 1);
     let (mut lines, body) = if old {
@@ -233,7 +233,7 @@ fn no_deployment(facts: &Facts<'_>) -> (Head, Bytes) {
     (lines.head(StatusCode::NOT_FOUND), body)
 }
 
-/// A model that does not exist, on the v1 path: a 400. [C]
+/// A model that does not exist, on the v1 path: a 400. (C)
 fn unknown_model(name: &str, facts: &Facts<'_>) -> (Head, Bytes) {
     let message = format!("Unknown model: {name}");
     let error = Detailed {
@@ -267,7 +267,7 @@ fn gateway(code: u16, name: &str, message: &str, facts: &Facts<'_>) -> (Head, By
     (lines.head(status(code)), body)
 }
 
-/// A refusal of the backend, which is OpenAI's: its layout, with all lines of a success. [C layout]
+/// A refusal of the backend, which is OpenAI's: its layout, with all lines of a success. (C layout)
 fn backend(code: u16, error: ErrorObject, facts: &Facts<'_>) -> (Head, Bytes) {
     let body = error.print(Layout::Backend);
     let mut lines = started(&body);
@@ -291,7 +291,7 @@ fn status(code: u16) -> StatusCode {
     StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// The code of a gateway's error that has none: the status, but for a timeout. [I rivet#344]
+/// The code of a gateway's error that has none: the status, but for a timeout. (I rivet#344)
 fn default_code(status: u16) -> String {
     if status == 408 {
         "Timeout".to_owned()
@@ -300,7 +300,7 @@ fn default_code(status: u16) -> String {
     }
 }
 
-/// The usual words for a status. [500 and 408 I, the rest U]
+/// The usual words for a status. (500 and 408 I, the rest U)
 fn usual(code: u16) -> String {
     match code {
         401 => "Access denied due to invalid subscription key or wrong API endpoint.".to_owned(),
@@ -334,26 +334,26 @@ struct Detailed<'a> {
     details: &'a str,
 }
 
-/// [C azure/chat-json-gpt-4-1-202508-err401]
+/// (C azure/chat-json-gpt-4-1-202508-err401)
 const DENIED: &str = r#"{"error":{"code":"401","message":"Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for an active subscription and use a correct regional API endpoint for your resource."}}"#;
 
-/// With one space. [C, kept elsewhere]
+/// With one space. (C, kept elsewhere)
 const NOT_FOUND: &str = r#"{"error":{"code":"404","message": "Resource not found"}}"#;
 
-/// [C azure/chat-json-not-found-model-202410-err404]
+/// (C azure/chat-json-not-found-model-202410-err404)
 const NO_DEPLOYMENT: &str = "The API deployment for this resource does not exist. If you created the deployment within the last 5 minutes, please wait a moment and try again.";
 
-/// [C azure/chat-json-gpt-4o-mini-202511-err400]
+/// (C azure/chat-json-gpt-4o-mini-202511-err400)
 const BLOCKED: &str = "The response was filtered due to the prompt triggering Azure OpenAI's content management policy. Please modify your prompt and retry. To learn more about our content filtering policies please read our documentation: https://go.microsoft.com/fwlink/?linkid=2198766";
 
 /// The verdicts of an error that is the content filter's but names none.
 const SOME_VERDICTS: &str = r#"{"hate":{"filtered":false,"severity":"safe"},"jailbreak":{"filtered":false,"detected":false},"self_harm":{"filtered":true,"severity":"medium"},"sexual":{"filtered":false,"severity":"safe"},"violence":{"filtered":false,"severity":"safe"}}"#;
 
-/// [I Ironclad/rivet#344]
+/// (I Ironclad/rivet#344)
 const TIMEOUT: &str = "The operation was timeout.";
 
-/// [I continuedev/continue#11707]
+/// (I continuedev/continue#11707)
 const FAILED: &str = "The server had an error while processing your request. Sorry about that!";
 
-/// OpenAI's words; Azure's are not known. [U]
+/// OpenAI's words; Azure's are not known. (U)
 const NOT_JSON: &str = "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON. If you have trouble figuring out how to fix this, please contact us through our help center at help.openai.com.)";

@@ -1,7 +1,7 @@
 //! Azure's header lines: which, in what order and case, by date, path and backend.
 //!
 //! The order is that of the two JSON exchanges of 2024 whose recorders kept it; where later lines
-//! stand in it is not proven. [C azure/chat-json-gpt-35-turbo-202403, -202412]
+//! stand in it is not proven. (C azure/chat-json-gpt-35-turbo-202403, -202412)
 
 use http::StatusCode;
 use rand::RngExt;
@@ -90,7 +90,7 @@ pub(super) fn model(lines: &mut Lines, facts: &Facts<'_>) {
     lines.add_if(age >= NAMED, "x-ms-deployment-name", facts.model);
     lines.add_if(age >= RENEWED, "x-ms-is-spilled-over", "false");
     lines.add_if(age >= RENEWED, "skip-error-remapping", "true");
-    // In 2024 the two lines changed places, when the id was first echoed. [C]
+    // In 2024 the two lines changed places, when the id was first echoed. (C)
     let early = age < ECHOED;
     if early {
         client_request_id(lines, facts);
@@ -108,7 +108,7 @@ pub(super) fn model(lines: &mut Lines, facts: &Facts<'_>) {
 }
 
 /// `x-ms-client-request-id`: what the client sent; else by date and path the gateway's own id,
-/// `Not-Set`, or nothing. [N 60, 393, 224]
+/// `Not-Set`, or nothing. (N 60, 393, 224)
 pub(super) fn client_request_id(lines: &mut Lines, facts: &Facts<'_>) {
     let name = "x-ms-client-request-id";
     let sent = facts
@@ -181,7 +181,7 @@ pub(super) const TOKENS: Names = Names {
 };
 
 /// Whether the backend is the older one, with its caching and CORS lines: every one until September
-/// 2024, then for three months those of models before gpt-4o. [C]
+/// 2024, then for three months those of models before gpt-4o. (C)
 fn old_backend(facts: &Facts<'_>) -> bool {
     let age = facts.profile;
     let early = !deployed(facts.model).starts_with("gpt-4o");
@@ -189,7 +189,7 @@ fn old_backend(facts: &Facts<'_>) -> bool {
 }
 
 /// The name of the model's session: until December 2025 a number and when it was started, since
-/// then that time and some digits. Here it was started 12 to 24 hours ago. [C]
+/// then that time and some digits. Here it was started 12 to 24 hours ago. (C)
 fn model_session(facts: &Facts<'_>) -> String {
     let mut stream = facts.seed.stream("azureml-model-session");
     let number = stream.random_range(1..300u32);

@@ -24,7 +24,7 @@ mod throttle;
 
 /// The dialect of Azure OpenAI.
 #[derive(Clone, Copy, Debug)]
-pub struct Azure;
+pub(crate) struct Azure;
 
 impl Dialect for Azure {
     fn name(&self) -> &'static str {
@@ -69,7 +69,7 @@ impl Dialect for Azure {
         match (&call.route.endpoint, &call.route.deployment) {
             (Endpoint::ChatCompletions, Some(deployment)) => {
                 exists(deployment, models)?;
-                // The body's `model` is ignored here, even one that is no string. [N]
+                // The body's `model` is ignored here, even one that is no string. (N)
                 let body = request.body.as_object().ok_or(Reject::InvalidJson)?;
                 Ok(validate::chat(
                     body,
@@ -93,7 +93,7 @@ impl Dialect for Azure {
     }
 
     /// Backends before September 2024 did not know `stream_options`, whatever the api-version: in
-    /// October 2024 one took it under 2023-03-15-preview. [C, I SwiftOpenAI#67]
+    /// October 2024 one took it under 2023-03-15-preview. (C, I SwiftOpenAI#67)
     fn too_new(&self, request: &Request, profile: Profile) -> Option<Reject> {
         let early =
             profile < Profile::new(2024, 9, 1) && request.body.get("stream_options").is_some();
@@ -143,7 +143,7 @@ impl Dialect for Azure {
         errors::prompt_blocked(filter::prompt(shape, verdicts).as_bytes(), facts)
     }
 
-    /// OpenAI's list; no list of Azure's was recorded. [U]
+    /// OpenAI's list; no list of Azure's was recorded. (U)
     fn models(&self, names: &[&str], facts: &Facts<'_>) -> Bytes {
         models_body(names, facts)
     }
@@ -156,7 +156,7 @@ fn is_v1(call: &Call) -> bool {
         .is_some_and(|segment| segment == "v1")
 }
 
-/// The api-version's rules: a path with a deployment needs a date, `/openai/v1` takes none. [AS, T]
+/// The api-version's rules: a path with a deployment needs a date, `/openai/v1` takes none. (AS, T)
 fn api_version(call: &Call) -> Result<(), Reject> {
     let version = call
         .route
@@ -182,7 +182,7 @@ fn is_dated(version: &str) -> bool {
     real && date >= "2023-03-15"
 }
 
-/// Azure's own parameters of a chat completion. [AS]
+/// Azure's own parameters of a chat completion. (AS)
 const PARAMETERS: &[&str] = &[
     "data_sources",
     "dataSources",

@@ -1,5 +1,5 @@
 //! Azure's 429: its words and its header lines, which name the same time to wait.
-//! [I openai-python#937, paperless-gpt#814; T]
+//! (I openai-python#937, paperless-gpt#814; T)
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! OpenAI's refusals: which server refuses, with which words, in which layout.
 //!
 //! The gateway knows keys, models and limits; it prints with four spaces. The backend validates; it
-//! prints with two spaces and sends every header of a success. [C 19 of 19]
+//! prints with two spaces and sends every header of a success. (C 19 of 19)
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -187,7 +187,7 @@ impl Defaults {
         }
     }
 
-    /// A bucket of the rate limiter is empty. The message and the headers name the same time. [C, I]
+    /// A bucket of the rate limiter is empty. The message and the headers name the same time. (C, I)
     fn limited(tokens: bool, wait: Option<Duration>, facts: &Facts<'_>) -> Self {
         let mut limits = Limits::of(facts);
         let bucket = if tokens {
@@ -225,7 +225,7 @@ impl Defaults {
         }
     }
 
-    /// [I of 2023 and, for another API, of 2026]
+    /// (I of 2023 and, for another API, of 2026)
     fn overloaded(facts: &Facts<'_>) -> Self {
         if facts.profile < Profile::new(2026, 1, 1) {
             let message = format!(
@@ -248,7 +248,7 @@ impl Defaults {
     }
 }
 
-/// A model that does not exist, in the words of the gateway or of the models API. [C]
+/// A model that does not exist, in the words of the gateway or of the models API. (C)
 fn unknown_model(model: &str, facts: &Facts<'_>) -> (u16, Family, ErrorObject) {
     let code = Some("model_not_found");
     if matches!(facts.call.route.endpoint, Endpoint::Model(_)) {
@@ -302,8 +302,8 @@ fn wrong_key(key: &str) -> String {
 }
 
 /// A key as the gateway shows it: the first eight characters and the last four, with a star for each
-/// one between; a key of up to twelve has none between and is shown whole. [C `test_api_key`,
-/// `invalid-*****2345`, `not-a-re**************************ized`]
+/// one between; a key of up to twelve has none between and is shown whole. (C `test_api_key`,
+/// `invalid-*****2345`, `not-a-re**************************ized`)
 fn masked(key: &str) -> Cow<'_, str> {
     let chars: Vec<char> = key.chars().collect();
     let Some(hidden) = chars.len().checked_sub(12).filter(|hidden| *hidden > 0) else {
@@ -313,7 +313,7 @@ fn masked(key: &str) -> Cow<'_, str> {
     Cow::Owned(first.iter().chain(&vec!['*'; hidden]).chain(last).collect())
 }
 
-/// No key. [T, with a misspelling that was there in 2023]
+/// No key. (T, with a misspelling that was there in 2023)
 fn missing_key(age: Profile) -> String {
     let accessing = if age < Profile::new(2024, 1, 1) {
         "accesing"
@@ -325,7 +325,7 @@ fn missing_key(age: Profile) -> String {
     )
 }
 
-/// The usual words for a status. [U]
+/// The usual words for a status. (U)
 fn usual(status: u16) -> String {
     let reason = StatusCode::from_u16(status)
         .ok()
@@ -333,16 +333,16 @@ fn usual(status: u16) -> String {
     reason.unwrap_or("Unknown error").to_owned()
 }
 
-/// [I NextChat#4064]
+/// (I NextChat#4064)
 const NOT_JSON: &str = "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON. If you have trouble figuring out how to fix this, please contact us through our help center at help.openai.com.)";
 
-/// [I sep#2]
+/// (I sep#2)
 const QUOTA: &str = "You exceeded your current quota, please check your plan and billing details. For more information on this error, read the docs: https://platform.openai.com/docs/guides/error-codes/api-errors.";
 
-/// [C openai/chat-store-json-202510-err500]
+/// (C openai/chat-store-json-202510-err500)
 const FAILED: &str = "The server had an error while processing your request. Sorry about that!";
 
-/// [U]
+/// (U)
 const TIMEOUT: &str = "Request timed out.";
 
 #[cfg(test)]

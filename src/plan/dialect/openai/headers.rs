@@ -1,7 +1,7 @@
 //! OpenAI's header lines: which, in what order and case, by date.
 //!
 //! Up to March 2026 the order is that of recordings which kept it; lines that came later stand where
-//! a recording of another kind suggests, which is not proven. [C chat exchanges 2023-03 to 2026-08]
+//! a recording of another kind suggests, which is not proven. (C chat exchanges 2023-03 to 2026-08)
 
 use std::time::Duration;
 
@@ -316,7 +316,7 @@ fn cookies(lines: &mut Lines, facts: &Facts<'_>, gateway: bool) {
 }
 
 /// Cloudflare's ray: the seconds since 13 October 2012 in units of 160 ms, eight random digits, and
-/// the data centre. [C 170 of 170 within 21 s]
+/// the data centre. (C 170 of 170 within 21 s)
 fn ray(facts: &Facts<'_>) -> String {
     let clock = facts.now.saturating_sub(1_350_000_000).saturating_mul(25) / 4;
     format!(
@@ -326,7 +326,7 @@ fn ray(facts: &Facts<'_>) -> String {
     )
 }
 
-/// `req_` and 32 hexadecimal digits; without the prefix until early 2024. [N]
+/// `req_` and 32 hexadecimal digits; without the prefix until early 2024. (N)
 pub(super) fn request_id(facts: &Facts<'_>) -> String {
     let prefix = if facts.profile < Profile::new(2024, 2, 15) {
         ""

@@ -28,7 +28,7 @@ pub(super) use models::body as models_body;
 
 /// The dialect of OpenAI.
 #[derive(Clone, Copy, Debug)]
-pub struct OpenAi;
+pub(crate) struct OpenAi;
 
 impl Dialect for OpenAi {
     fn name(&self) -> &'static str {
@@ -63,7 +63,7 @@ impl Dialect for OpenAi {
         }
     }
 
-    /// `stream_options` came in May 2024; before, the older validator did not know it. [T]
+    /// `stream_options` came in May 2024; before, the older validator did not know it. (T)
     fn too_new(&self, request: &Request, profile: Profile) -> Option<Reject> {
         let early =
             profile < Profile::new(2024, 5, 1) && request.body.get("stream_options").is_some();

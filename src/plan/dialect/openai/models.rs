@@ -8,7 +8,7 @@ use super::super::layout::Layout;
 use super::super::names::snapshot;
 use crate::plan::request::Endpoint;
 
-/// The list of models, or the one asked for. [C list; one model T]
+/// The list of models, or the one asked for. (C list; one model T)
 pub(in super::super) fn body(names: &[&str], facts: &Facts<'_>) -> Bytes {
     match &facts.call.route.endpoint {
         Endpoint::Model(id) => Layout::Backend.print(&Model::new(id)),

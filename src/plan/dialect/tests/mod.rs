@@ -1,17 +1,24 @@
 //! What the dialects make of requests: which route, which refusal, which header lines, to the byte.
 //! No sockets: all of it is planned.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    clippy::print_stdout,
+    reason = "helpers of tests; values are written where they are used, and who runs them sees what was skipped"
+)]
+
 use std::time::Duration;
 
-use crate::plan::dialect::{DIALECTS, Facts, Form};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde_json::{Value, json};
+
+use super::{DIALECTS, Facts, Form};
 use crate::plan::reject::Reject;
 use crate::plan::reply::ErrorReply;
 use crate::plan::request::{Call, Request, Scope};
 use crate::plan::seed::Seed;
 use crate::plan::timeline::Head;
 use crate::plan::wire::Profile;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use serde_json::{Value, json};
 
 mod heads;
 mod recorded;
@@ -77,7 +84,7 @@ fn validate(line: &str, body: Value, models: Option<&[&str]>) -> Result<(), Reje
 fn wire(head: &Head, body: &[u8]) -> String {
     let reason = head
         .reason
-        .or(head.status.canonical_reason())
+        .or_else(|| head.status.canonical_reason())
         .unwrap_or_default();
     let mut text = format!("{} {reason}\n", head.status.as_u16());
     for header in &head.headers {

@@ -57,7 +57,10 @@ fn check(file: &str, (head, body): (Head, bytes::Bytes), but: &[&str]) {
         recorded.reason.as_str(),
         "" | "Error" | "None" | "NOT FOUND"
     ) {
-        let reason = head.reason.or(head.status.canonical_reason()).unwrap();
+        let reason = head
+            .reason
+            .or_else(|| head.status.canonical_reason())
+            .unwrap();
         assert_eq!(reason, recorded.reason, "{file}");
     }
     let body = std::str::from_utf8(&body).unwrap();
