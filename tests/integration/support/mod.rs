@@ -3,7 +3,7 @@
 //! Nothing here sleeps or polls: tests wait for lines that the server prints and for its end.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::{fs, io::Write as _};
 
 use tempfile::TempDir;
@@ -136,12 +136,22 @@ impl TestCommand {
         self.serve_as_told()
     }
 
+    /// Runs as a server on a free port, with a stderr that nobody reads.
+    pub(crate) fn serve_unheard(mut self) -> Served {
+        self.command.args(["--listen", "127.0.0.1:0"]);
+        Served::unheard(self.spawn())
+    }
+
     /// Runs as a server, with the arguments as they are.
-    pub(crate) fn serve_as_told(mut self) -> Served {
+    pub(crate) fn serve_as_told(self) -> Served {
+        Served::new(self.spawn())
+    }
+
+    fn spawn(mut self) -> Child {
         self.command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        Served::new(self.command.spawn().unwrap())
+        self.command.spawn().unwrap()
     }
 }

@@ -1,7 +1,7 @@
 //! A running server: its lines, its signals, its end.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command};
+use std::process::{Child, ChildStderr, Command};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
@@ -16,19 +16,31 @@ pub(crate) struct Served {
     pub(crate) url: String,
     stdout: Lines,
     stderr: Lines,
+    _unread: Option<ChildStderr>,
 }
 
 impl Served {
     /// A server that was just started; waits for its URL.
     pub(crate) fn new(mut child: Child) -> Self {
-        let mut stdout = Lines::of(child.stdout.take().unwrap());
         let stderr = Lines::of(child.stderr.take().unwrap());
+        Self::with(child, stderr, None)
+    }
+
+    /// The same, with a stderr that nobody reads.
+    pub(crate) fn unheard(mut child: Child) -> Self {
+        let unread = child.stderr.take();
+        Self::with(child, Lines::of(std::io::empty()), unread)
+    }
+
+    fn with(mut child: Child, stderr: Lines, unread: Option<ChildStderr>) -> Self {
+        let mut stdout = Lines::of(child.stdout.take().unwrap());
         match stdout.next() {
             Some(url) => Self {
                 child,
                 url,
                 stdout,
                 stderr,
+                _unread: unread,
             },
             None => panic!("the server did not start: {}", stderr.rest()),
         }
