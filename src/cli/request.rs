@@ -39,13 +39,17 @@ impl Typed {
 
     /// The head as the service wants it.
     pub(super) fn parts(&self) -> Result<request::Parts, Failure> {
+        // Without this, "host/path" would be a host.
+        if !self.target.starts_with('/') {
+            return Err(no_path(&self.target));
+        }
         let mut request = Request::builder().method(&self.method).uri(&self.target);
         if let Some(headers) = request.headers_mut() {
             headers.clone_from(&self.headers);
         }
         match request.body(()) {
             Ok(request) => Ok(request.into_parts().0),
-            Err(_) => Err(Failure::Usage(format!("{:?} is no path", self.target))),
+            Err(_) => Err(no_path(&self.target)),
         }
     }
 
@@ -84,6 +88,10 @@ impl Typed {
             body,
         })
     }
+}
+
+fn no_path(target: &str) -> Failure {
+    Failure::Usage(format!("{target:?} is no path: it starts with a slash"))
 }
 
 /// Whether an object is a request and not a body: it has keys, and all are a request's.

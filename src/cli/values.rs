@@ -10,7 +10,7 @@ use crate::plan::pacing::{Jitter, Percentiles};
 
 /// A number of bytes: `10MiB`, `512KiB`, `1000`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Size(pub usize);
+pub(crate) struct Size(pub(crate) usize);
 
 impl FromStr for Size {
     type Err = String;
@@ -32,7 +32,7 @@ impl FromStr for Size {
 
 /// Where to listen: an address, `localhost:PORT`, or a port of 127.0.0.1.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Listen(pub SocketAddr);
+pub(crate) struct Listen(pub(crate) SocketAddr);
 
 impl FromStr for Listen {
     type Err = String;
@@ -52,7 +52,7 @@ impl FromStr for Listen {
 
 /// What https is served with.
 #[derive(Clone, Eq, PartialEq)]
-pub(super) enum Certificate {
+pub(crate) enum Certificate {
     /// A certificate made for this run.
     SelfSigned,
     /// PEM files: the certificate chain, and its key.

@@ -6,24 +6,24 @@ use std::time::Duration;
 
 /// A connection to a server.
 #[derive(Debug)]
-pub struct Connection(TcpStream);
+pub(crate) struct Connection(TcpStream);
 
 /// What came back until the server closed the connection.
 #[derive(Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// The status code.
-    pub status: u16,
+    pub(crate) status: u16,
     /// Status line and headers, as sent.
-    pub head: String,
+    pub(crate) head: String,
     /// The body without its transfer encoding.
-    pub body: String,
+    pub(crate) body: String,
     /// Whether the body ended as HTTP wants it.
-    pub complete: bool,
+    pub(crate) complete: bool,
 }
 
 impl Connection {
     /// Connects to `host:port`.
-    pub fn open(address: &str) -> Self {
+    pub(crate) fn open(address: &str) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream
             .set_read_timeout(Some(Duration::from_secs(60)))
@@ -32,13 +32,13 @@ impl Connection {
     }
 
     /// Sends bytes.
-    pub fn send(mut self, bytes: &str) -> Self {
+    pub(crate) fn send(mut self, bytes: &str) -> Self {
         self.0.write_all(bytes.as_bytes()).unwrap();
         self
     }
 
     /// Reads until `part` has come; gives everything so far.
-    pub fn until(&mut self, part: &str) -> String {
+    pub(crate) fn until(&mut self, part: &str) -> String {
         let mut read = Vec::new();
         let mut buffer = [0; 4096];
         while !String::from_utf8_lossy(&read).contains(part) {
@@ -54,14 +54,14 @@ impl Connection {
     }
 
     /// Reads to the end of the connection.
-    pub fn rest(mut self) -> String {
+    pub(crate) fn rest(mut self) -> String {
         let mut bytes = Vec::new();
         self.0.read_to_end(&mut bytes).unwrap();
         String::from_utf8(bytes).unwrap()
     }
 
     /// Reads an answer, to the end of the connection.
-    pub fn answer(self) -> Answer {
+    pub(crate) fn answer(self) -> Answer {
         Answer::parse(&self.rest())
     }
 }
@@ -95,7 +95,7 @@ impl Answer {
     }
 
     /// The events of a stream, without `data: `.
-    pub fn events(&self) -> Vec<&str> {
+    pub(crate) fn events(&self) -> Vec<&str> {
         let events = self.body.split_terminator("\n\n");
         events
             .map(|event| event.strip_prefix("data: ").unwrap_or(event))

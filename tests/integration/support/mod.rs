@@ -11,21 +11,21 @@ use tempfile::TempDir;
 mod http;
 mod served;
 
-pub use http::{Answer, Connection};
-pub use served::{Served, chat_body, post};
+pub(crate) use http::{Answer, Connection};
+pub(crate) use served::{Served, chat_body, post};
 
 /// A folder that is gone after the test.
 #[derive(Debug)]
-pub struct Dir(TempDir);
+pub(crate) struct Dir(TempDir);
 
 impl Dir {
     /// An empty folder.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
     /// Writes a file, whole, in the place of an older one.
-    pub fn create(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn create(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         let aside = path.with_extension("new");
@@ -35,17 +35,17 @@ impl Dir {
     }
 
     /// The path of a file in the folder.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
     /// The text of a file in the folder.
-    pub fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap()
     }
 
     /// `llmirage ARGS`, run in the folder. The arguments are separated by white space.
-    pub fn command(&self, args: &str) -> TestCommand {
+    pub(crate) fn command(&self, args: &str) -> TestCommand {
         let mut command = Command::new(env!("CARGO_BIN_EXE_llmirage"));
         command
             .current_dir(self.0.path())
@@ -64,43 +64,43 @@ impl Dir {
 
 /// A command that is about to run.
 #[derive(Debug)]
-pub struct TestCommand {
+pub(crate) struct TestCommand {
     command: Command,
     stdin: Vec<u8>,
 }
 
 /// What a command left.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Output {
+pub(crate) struct Output {
     /// The exit code.
-    pub code: i32,
+    pub(crate) code: i32,
     /// All of stdout.
-    pub stdout: String,
+    pub(crate) stdout: String,
     /// All of stderr.
-    pub stderr: String,
+    pub(crate) stderr: String,
 }
 
 impl TestCommand {
     /// One more argument, white space and all.
-    pub fn arg(mut self, arg: impl AsRef<Path>) -> Self {
+    pub(crate) fn arg(mut self, arg: impl AsRef<Path>) -> Self {
         self.command.arg(arg.as_ref());
         self
     }
 
     /// A variable of the environment.
-    pub fn env(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
         self
     }
 
     /// What the command reads from stdin.
-    pub fn stdin(mut self, text: &str) -> Self {
+    pub(crate) fn stdin(mut self, text: &str) -> Self {
         self.stdin = text.as_bytes().to_vec();
         self
     }
 
     /// Runs to the end.
-    pub fn output(mut self) -> Output {
+    pub(crate) fn output(mut self) -> Output {
         self.command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -117,27 +117,27 @@ impl TestCommand {
     }
 
     /// Runs to a good end without a word on stderr; gives stdout.
-    pub fn succeeds(self) -> String {
+    pub(crate) fn succeeds(self) -> String {
         let output = self.output();
         assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{output:?}");
         output.stdout
     }
 
     /// Runs to a bad end without a word on stdout; gives the exit code and stderr.
-    pub fn fails(self) -> (i32, String) {
+    pub(crate) fn fails(self) -> (i32, String) {
         let output = self.output();
         assert!(output.code != 0 && output.stdout.is_empty(), "{output:?}");
         (output.code, output.stderr)
     }
 
     /// Runs as a server, on a free port, until the test ends it.
-    pub fn serve(mut self) -> Served {
+    pub(crate) fn serve(mut self) -> Served {
         self.command.args(["--listen", "127.0.0.1:0"]);
         self.serve_as_told()
     }
 
     /// Runs as a server, with the arguments as they are.
-    pub fn serve_as_told(mut self) -> Served {
+    pub(crate) fn serve_as_told(mut self) -> Served {
         self.command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -10,17 +10,17 @@ use super::{Answer, Connection, Output};
 
 /// A server that runs; the end of the test ends it.
 #[derive(Debug)]
-pub struct Served {
+pub(crate) struct Served {
     child: Child,
     /// stdout's first line.
-    pub url: String,
+    pub(crate) url: String,
     stdout: Lines,
     stderr: Lines,
 }
 
 impl Served {
     /// A server that was just started; waits for its URL.
-    pub fn new(mut child: Child) -> Self {
+    pub(crate) fn new(mut child: Child) -> Self {
         let mut stdout = Lines::of(child.stdout.take().unwrap());
         let stderr = Lines::of(child.stderr.take().unwrap());
         match stdout.next() {
@@ -35,17 +35,17 @@ impl Served {
     }
 
     /// The host and port.
-    pub fn address(&self) -> &str {
+    pub(crate) fn address(&self) -> &str {
         self.url.split_once("://").unwrap().1
     }
 
     /// Opens a connection.
-    pub fn connect(&self) -> Connection {
+    pub(crate) fn connect(&self) -> Connection {
         Connection::open(self.address())
     }
 
     /// `GET path`
-    pub fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         self.connect()
             .send(&format!(
                 "GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n",
@@ -55,7 +55,7 @@ impl Served {
     }
 
     /// `POST path` with a JSON body and a bearer key.
-    pub fn post(&self, path: &str, body: &str) -> Answer {
+    pub(crate) fn post(&self, path: &str, body: &str) -> Answer {
         self.connect()
             .send(&post(
                 path,
@@ -67,29 +67,29 @@ impl Served {
     }
 
     /// `POST path` with a JSON body and these header lines.
-    pub fn post_with(&self, path: &str, headers: &str, body: &str) -> Answer {
+    pub(crate) fn post_with(&self, path: &str, headers: &str, body: &str) -> Answer {
         self.connect()
             .send(&post(path, self.address(), headers, body))
             .answer()
     }
 
     /// A streaming chat completion with one user message.
-    pub fn chat(&self, user: &str) -> Answer {
+    pub(crate) fn chat(&self, user: &str) -> Answer {
         self.post("/v1/chat/completions", &chat_body(user))
     }
 
     /// Waits for a line on stderr that contains `part`.
-    pub fn stderr_line(&mut self, part: &str) -> String {
+    pub(crate) fn stderr_line(&mut self, part: &str) -> String {
         self.stderr.find(part)
     }
 
     /// Waits for a line on stdout that contains `part`.
-    pub fn stdout_line(&mut self, part: &str) -> String {
+    pub(crate) fn stdout_line(&mut self, part: &str) -> String {
         self.stdout.find(part)
     }
 
     /// Sends a signal by its name.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill")
             .args([&format!("-{name}"), &self.child.id().to_string()])
             .status();
@@ -97,13 +97,13 @@ impl Served {
     }
 
     /// Ends the server with SIGTERM and gives what it had still to say.
-    pub fn stop(self) -> Output {
+    pub(crate) fn stop(self) -> Output {
         self.signal("TERM");
         self.wait()
     }
 
     /// Waits for the end and gives what was said and not yet read.
-    pub fn wait(mut self) -> Output {
+    pub(crate) fn wait(mut self) -> Output {
         let status = self.child.wait().unwrap();
         Output {
             code: status.code().expect("no signal ended it"),
@@ -122,14 +122,14 @@ impl Drop for Served {
 }
 
 /// The body of a streaming chat completion with one user message.
-pub fn chat_body(user: &str) -> String {
+pub(crate) fn chat_body(user: &str) -> String {
     format!(
         r#"{{"model":"gpt-4o","stream":true,"messages":[{{"role":"user","content":"{user}"}}]}}"#
     )
 }
 
 /// The bytes of a POST on a connection that is closed after it.
-pub fn post(path: &str, host: &str, headers: &str, body: &str) -> String {
+pub(crate) fn post(path: &str, host: &str, headers: &str, body: &str) -> String {
     format!(
         "POST {path} HTTP/1.1\r\nhost: {host}\r\n{headers}content-type: application/json\r\n\
          content-length: {}\r\nconnection: close\r\n\r\n{body}",
