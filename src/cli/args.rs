@@ -136,9 +136,9 @@ pub struct ServeArgs {
     /// Break every answer: name[@position], for example close-mid-stream@event:3
     ///
     /// `close-mid-stream` ends the connection without the end of the body. Positions: `head`,
-    /// `event:3` (after three events; -1 counts from the end), `event:3,byte:10`, `event:finish`
-    /// (also role, first-content, usage, done), `byte:100`, `end`. May be given again, but only one
-    /// fault can end a response. In the environment: separated by spaces.
+    /// `event:3` (after three events; -1 is before the last), `event:3,byte:10`, `byte:100`, `end`,
+    /// and after an event by name: `role`, `first-content`, `finish`, `usage`, `done`. May be given
+    /// again, but only one fault can end a response. In the environment: separated by spaces.
     #[arg(
         long,
         value_name = "SPEC",
@@ -161,7 +161,7 @@ pub struct ServeArgs {
     )]
     pub(super) listen: Listen,
 
-    /// Accept this API key only [default: any key, but one must be sent]
+    /// Accept this API key only [default: any key, or none]
     ///
     /// May be given again. In the environment: separated by commas.
     #[arg(long, value_name = "KEY", env = "LLMIRAGE_API_KEY", value_parser = NonEmptyStringValueParser::new(), value_delimiter = ',', help_heading = "Network")]
@@ -195,7 +195,7 @@ pub struct ServeArgs {
     )]
     pub(super) max_body: Size,
 
-    /// How many connections are open at once; more wait
+    /// How many connections may be open; one more is closed at once
     #[arg(long, value_name = "N", env = "LLMIRAGE_MAX_CONNECTIONS", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
     pub(super) max_connections: u32,
 

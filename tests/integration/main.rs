@@ -10,6 +10,7 @@ mod admin;
 mod cli;
 mod files;
 mod golden;
+mod invariants;
 mod limits;
 mod load;
 mod matching;

@@ -117,3 +117,43 @@ fn links_between_documents_lead_somewhere() {
         }
     }
 }
+
+#[test]
+fn every_test_that_architecture_names_is_there() {
+    let text = read("ARCHITECTURE.md");
+    let (_, invariants) = text.split_once("## Invariants").unwrap();
+    let (table, _) = invariants.split_once("## Decisions").unwrap();
+    let mut tests = Vec::new();
+    walk(&format!("{}/src", env!("CARGO_MANIFEST_DIR")), &mut tests);
+    walk(
+        &format!("{}/tests/integration", env!("CARGO_MANIFEST_DIR")),
+        &mut tests,
+    );
+    let sources = tests.concat();
+    let named = table
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .map(|name| name.rsplit("::").next().unwrap_or_default());
+    let is_test = |name: &&str| {
+        name.matches('_').count() > 3
+            && !name.contains(|c: char| !c.is_ascii_lowercase() && c != '_')
+    };
+    let missing: Vec<_> = named
+        .filter(is_test)
+        .filter(|name| !sources.contains(&format!("fn {name}(")))
+        .collect();
+    assert_eq!(missing, Vec::<&str>::new());
+}
+
+/// The texts of all files under a folder.
+fn walk(folder: &str, texts: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            walk(path.to_str().unwrap(), texts);
+        } else {
+            texts.push(fs::read_to_string(path).unwrap());
+        }
+    }
+}

@@ -281,7 +281,12 @@ fn an_admin_token_opens_the_network() {
     let served = dir
         .command("--listen 0.0.0.0:0 --admin-token secret")
         .serve_as_told();
-    let port = served.url.rsplit_once(':').unwrap().1.to_owned();
+    // Listening everywhere is reached here at a loopback address.
+    let port = served
+        .url
+        .strip_prefix("http://127.0.0.1:")
+        .unwrap()
+        .to_owned();
     let admin = |headers: &str| {
         let connection = crate::support::Connection::open(&format!("127.0.0.1:{port}"));
         let head = format!(
@@ -331,4 +336,51 @@ fn every_flag_works_from_the_environment() {
     assert_eq!((answer.events().len(), answer.complete), (1, false));
     let output = served.stop();
     assert_eq!((output.code, output.stderr.as_str()), (0, ""));
+}
+
+#[test]
+fn https_prints_the_certificate_to_trust_and_removes_it_at_the_end() {
+    let dir = Dir::new();
+    let mut served = dir.command("--tls").serve();
+    let port = served
+        .url
+        .strip_prefix("https://127.0.0.1:")
+        .unwrap()
+        .to_owned();
+    assert!(served.stdout_line("curl -N").contains(" --cacert "));
+    let line = served.stdout_line("Certificate to trust: ");
+    let path = line
+        .strip_prefix("Certificate to trust: ")
+        .unwrap()
+        .to_owned();
+    assert!(path.ends_with(&format!("llmirage-ca-{port}.pem")), "{path}");
+    assert!(
+        std::fs::read_to_string(&path)
+            .unwrap()
+            .starts_with("-----BEGIN CERTIFICATE-----")
+    );
+    served.stop();
+    assert!(!std::path::Path::new(&path).exists());
+
+    let mut quiet = dir.command("-q --tls").serve();
+    let line = quiet.stderr_line("certificate to trust: ");
+    assert!(
+        line.starts_with("llmirage: certificate to trust: "),
+        "{line}"
+    );
+    assert_eq!(quiet.stop().stdout, "");
+}
+
+#[test]
+fn a_certificate_that_cannot_be_used_is_an_error_of_usage() {
+    let dir = Dir::new();
+    dir.create("key.pem", "not a key");
+    let (code, stderr) = dir.command("--listen 0 --tls=cert.pem,key.pem").fails();
+    assert_eq!(code, 2);
+    assert!(
+        stderr.starts_with("llmirage: cannot use the TLS certificate: cert.pem: "),
+        "{stderr}"
+    );
+    let served = dir.command("").env("LLMIRAGE_TLS", "false").serve();
+    assert!(served.url.starts_with("http://"), "{}", served.url);
 }
