@@ -15,6 +15,8 @@ pub struct LoadErrors(Vec<LoadError>);
 pub struct LoadError {
     /// The file; `None` for fixtures built in code.
     pub file: Option<PathBuf>,
+    /// The name of a fixture built in code.
+    pub fixture: Option<String>,
     /// Line and column, from 1; `None` where there is no text.
     pub place: Option<(usize, usize)>,
     /// The JSON pointer of the value at fault.
@@ -35,7 +37,11 @@ impl LoadErrors {
     }
 
     fn listing(&self) -> String {
-        self.0.iter().map(LoadError::to_string).collect::<Vec<_>>().join("\n")
+        self.0
+            .iter()
+            .map(LoadError::to_string)
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 }
 
@@ -48,6 +54,9 @@ impl fmt::Display for LoadError {
                 write!(out, "{line}:{column}:")?;
             }
             out.write_str(" ")?;
+        }
+        if let Some(fixture) = &self.fixture {
+            write!(out, "fixture {fixture:?}: ")?;
         }
         if !self.pointer.is_empty() {
             write!(out, "{}: ", self.pointer)?;
@@ -71,7 +80,9 @@ pub enum StartError {
         source: std::io::Error,
     },
     /// A non-loopback address without the means to protect the admin API.
-    #[error("{address} is open to the network: give an admin token, or listen on a loopback address")]
+    #[error(
+        "{address} is open to the network: give an admin token, or listen on a loopback address"
+    )]
     Exposed {
         /// The address asked for.
         address: std::net::SocketAddr,

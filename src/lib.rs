@@ -18,6 +18,7 @@
 //! * `tokenizer` (default): real token boundaries and counts; without it text is cut at words.
 
 pub mod error;
+pub mod files;
 pub mod plan;
 pub mod serve;
 

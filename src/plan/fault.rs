@@ -1,20 +1,19 @@
 //! Faults: what breaks in a response, and where. Data, not behaviour: each is a value that a plan
 //! applies, so that nothing about it is left to chance or to the socket.
 
-use std::fmt;
-use std::str::FromStr;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::timeline::{Ending, EventKind, Timeline};
+
+pub(super) mod place;
+mod spec;
 
 /// Something that breaks in a response.
 ///
 /// In fixtures `{"fault": "close-mid-stream", "at": {"event": 3}}`; on the command line, in the base
-/// URL and in the header `x-llmirage-fault` as `close-mid-stream@event:3`.
+/// URL and in the header `x-llmirage-fault` as `close-mid-stream@event:3`; see
+/// [its `FromStr`](#impl-FromStr-for-Fault).
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
@@ -74,7 +73,10 @@ pub enum Name {
 impl Fault {
     /// FIN at a place, without the last chunk.
     pub const fn close(at: At) -> Self {
-        Self { kind: Kind::CloseMidStream, at }
+        Self {
+            kind: Kind::CloseMidStream,
+            at,
+        }
     }
 
     /// Applies the fault to a planned response: nothing after the place is left.
@@ -105,19 +107,28 @@ impl At {
         let total = timeline.body.len();
         let end_of = |count: usize| match count {
             0 => 0,
-            count => timeline.events.get(count - 1).map_or(total, |event| event.end),
+            count => timeline
+                .events
+                .get(count - 1)
+                .map_or(total, |event| event.end),
         };
         match self {
             Self::Head => 0,
             Self::Event { index, byte } => {
                 let events = timeline.events.len();
                 let count = usize::try_from(index).unwrap_or_else(|_| {
-                    events.saturating_sub(usize::try_from(index.unsigned_abs()).unwrap_or(usize::MAX))
+                    events
+                        .saturating_sub(usize::try_from(index.unsigned_abs()).unwrap_or(usize::MAX))
                 });
-                end_of(count).saturating_add(byte).min(end_of(count.saturating_add(1)))
+                end_of(count)
+                    .saturating_add(byte)
+                    .min(end_of(count.saturating_add(1)))
             }
             Self::Named(name) => {
-                let found = timeline.events.iter().find(|event| event.kind == name.kind());
+                let found = timeline
+                    .events
+                    .iter()
+                    .find(|event| event.kind == name.kind());
                 found.map_or(total, |event| event.end)
             }
             Self::Byte(byte) => byte.min(total),
@@ -145,12 +156,134 @@ impl Name {
         }
     }
 
-    fn parse(text: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, name)| *name)
+    fn as_str(self) -> &'static str {
+        let (name, _) = Self::ALL
+            .iter()
+            .find(|(_, name)| *name == self)
+            .expect("ALL lists every name");
+        name
     }
+}
+
+impl Kind {
+    pub(super) const ALL: [(&str, Self); 1] = [("close-mid-stream", Self::CloseMidStream)];
 
     fn as_str(self) -> &'static str {
-        let (name, _) = Self::ALL.iter().find(|(_, name)| *name == self).expect("ALL lists every name");
+        let (name, _) = Self::ALL
+            .iter()
+            .find(|(_, kind)| *kind == self)
+            .expect("ALL lists every kind");
         name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use http::StatusCode;
+
+    use super::*;
+    use crate::plan::timeline::{Event, Head};
+
+    /// Five events of four bytes: role, two pieces, finish, done.
+    fn timeline() -> Timeline {
+        let kinds = [
+            EventKind::Role,
+            EventKind::Content,
+            EventKind::Content,
+            EventKind::Finish,
+            EventKind::Done,
+        ];
+        let event = |(index, kind)| Event {
+            at: Duration::from_millis(10 * index as u64),
+            end: 4 * (index + 1),
+            kind,
+        };
+        Timeline {
+            head: Head {
+                at: Duration::ZERO,
+                status: StatusCode::OK,
+                reason: None,
+                headers: Vec::new(),
+            },
+            body: Bytes::from_static(b"aaaabbbbccccddddeeee"),
+            events: kinds.into_iter().enumerate().map(event).collect(),
+            ending: Ending::Complete,
+        }
+    }
+
+    #[track_caller]
+    fn check(at: At, body: &str, ends: &[usize]) {
+        let mut timeline = timeline();
+        Fault::close(at).apply(&mut timeline);
+        assert_eq!(std::str::from_utf8(&timeline.body).unwrap(), body);
+        assert_eq!(
+            timeline
+                .events
+                .iter()
+                .map(|event| event.end)
+                .collect::<Vec<_>>(),
+            ends
+        );
+        assert_eq!(timeline.ending, Ending::Close);
+    }
+
+    #[test]
+    fn nothing_after_the_place_is_left() {
+        check(At::Head, "", &[]);
+        check(At::event(0), "", &[]);
+        check(At::event(2), "aaaabbbb", &[4, 8]);
+        check(At::event(5), "aaaabbbbccccddddeeee", &[4, 8, 12, 16, 20]);
+        check(At::End, "aaaabbbbccccddddeeee", &[4, 8, 12, 16, 20]);
+    }
+
+    #[test]
+    fn a_negative_event_counts_from_the_end() {
+        check(At::event(-1), "aaaabbbbccccdddd", &[4, 8, 12, 16]);
+        check(At::event(-5), "", &[]);
+    }
+
+    #[test]
+    fn a_byte_cuts_inside_the_next_event() {
+        check(At::event_byte(1, 3), "aaaabbb", &[4, 7]);
+        check(
+            At::event_byte(-1, 1),
+            "aaaabbbbccccdddde",
+            &[4, 8, 12, 16, 17],
+        );
+        check(At::Byte(9), "aaaabbbbc", &[4, 8, 9]);
+    }
+
+    #[test]
+    fn a_named_place_is_after_the_first_event_of_that_name() {
+        check(At::Named(Name::Role), "aaaa", &[4]);
+        check(At::Named(Name::FirstContent), "aaaabbbb", &[4, 8]);
+        check(At::Named(Name::Finish), "aaaabbbbccccdddd", &[4, 8, 12, 16]);
+        check(
+            At::Named(Name::Done),
+            "aaaabbbbccccddddeeee",
+            &[4, 8, 12, 16, 20],
+        );
+    }
+
+    #[test]
+    fn a_place_out_of_range_is_the_nearest_place_in_range() {
+        let whole = &[4, 8, 12, 16, 20];
+        check(At::event(6), "aaaabbbbccccddddeeee", whole);
+        check(At::event(i64::MAX), "aaaabbbbccccddddeeee", whole);
+        check(At::event(i64::MIN), "", &[]);
+        check(At::event_byte(1, usize::MAX), "aaaabbbb", &[4, 8]);
+        check(At::event_byte(5, 7), "aaaabbbbccccddddeeee", whole);
+        check(At::Byte(usize::MAX), "aaaabbbbccccddddeeee", whole);
+        check(At::Named(Name::Usage), "aaaabbbbccccddddeeee", whole);
+    }
+
+    #[test]
+    fn the_names_are_those_of_serde() {
+        for (name, kind) in Kind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), name);
+        }
     }
 }

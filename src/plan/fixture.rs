@@ -82,3 +82,57 @@ pub enum AfterLast {
     Pass,
 }
 
+impl Fixture {
+    /// A fixture that answers every request; [`when`](Self::when) says which ones it is for.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Answers only requests that `matcher` matches.
+    #[must_use]
+    pub fn when(mut self, matcher: Matcher) -> Self {
+        self.matcher = matcher;
+        self
+    }
+
+    /// Answers with `reply`. Called again, the first hit gets the first reply, the second hit the
+    /// second, and so on.
+    ///
+    /// ```
+    /// use llmirage::{Fixture, Reply};
+    ///
+    /// let flaky = Fixture::named("flaky")
+    ///     .reply(Reply::error(503))
+    ///     .reply(Reply::text("Second time lucky."));
+    /// ```
+    #[must_use]
+    pub fn reply(mut self, reply: Reply) -> Self {
+        match (self.reply.take(), &mut self.replies) {
+            (None, None) => self.reply = Some(reply),
+            (Some(first), None) => self.replies = Some(vec![first, reply]),
+            (first, Some(replies)) => {
+                replies.extend(first);
+                replies.push(reply);
+            }
+        }
+        self
+    }
+
+    /// Is used up after so many hits; later fixtures are tried then. A server that is strict also
+    /// expects as many.
+    #[must_use]
+    pub fn times(mut self, times: u64) -> Self {
+        self.times = Some(times);
+        self
+    }
+
+    /// What follows the last reply.
+    #[must_use]
+    pub fn after_last(mut self, after_last: AfterLast) -> Self {
+        self.after_last = Some(after_last);
+        self
+    }
+}

@@ -17,7 +17,8 @@ impl std::str::FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let fault = || format!("expected a duration with a unit, like \"20ms\" or \"1.5s\", got {text:?}");
+        let fault =
+            || format!("expected a duration with a unit, like \"20ms\" or \"1.5s\", got {text:?}");
         let signed: jiff::SignedDuration = text.parse().map_err(|_| fault())?;
         Duration::try_from(signed).map(Self).map_err(|_| fault())
     }
@@ -45,7 +46,9 @@ impl Serialize for Span {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let nanos = self.0.as_nanos();
         match nanos {
-            n if n % 1_000_000_000 == 0 => serializer.collect_str(&format_args!("{}s", n / 1_000_000_000)),
+            n if n % 1_000_000_000 == 0 => {
+                serializer.collect_str(&format_args!("{}s", n / 1_000_000_000))
+            }
             n if n % 1_000_000 == 0 => serializer.collect_str(&format_args!("{}ms", n / 1_000_000)),
             n if n % 1_000 == 0 => serializer.collect_str(&format_args!("{}us", n / 1_000)),
             n => serializer.collect_str(&format_args!("{n}ns")),
@@ -64,6 +67,13 @@ impl JsonSchema for Span {
             "type": "string",
             "examples": ["20ms", "1.5s", "2m"],
         })
+    }
+}
+
+/// A duration built in code.
+impl From<Duration> for Span {
+    fn from(duration: Duration) -> Self {
+        Self(duration)
     }
 }
 
@@ -153,6 +163,18 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for StringOr<T> {
     }
 }
 
+impl<T> From<&str> for StringOr<T> {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl<T> From<String> for StringOr<T> {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
 impl<T: Serialize> Serialize for StringOr<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -173,5 +195,73 @@ impl<T: JsonSchema> JsonSchema for StringOr<T> {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         json_schema!({ "anyOf": [{ "type": "string" }, generator.subschema_for::<T>()] })
+    }
+}
+
+/// Tells a key with `null` from an absent one.
+pub(crate) fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}
+
+/// Bytes as a string in base64, standard alphabet, padded.
+pub(crate) mod base64 {
+    use ::base64::Engine;
+    use ::base64::engine::general_purpose::STANDARD;
+    use bytes::Bytes;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Bytes, D::Error> {
+        let text = String::deserialize(input)?;
+        STANDARD.decode(&text).map(Bytes::from).map_err(|_| {
+            D::Error::custom(format!(
+                "expected base64 (standard alphabet, padded), got {text:?}"
+            ))
+        })
+    }
+
+    pub(crate) fn serialize<S: Serializer>(bytes: &Bytes, output: S) -> Result<S::Ok, S::Error> {
+        output.collect_str(&STANDARD.encode(bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn spans(text: &str, millis: u64, written: &str) {
+        let span: Span = serde_json::from_value(text.into()).unwrap();
+        assert_eq!(span.0, Duration::from_millis(millis), "{text}");
+        assert_eq!(serde_json::to_value(span).unwrap(), written);
+    }
+
+    #[test]
+    fn durations_have_units() {
+        spans("20ms", 20, "20ms");
+        spans("1.5s", 1500, "1500ms");
+        spans("2m", 120_000, "120s");
+        spans("1m 30s", 90_000, "90s");
+        spans("0s", 0, "0s");
+    }
+
+    #[test]
+    fn a_text_without_unit_or_below_zero_is_no_duration() {
+        for text in ["20", "", "-1s", "fast", "1e400s"] {
+            let expected =
+                format!("expected a duration with a unit, like \"20ms\" or \"1.5s\", got {text:?}");
+            assert_eq!(text.parse::<Span>(), Err(expected));
+        }
+    }
+
+    #[test]
+    fn a_map_keeps_the_order_written() {
+        let text = r#"{"b":1,"a":2}"#;
+        let map: Map<u8> = serde_json::from_str(text).unwrap();
+        assert_eq!(map.0, [("b".to_owned(), 1), ("a".to_owned(), 2)]);
+        assert_eq!(serde_json::to_string(&map).unwrap(), text);
     }
 }

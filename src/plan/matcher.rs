@@ -6,6 +6,13 @@ use serde_json::Value;
 
 use super::json::{Map, StringOr};
 
+mod build;
+mod conditions;
+mod subject;
+mod text;
+
+pub(crate) use conditions::{Conditions, View};
+
 /// Conditions on a request; all that are given must hold.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]

@@ -13,7 +13,8 @@
 //! [`Seed`](seed::Seed): the same inputs give the same bytes and offsets on every platform.
 //! Planning cannot fail; what could is rejected when fixtures are [loaded](load).
 
-pub mod dialect;
+pub(crate) mod compose;
+pub(crate) mod dialect;
 pub mod fault;
 pub mod fixture;
 pub mod http1;
@@ -24,9 +25,12 @@ pub mod pacing;
 pub mod reject;
 pub mod reply;
 pub mod request;
+pub(crate) mod said;
 pub mod say;
 pub mod seed;
 pub mod set;
+pub(crate) mod spoken;
+pub(crate) mod sse;
 pub mod template;
 pub mod timeline;
 pub mod tokens;

@@ -1,13 +1,18 @@
 //! What a fixture answers with, as its author writes it.
 
+use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::fault::Fault;
-use super::json::{Map, Span, StringOr};
+use super::json::{self, Map, Span, StringOr};
 use super::pacing::Pacing;
+use super::spoken::Cache;
+use super::template::Templates;
 use super::wire::{Filters, Verdicts, Wire};
+
+mod build;
 
 /// A reply: a string (the text of an answer), or an object.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -80,7 +85,7 @@ pub struct Answer {
     pub(crate) chunking: Option<Chunking>,
     /// Several answers, for requests with `n` > 1; they are used in turn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) choices: Option<Vec<Answer>>,
+    pub(crate) choices: Option<Vec<Self>>,
     /// Whether the strings of this answer are minijinja templates over the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) template: Option<bool>,
@@ -179,7 +184,7 @@ pub struct TokenLogprob {
     pub(crate) bytes: Option<Vec<u8>>,
     /// The likeliest tokens at this place.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) top_logprobs: Vec<TokenLogprob>,
+    pub(crate) top_logprobs: Vec<Self>,
 }
 
 /// One step of a script: an object with one key, or `"done"`.
@@ -288,7 +293,9 @@ pub struct EventStep {
 #[serde(deny_unknown_fields)]
 pub struct Base64 {
     /// The bytes, standard alphabet, padded.
-    pub(crate) base64: String,
+    #[serde(with = "json::base64")]
+    #[schemars(with = "String", extend("contentEncoding" = "base64"))]
+    pub(crate) base64: Bytes,
 }
 
 /// An HTTP error in the dialect's own shape. What is absent follows from `status` and `code`.
@@ -297,8 +304,12 @@ pub struct Base64 {
 pub struct ErrorReply {
     /// The status code.
     pub(crate) status: u16,
-    /// The error's code; `null` for none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The error's code, a string or a number; `null` for none.
+    #[serde(
+        default,
+        deserialize_with = "json::present",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(crate) code: Option<Value>,
     /// The error's type.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
@@ -334,6 +345,27 @@ pub struct Prepared {
     pub(crate) filters: Filters,
     /// The envelope.
     pub(crate) wire: Wire,
+    /// The templates among the answer's strings; see [`Prepared::answer`].
+    pub(crate) templates: Option<Templates>,
+    /// The answer cut into pieces, once it was asked for.
+    pub(crate) spoken: Cache,
+}
+
+impl Prepared {
+    /// A reply with nothing over its content.
+    pub(crate) fn new(content: Content) -> Self {
+        Self {
+            content,
+            status: None,
+            headers: Vec::new(),
+            pacing: Pacing::default(),
+            fault: None,
+            filters: Filters::default(),
+            wire: Wire::default(),
+            templates: None,
+            spoken: Cache::default(),
+        }
+    }
 }
 
 /// What a checked reply sends.

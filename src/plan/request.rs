@@ -3,7 +3,7 @@
 use http::{HeaderMap, Method};
 use serde_json::Value;
 
-use super::dialect::Dialect;
+use super::dialect::{self, Dialect};
 use super::fault::Fault;
 
 /// The head of a request and where it goes, known before the body is read.
@@ -36,7 +36,7 @@ pub struct Scope {
 #[derive(Clone, Debug)]
 pub struct Route {
     /// Who is spoken.
-    pub dialect: &'static dyn Dialect,
+    pub(crate) dialect: &'static dyn Dialect,
     /// What is asked.
     pub endpoint: Endpoint,
     /// Azure's deployment, where the path names it.
@@ -67,9 +67,64 @@ impl Endpoint {
             Self::Other => "other",
         }
     }
+
+    /// The methods it takes, as in an `allow` header; none where only a fixture can say.
+    pub fn allow(&self) -> Option<&'static str> {
+        match self {
+            Self::ChatCompletions => Some("POST"),
+            Self::Models | Self::Model(_) => Some("GET"),
+            Self::Other => None,
+        }
+    }
+}
+
+impl Call {
+    /// The head of a request, routed to the dialect whose path it is.
+    pub fn new(
+        method: Method,
+        path: String,
+        query: Option<String>,
+        headers: HeaderMap,
+        scope: Scope,
+    ) -> Self {
+        let mut routes = dialect::DIALECTS.iter();
+        let route = routes.find_map(|dialect| dialect.claim(&path, query.as_deref()));
+        let route = route.expect("the last dialect claims every path");
+        Self {
+            method,
+            path,
+            query,
+            headers,
+            scope,
+            route,
+        }
+    }
+
+    /// The API key that the client shows: Azure's `api-key` header, else a bearer token.
+    ///
+    /// Some Azure clients send both, with the key in both. An empty one is none.
+    pub fn key(&self) -> Option<&str> {
+        let text = |name| self.headers.get(name).and_then(|value| value.to_str().ok());
+        let own = text("api-key").map(str::trim).filter(|key| !key.is_empty());
+        own.or_else(|| {
+            let (scheme, token) = text("authorization")?.trim().split_once(' ')?;
+            let token = token.trim();
+            (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+        })
+    }
 }
 
 /// A whole request. Its accessors are total: a body of any shape has an answer.
+///
+/// ```
+/// use llmirage::plan::Request;
+/// use serde_json::json;
+///
+/// let body = json!({ "messages": [{ "role": "user", "content": "hello" }] });
+/// let request = Request::post("/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21", body);
+/// assert_eq!(request.model(), "gpt-4o");
+/// assert_eq!(request.user_text(), "hello");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The head.
@@ -79,6 +134,22 @@ pub struct Request {
 }
 
 impl Request {
+    /// A POST of a JSON body to a path with its query, without headers.
+    pub fn post(target: &str, body: Value) -> Self {
+        let (path, query) = match target.split_once('?') {
+            Some((path, query)) => (path, Some(query.to_owned())),
+            None => (target, None),
+        };
+        let call = Call::new(
+            Method::POST,
+            path.to_owned(),
+            query,
+            HeaderMap::new(),
+            Scope::default(),
+        );
+        Self { call, body }
+    }
+
     /// The model asked for: Azure's deployment, else the body's `model`, else nothing.
     pub fn model(&self) -> &str {
         match &self.call.route.deployment {
@@ -121,45 +192,84 @@ impl Request {
 
     /// Whether `tool_choice` names one function.
     pub fn forces_a_function(&self) -> bool {
-        self.body.pointer("/tool_choice/type").and_then(Value::as_str) == Some("function")
+        self.body
+            .pointer("/tool_choice/type")
+            .and_then(Value::as_str)
+            == Some("function")
+    }
+
+    /// Whether only functions are offered, as before there were tools.
+    pub fn offers_functions_only(&self) -> bool {
+        self.body.get("functions").is_some_and(Value::is_array) && self.body.get("tools").is_none()
     }
 
     /// The messages; none where the body has none.
     pub fn messages(&self) -> &[Value] {
-        self.body.get("messages").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+        self.body
+            .get("messages")
+            .and_then(Value::as_array)
+            .map_or(&[], Vec::as_slice)
     }
 
     /// The text of the last user message; the `prompt` of a completion, the `input` of others.
     pub fn user_text(&self) -> String {
-        let last = self.messages().iter().rev().find(|message| role(message) == "user");
+        let last = self
+            .messages()
+            .iter()
+            .rev()
+            .find(|message| role(message) == "user");
         match last {
             Some(message) => message_text(message),
-            None => self.text("prompt").or_else(|| self.text("input")).unwrap_or_default().to_owned(),
+            None => self
+                .text("prompt")
+                .or_else(|| self.text("input"))
+                .unwrap_or_default()
+                .to_owned(),
         }
     }
 
     /// The text of the system and developer messages, joined by line feeds.
     pub fn system_text(&self) -> String {
-        let system = self.messages().iter().filter(|message| matches!(role(message), "system" | "developer"));
+        let system = self
+            .messages()
+            .iter()
+            .filter(|message| matches!(role(message), "system" | "developer"));
         system.map(message_text).collect::<Vec<_>>().join("\n")
     }
 
     /// The text of the last tool message, or `None`.
     pub fn tool_result(&self) -> Option<String> {
-        let last = self.messages().iter().rev().find(|message| matches!(role(message), "tool" | "function"));
+        let last = self
+            .messages()
+            .iter()
+            .rev()
+            .find(|message| matches!(role(message), "tool" | "function"));
         last.map(message_text)
     }
 
     /// Which turn of the conversation this is: 1 + the number of assistant messages.
     pub fn turn(&self) -> u64 {
-        1 + self.messages().iter().filter(|message| role(message) == "assistant").count() as u64
+        1 + self
+            .messages()
+            .iter()
+            .filter(|message| role(message) == "assistant")
+            .count() as u64
     }
 
     /// The names of the tools and functions offered.
     pub fn tools(&self) -> impl Iterator<Item = &str> {
-        let list = |key| self.body.get(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        let tools = list("tools").iter().filter_map(|tool| tool.pointer("/function/name"));
-        let functions = list("functions").iter().filter_map(|function| function.get("name"));
+        let list = |key| {
+            self.body
+                .get(key)
+                .and_then(Value::as_array)
+                .map_or(&[][..], Vec::as_slice)
+        };
+        let tools = list("tools")
+            .iter()
+            .filter_map(|tool| tool.pointer("/function/name"));
+        let functions = list("functions")
+            .iter()
+            .filter_map(|function| function.get("name"));
         tools.chain(functions).filter_map(Value::as_str)
     }
 
@@ -169,7 +279,10 @@ impl Request {
 }
 
 fn role(message: &Value) -> &str {
-    message.get("role").and_then(Value::as_str).unwrap_or_default()
+    message
+        .get("role")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }
 
 /// A message's text: its content, or its text parts joined.
@@ -177,7 +290,9 @@ fn message_text(message: &Value) -> String {
     match message.get("content") {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Array(parts)) => {
-            let texts = parts.iter().filter_map(|part| part.get("text").and_then(Value::as_str));
+            let texts = parts
+                .iter()
+                .filter_map(|part| part.get("text").and_then(Value::as_str));
             texts.collect::<Vec<_>>().join("\n")
         }
         _ => String::new(),

@@ -1,13 +1,29 @@
 //! From a reply to a timeline: what the model says, in the dialect's words, at the reply's pace.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::StatusCode;
+use serde_json::Value;
+
+use super::compose::{self, Composition, Setting};
+use super::dialect::completion::Whole;
+use super::dialect::names::ModelClass;
+use super::dialect::shape::Shape;
+use super::dialect::{Facts, Form};
 use super::fault::Fault;
-use super::pacing::Pacing;
+use super::pacing::{Pacing, whole_micros};
 use super::reject::Reject;
-use super::reply::Prepared;
-use super::request::{Call, Request};
-use super::timeline::Timeline;
+use super::reply::{Answer, Content, ErrorReply, Prepared, Step, Usage};
+use super::request::{Call, Endpoint, Request};
+use super::said::{Counts, Said};
+use super::seed::Seed;
+use super::spoken::{Spoken, prompt_tokens};
+use super::sse::Draft;
+use super::timeline::{Ending, Event, EventKind, Head, Header, Timeline};
+use super::tokens::Vocabulary;
+use super::wire::{FilterMode, Profile};
 
 /// What a plan depends on beside reply and request.
 #[derive(Clone, Debug)]
@@ -32,18 +48,360 @@ pub struct Turn<'a> {
 
 /// Plans the response to a request that a fixture answers.
 pub fn plan(reply: &Prepared, request: &Request, turn: &Turn<'_>) -> Timeline {
-    let _ = (reply, request, turn);
-    unreachable!()
+    let planner = Planner::new(reply, request, turn);
+    let (mut timeline, fault) = match &reply.content {
+        _ if let Some(timeline) = planner.too_new() => (timeline, None),
+        Content::Error(error) => (planner.error(error), None),
+        Content::Script(steps) => planner.script(steps),
+        Content::Answer(_) => match reply.answer(request, turn.hit) {
+            Ok(Cow::Borrowed(answer)) => (
+                planner.answer(answer, &reply.spoken.cut(answer, planner.vocabulary)),
+                None,
+            ),
+            Ok(Cow::Owned(answer)) => (
+                planner.answer(&answer, &Spoken::new(&answer, planner.vocabulary)),
+                None,
+            ),
+            Err(message) => (planner.failed_template(&message), None),
+        },
+    };
+    overrule(&mut timeline.head, reply);
+    if let Some(fault) = turn
+        .fault
+        .or(request.call.scope.fault)
+        .or(fault)
+        .or(reply.fault)
+    {
+        fault.apply(&mut timeline);
+    }
+    hold(&mut timeline, turn);
+    timeline
 }
 
 /// Plans the response to a request that is refused.
 pub fn plan_reject(reject: &Reject, call: &Call, turn: &Turn<'_>) -> Timeline {
-    let _ = (reject, call, turn);
-    unreachable!()
+    let (head, body) = call
+        .route
+        .dialect
+        .reject(reject, &bare_facts(call, "", turn));
+    whole(head, body, Duration::ZERO)
 }
 
 /// Plans the response to a request for the models or one of them.
 pub fn plan_models(names: &[&str], call: &Call, turn: &Turn<'_>) -> Timeline {
-    let _ = (names, call, turn);
-    unreachable!()
+    let dialect = call.route.dialect;
+    let facts = bare_facts(call, "", turn);
+    let body = dialect.models(names, &facts);
+    whole(
+        dialect.success(&facts, Form::Json(body.len())),
+        body,
+        Duration::ZERO,
+    )
+}
+
+/// Everything the steps of a plan have in common.
+struct Planner<'a> {
+    reply: &'a Prepared,
+    request: &'a Request,
+    turn: &'a Turn<'a>,
+    pacing: Pacing,
+    shape: Shape,
+    vocabulary: Vocabulary,
+}
+
+impl<'a> Planner<'a> {
+    fn new(reply: &'a Prepared, request: &'a Request, turn: &'a Turn<'a>) -> Self {
+        let seed = own_seed(&request.call, turn);
+        let shape = request.call.route.dialect.shape(
+            request,
+            &reply.wire,
+            turn.now,
+            Seed::new(turn.seed),
+            seed,
+        );
+        let pacing = reply.pacing.clone().and(turn.pacing.clone());
+        let vocabulary = Vocabulary::of(&shape.model);
+        Self {
+            reply,
+            request,
+            turn,
+            pacing,
+            shape,
+            vocabulary,
+        }
+    }
+
+    /// The refusal of a backend of the reply's date, where it did not know what is asked.
+    fn too_new(&self) -> Option<Timeline> {
+        let dialect = self.request.call.route.dialect;
+        let reject = dialect.too_new(self.request, self.shape.profile)?;
+        let (head, body) = dialect.reject(&reject, &self.facts(Duration::ZERO));
+        Some(whole(head, body, Duration::ZERO))
+    }
+
+    fn answer(&self, answer: &Answer, spoken: &Spoken) -> Timeline {
+        if self.blocked() {
+            let (head, body) = self.request.call.route.dialect.blocked(
+                &self.reply.filters.prompt,
+                &self.shape,
+                &self.facts(Duration::ZERO),
+            );
+            return whole(head, body, self.pacing.head.unwrap_or_default().0);
+        }
+        let counts = self.counts(answer.usage.unwrap_or_default(), Some(spoken));
+        let setting = Setting {
+            request: self.request,
+            shape: &self.shape,
+            filters: &self.reply.filters,
+            counts,
+            reasoning: ModelClass::of(&self.shape.model).reasons(),
+        };
+        let composition = compose::answer(spoken, &setting);
+        if self.request.stream() {
+            return self.stream(&composition);
+        }
+        let completions = compose::wholes(spoken, &setting);
+        self.json(&composition, completions, counts)
+    }
+
+    fn script(&self, steps: &[Step]) -> (Timeline, Option<Fault>) {
+        let counts = |usage: &Usage| self.counts(*usage, None);
+        let composition = compose::script(steps, counts);
+        let chat = self.request.call.route.endpoint == Endpoint::ChatCompletions;
+        if chat && !self.request.stream() {
+            let answer = compose::answer_of_script(steps);
+            return (
+                self.answer(&answer, &Spoken::new(&answer, self.vocabulary)),
+                composition.fault,
+            );
+        }
+        (self.stream(&composition), composition.fault)
+    }
+
+    fn stream(&self, composition: &Composition<'_>) -> Timeline {
+        let dialect = self.request.call.route.dialect;
+        let draft = dialect.stream(&composition.said, &self.shape, self.reply.filters.mode);
+        let due = self.due(&draft, &composition.pauses);
+        let first = due.first().copied().unwrap_or_default();
+        let head = dialect.success(&self.facts(first), Form::Stream);
+        let events = draft
+            .events
+            .iter()
+            .zip(&due)
+            .map(|((end, kind), at)| Event {
+                at: *at,
+                end: *end,
+                kind: *kind,
+            });
+        let events = events.collect();
+        self.timeline(head, draft.body.into(), events, first)
+    }
+
+    /// A body that is not streamed comes when the stream would have ended.
+    fn json(
+        &self,
+        composition: &Composition<'_>,
+        choices: Vec<Whole<'_>>,
+        counts: Counts,
+    ) -> Timeline {
+        let dialect = self.request.call.route.dialect;
+        let kinds: Vec<EventKind> = composition.said.iter().map(Said::kind).collect();
+        let at = self
+            .pacing
+            .due(&kinds, &composition.pauses, self.shape.seed)
+            .last()
+            .copied()
+            .unwrap_or_default();
+        let body: Bytes = dialect
+            .completion(choices, counts, &self.shape, &self.reply.filters)
+            .into();
+        let head = dialect.success(&self.facts(at), Form::Json(body.len()));
+        let events = vec![Event {
+            at,
+            end: body.len(),
+            kind: EventKind::Body,
+        }];
+        self.timeline(head, body, events, at)
+    }
+
+    fn error(&self, error: &ErrorReply) -> Timeline {
+        let (head, body) = self
+            .request
+            .call
+            .route
+            .dialect
+            .error(error, &self.facts(Duration::ZERO));
+        whole(head, body, self.pacing.head.unwrap_or_default().0)
+    }
+
+    fn failed_template(&self, message: &str) -> Timeline {
+        let error = ErrorReply {
+            status: StatusCode::INTERNAL_SERVER_ERROR.as_u16(),
+            kind: Some("server_error".to_owned()),
+            code: Some(Value::from("template_failed")),
+            message: Some(format!(
+                "the template of fixture {:?} failed: {message}",
+                self.turn.fixture
+            )),
+            ..ErrorReply::default()
+        };
+        self.error(&error)
+    }
+
+    fn timeline(&self, head: Head, body: Bytes, events: Vec<Event>, first: Duration) -> Timeline {
+        let at = self.pacing.head.map_or(first, |head| head.0.min(first));
+        Timeline {
+            head: Head { at, ..head },
+            body,
+            events,
+            ending: Ending::Complete,
+        }
+    }
+
+    fn due(&self, draft: &Draft, pauses: &[(usize, Duration)]) -> Vec<Duration> {
+        let kinds: Vec<EventKind> = draft.events.iter().map(|(_, kind)| *kind).collect();
+        self.pacing.due(&kinds, pauses, self.shape.seed)
+    }
+
+    /// Whether Azure's filter refuses the prompt.
+    fn blocked(&self) -> bool {
+        let filters = &self.reply.filters;
+        self.shape.filtered && filters.mode != FilterMode::Off && filters.prompt.filtered()
+    }
+
+    /// Token counts: the reply's, else the tokenizer's. Counted only where they are sent.
+    fn counts(&self, usage: Usage, spoken: Option<&Spoken>) -> Counts {
+        let needed = self.shape.usage || !self.request.stream();
+        let (prompt_details, details) =
+            (usage.prompt_tokens_details, usage.completion_tokens_details);
+        let count_prompt = || {
+            if needed {
+                prompt_tokens(self.request, self.vocabulary)
+            } else {
+                0
+            }
+        };
+        let reasoning = details
+            .reasoning_tokens
+            .unwrap_or_else(|| spoken.map_or(0, |spoken| spoken.reasoning));
+        let said = || {
+            spoken.map_or(0, |spoken| {
+                (0..self.request.n())
+                    .map(|index| spoken.choice(index).tokens)
+                    .sum()
+            })
+        };
+        let prompt = usage.prompt_tokens.unwrap_or_else(count_prompt);
+        let completion = usage
+            .completion_tokens
+            .unwrap_or_else(|| reasoning + said());
+        Counts {
+            prompt,
+            completion,
+            total: usage.total_tokens.unwrap_or(prompt + completion),
+            prompt_audio: prompt_details.audio_tokens,
+            cached: prompt_details.cached_tokens,
+            cache_write: prompt_details.cache_write_tokens,
+            reasoning,
+            audio: details.audio_tokens,
+            accepted: details.accepted_prediction_tokens,
+            rejected: details.rejected_prediction_tokens,
+        }
+    }
+
+    fn facts(&self, processing: Duration) -> Facts<'_> {
+        // The limiter estimates before any tokenizer runs: a quarter of the characters.
+        let characters: usize = self
+            .request
+            .messages()
+            .iter()
+            .map(|message| message["content"].to_string().len())
+            .sum();
+        Facts {
+            profile: self.shape.profile,
+            seed: self.shape.seed,
+            processing,
+            tokens: 1 + characters as u64 / 4,
+            ..bare_facts(&self.request.call, self.request.model(), self.turn)
+        }
+    }
+}
+
+/// The seed of one response: nothing in it depends on which server answers, or when.
+fn own_seed(call: &Call, turn: &Turn<'_>) -> Seed {
+    let seed = Seed::new(turn.seed)
+        .child(&call.scope.session)
+        .child(turn.fixture);
+    seed.child(&turn.hit.to_string())
+}
+
+/// What is known of a request that no reply answers.
+fn bare_facts<'a>(call: &'a Call, model: &'a str, turn: &Turn<'_>) -> Facts<'a> {
+    Facts {
+        call,
+        model,
+        seed: own_seed(call, turn),
+        now: turn.now,
+        profile: Profile::NEWEST,
+        processing: Duration::ZERO,
+        tokens: 0,
+    }
+}
+
+/// A response with a body that is not a stream.
+fn whole(head: Head, body: Bytes, at: Duration) -> Timeline {
+    let event = Event {
+        at,
+        end: body.len(),
+        kind: EventKind::Body,
+    };
+    let events = if body.is_empty() {
+        Vec::new()
+    } else {
+        vec![event]
+    };
+    Timeline {
+        head: Head { at, ..head },
+        body,
+        events,
+        ending: Ending::Complete,
+    }
+}
+
+/// Lays the reply's status and headers over those of its kind.
+fn overrule(head: &mut Head, reply: &Prepared) {
+    if let Some(status) = reply.status {
+        head.status = status;
+        head.reason = None;
+    }
+    for (name, value) in &reply.headers {
+        let same = |header: &Header| header.name.eq_ignore_ascii_case(name);
+        match value {
+            None => head.headers.retain(|header| !same(header)),
+            Some(value) => match head.headers.iter_mut().find(|header| same(header)) {
+                Some(header) => header.value = Header::new("", value).value,
+                None => head.headers.push(Header::new(name.clone(), value)),
+            },
+        }
+    }
+}
+
+/// Scales the offsets, and bounds every gap between two things sent.
+fn hold(timeline: &mut Timeline, turn: &Turn<'_>) {
+    let (mut planned, mut bounded) = (Duration::ZERO, Duration::ZERO);
+    let mut next = |at: &mut Duration| {
+        let scaled = if turn.time_scale == 1.0 {
+            *at
+        } else {
+            whole_micros(at.as_secs_f64() * turn.time_scale)
+        };
+        bounded += scaled.saturating_sub(planned).min(turn.max_hold);
+        planned = planned.max(scaled);
+        *at = bounded;
+    };
+    next(&mut timeline.head.at);
+    timeline
+        .events
+        .iter_mut()
+        .for_each(|event| next(&mut event.at));
 }

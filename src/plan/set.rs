@@ -1,1 +1,357 @@
 //! A set of fixtures, ready to answer: which fixture, which hit, which reply.
+//!
+//! Matching needs no lock and depends on nothing but set and request. Only counting the hit does,
+//! and takes a few instructions.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use http::Method;
+
+use super::fixture::{AfterLast, Fixture};
+use super::load::{self, Checked, Spot};
+use super::matcher::View;
+use super::reply::Prepared;
+use super::request::{Endpoint, Request};
+use crate::error::{LoadError, LoadErrors};
+
+mod lint;
+
+macro_rules! embedded {
+    ($name:literal) => {
+        (
+            concat!("default/", $name),
+            include_str!(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/fixtures/default/",
+                $name
+            )),
+        )
+    };
+}
+
+/// Where fixtures come from.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "few, short-lived, and a box would be in the way of callers"
+)]
+pub enum Source {
+    /// A file that was read.
+    File {
+        /// Its path, for messages.
+        path: PathBuf,
+        /// Its content.
+        text: String,
+    },
+    /// A fixture built in code.
+    Code(Fixture),
+}
+
+/// Fixtures that were checked, in the order in which they are tried. Immutable: servers share it.
+///
+/// ```
+/// use llmirage::plan::set::{FixtureSet, Source};
+///
+/// let text = r#"{"fixtures": [{"name": "greeting", "reply": "Hello!"}]}"#.to_owned();
+/// let set = FixtureSet::load(vec![Source::File { path: "greeting.json".into(), text }])?;
+///
+/// assert_eq!(set.names().collect::<Vec<_>>(), ["greeting"]);
+/// # Ok::<(), llmirage::LoadErrors>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct FixtureSet {
+    fixtures: Vec<Running>,
+    models: Option<Vec<String>>,
+}
+
+/// A checked fixture and its name in hit counters.
+#[derive(Clone, Debug)]
+struct Running {
+    name: Arc<str>,
+    fixture: Checked,
+    spot: Spot,
+}
+
+/// How often each fixture was hit, by name: a reloaded set goes on counting.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hits(BTreeMap<Arc<str>, u64>);
+
+/// A request admitted: its fixture, its hit, its reply.
+#[derive(Clone, Copy, Debug)]
+pub struct Admission<'a> {
+    /// The fixture's name.
+    pub fixture: &'a str,
+    /// Which hit of the fixture this is, from 1.
+    pub hit: u64,
+    /// What is sent.
+    pub reply: &'a Prepared,
+}
+
+/// Why no fixture matches: the one that came nearest, and the first of its conditions that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Miss {
+    nearest: Option<Nearest>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Nearest {
+    fixture: String,
+    file: Option<PathBuf>,
+    failure: String,
+    /// How many conditions failed beside the first.
+    more: usize,
+}
+
+impl FixtureSet {
+    /// Checks fixtures; those of earlier sources are tried first.
+    ///
+    /// # Errors
+    ///
+    /// Every problem of every source.
+    pub fn load(sources: Vec<Source>) -> Result<Self, LoadErrors> {
+        let loaded = load::load(sources)?;
+        let fixtures = loaded.fixtures.into_iter().map(|(fixture, spot)| Running {
+            name: fixture.name.as_str().into(),
+            fixture,
+            spot,
+        });
+        Ok(Self {
+            fixtures: fixtures.collect(),
+            models: loaded.models,
+        })
+    }
+
+    /// The set that is served where none is given: one fixture for each feature, and an answer for
+    /// everything else.
+    pub fn embedded() -> Self {
+        let source = |(name, text): &(&str, &str)| Source::File {
+            path: PathBuf::from(name),
+            text: (*text).to_owned(),
+        };
+        let sources = EMBEDDED.iter().map(source).collect();
+        Self::load(sources).expect("the embedded fixtures load: a test loads them")
+    }
+
+    /// The fixtures that match a request, in order, up to the first that is never used up.
+    ///
+    /// # Errors
+    ///
+    /// The nearest miss, where none matches.
+    pub fn candidates(&self, request: &Request) -> Result<Vec<usize>, Miss> {
+        let view = View::new(request);
+        let mut found = Vec::new();
+        for (index, running) in self.eligible(request) {
+            if running.fixture.conditions.hold(&view) {
+                found.push(index);
+                if !running.fixture.is_exhaustible() {
+                    break;
+                }
+            }
+        }
+        if found.is_empty() {
+            Err(self.miss(request, &view))
+        } else {
+            Ok(found)
+        }
+    }
+
+    /// Counts a hit of the first candidate that is not used up. Where all are, `None`; see
+    /// [`used_up`](Self::used_up).
+    pub fn admit(&self, candidates: &[usize], hits: &mut Hits) -> Option<Admission<'_>> {
+        candidates.iter().find_map(|index| {
+            let running = self.fixtures.get(*index)?;
+            let so_far = hits.0.get(&running.name).copied().unwrap_or(0);
+            let reply = running.fixture.reply(so_far)?;
+            hits.0.insert(Arc::clone(&running.name), so_far + 1);
+            Some(Admission {
+                fixture: &running.name,
+                hit: so_far + 1,
+                reply,
+            })
+        })
+    }
+
+    /// Why no candidate was admitted, for the client.
+    pub fn used_up(&self, candidates: &[usize]) -> String {
+        let names = candidates
+            .iter()
+            .filter_map(|index| self.fixtures.get(*index));
+        let names: Vec<String> = names.map(|running| format!("{:?}", running.name)).collect();
+        match names.len() {
+            1 => format!(
+                "the fixture that matches this request is used up: {}",
+                names[0]
+            ),
+            _ => format!(
+                "the fixtures that match this request are used up: {}",
+                names.join(", ")
+            ),
+        }
+    }
+
+    /// The models that exist, if they are restricted.
+    pub fn models(&self) -> Option<&[String]> {
+        self.models.as_deref()
+    }
+
+    /// What the models endpoint lists: the models that exist, else those that fixtures name.
+    pub fn model_names(&self) -> Vec<&str> {
+        let all: Vec<&str> = match &self.models {
+            Some(models) => models.iter().map(String::as_str).collect(),
+            None => {
+                let fixtures = self.fixtures.iter();
+                fixtures
+                    .filter_map(|running| running.fixture.conditions.model())
+                    .collect()
+            }
+        };
+        let mut names = Vec::new();
+        for name in all {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    /// The fixtures' names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.fixtures.iter().map(|running| &*running.name)
+    }
+
+    /// Each fixture whose `times` are not met, in words.
+    pub fn unmet(&self, hits: &Hits) -> Vec<String> {
+        let unmet = |running: &Running| {
+            let expected = running.fixture.times?;
+            let got = hits.count(&running.name);
+            let name = &running.name;
+            let noun = if expected == 1 { "hit" } else { "hits" };
+            (got < expected)
+                .then(|| format!("fixture {name:?}: expected {expected} {noun}, got {got}"))
+        };
+        self.fixtures.iter().filter_map(unmet).collect()
+    }
+
+    /// Whether a fixture serves this path itself.
+    pub fn serves(&self, method: &Method, path: &str) -> bool {
+        self.fixtures
+            .iter()
+            .any(|running| running.fixture.conditions.serve(method, path))
+    }
+
+    /// What loads but is probably a mistake: a fixture that nothing reaches, a model that does not
+    /// exist.
+    pub fn lints(&self) -> Vec<LoadError> {
+        lint::lints(self)
+    }
+
+    /// The fixtures that can answer a request at all: a path that is no API's is only for those
+    /// that serve it themselves.
+    fn eligible(&self, request: &Request) -> impl Iterator<Item = (usize, &Running)> {
+        let only_paths = request.call.route.endpoint != Endpoint::ChatCompletions;
+        self.fixtures
+            .iter()
+            .enumerate()
+            .filter(move |(_, running)| !only_paths || running.fixture.conditions.serve_a_path())
+    }
+
+    /// The fixture with the fewest failures; of those, the one with the most conditions.
+    fn miss(&self, request: &Request, view: &View<'_>) -> Miss {
+        let nearest = self
+            .eligible(request)
+            .map(|(_, running)| (running.fixture.conditions.failures(view), running))
+            .min_by_key(|(failures, running)| {
+                (*failures, Reverse(running.fixture.conditions.len()))
+            });
+        let nearest = nearest.and_then(|(failures, running)| {
+            Some(Nearest {
+                fixture: running.name.to_string(),
+                file: running.spot.file.clone(),
+                failure: running.fixture.conditions.first_failure(view)?,
+                more: failures.saturating_sub(1),
+            })
+        });
+        Miss { nearest }
+    }
+}
+
+impl Checked {
+    /// Whether it can be used up.
+    fn is_exhaustible(&self) -> bool {
+        self.times.is_some() || self.after_last == AfterLast::Pass
+    }
+
+    /// The reply to the hit after so many; `None` once used up.
+    fn reply(&self, so_far: u64) -> Option<&Prepared> {
+        if self.times.is_some_and(|times| so_far >= times) {
+            return None;
+        }
+        let count = self.replies.len() as u64;
+        let index = match self.after_last {
+            _ if so_far < count => so_far,
+            AfterLast::Repeat => count.checked_sub(1)?,
+            AfterLast::Cycle => so_far.checked_rem(count)?,
+            AfterLast::Pass => return None,
+        };
+        self.replies.get(usize::try_from(index).ok()?)
+    }
+}
+
+impl Hits {
+    /// How often a fixture was hit.
+    pub fn count(&self, fixture: &str) -> u64 {
+        self.0.get(fixture).copied().unwrap_or(0)
+    }
+
+    /// Adds the hits of another session.
+    pub fn add(&mut self, other: &Self) {
+        for (name, count) in &other.0 {
+            *self.0.entry(Arc::clone(name)).or_default() += count;
+        }
+    }
+}
+
+/// For the client: `no fixture matches this request; nearest is "greeting" (fixtures/a.json): user:
+/// expected to contain "hello", got "hi"`.
+impl fmt::Display for Miss {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("no fixture matches this request")?;
+        let Some(nearest) = &self.nearest else {
+            return out.write_str("; none is loaded that could");
+        };
+        write!(out, "; nearest is {:?}", nearest.fixture)?;
+        if let Some(file) = &nearest.file {
+            write!(out, " ({})", file.display())?;
+        }
+        write!(out, ": {}", nearest.failure)?;
+        match nearest.more {
+            0 => Ok(()),
+            1 => out.write_str("; and one more condition fails"),
+            more => write!(out, "; and {more} more conditions fail"),
+        }
+    }
+}
+
+/// The files of `fixtures/default`, in the order in which they are tried.
+const EMBEDDED: &[(&str, &str)] = &[
+    embedded!("10-tool-call.json"),
+    embedded!("15-refusal.json"),
+    embedded!("20-flaky.json"),
+    embedded!("25-quota.json"),
+    embedded!("30-content-filter.json"),
+    embedded!("35-script.json"),
+    embedded!("40-template.json"),
+    embedded!("45-choices.json"),
+    embedded!("50-pacing.json"),
+    embedded!("55-cut.json"),
+    embedded!("60-reasoning.json"),
+    embedded!("65-logprobs.json"),
+    embedded!("70-dotnet-sample.json"),
+    embedded!("75-own-route.json"),
+    embedded!("80-greeting.json"),
+    embedded!("99-anything-else.json"),
+];

@@ -102,6 +102,19 @@ impl Timeline {
         self.body.slice(start..event.end)
     }
 
+    /// Leaves out everything after `end` bytes of the body; an event that is cut keeps its time.
+    pub(crate) fn cut(&mut self, end: usize) {
+        let end = end.min(self.body.len());
+        self.body.truncate(end);
+        let mut start = 0;
+        self.events.retain_mut(|event| {
+            let kept = start < end;
+            start = event.end;
+            event.end = event.end.min(end);
+            kept
+        });
+    }
+
     /// When the last byte is due.
     pub fn duration(&self) -> Duration {
         self.events.last().map_or(self.head.at, |event| event.at)
@@ -112,7 +125,9 @@ impl Head {
     /// The value of the first header called `name`, in any case.
     pub fn header(&self, name: &str) -> Option<&HeaderValue> {
         let mut headers = self.headers.iter();
-        headers.find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| &header.value)
+        headers
+            .find(|header| header.name.eq_ignore_ascii_case(name))
+            .map(|header| &header.value)
     }
 }
 
@@ -121,9 +136,15 @@ impl Header {
     pub fn new(name: impl Into<Cow<'static, str>>, value: impl AsRef<str>) -> Self {
         let value = value.as_ref();
         let value = HeaderValue::from_str(value).unwrap_or_else(|_| {
-            let visible: Vec<u8> = value.bytes().filter(|byte| (32..127).contains(byte)).collect();
+            let visible: Vec<u8> = value
+                .bytes()
+                .filter(|byte| (32..127).contains(byte))
+                .collect();
             HeaderValue::from_bytes(&visible).expect("visible ASCII is a header value")
         });
-        Self { name: name.into(), value }
+        Self {
+            name: name.into(),
+            value,
+        }
     }
 }

@@ -5,6 +5,10 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::json;
+
+mod build;
+
 /// A dated shape and single overrides of it.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -22,11 +26,17 @@ pub struct Wire {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) model: Option<String>,
     /// The system fingerprint; `null` sends null.
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        deserialize_with = "json::present",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(with = "Option<String>")]
     pub(crate) system_fingerprint: Option<Option<String>>,
     /// The service tier; `null` leaves the key out.
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        deserialize_with = "json::present",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(with = "Option<String>")]
     pub(crate) service_tier: Option<Option<String>>,
     /// Whether chunks carry `obfuscation`.
@@ -43,9 +53,9 @@ pub struct Profile(u32);
 
 impl Profile {
     /// The first date with a known shape: the launch of chat completions.
-    pub const OLDEST: Self = Self(2023_03_01);
+    pub const OLDEST: Self = Self(20_230_301);
     /// The newest shape that recordings prove.
-    pub const NEWEST: Self = Self(2026_08_31);
+    pub const NEWEST: Self = Self(20_260_831);
 
     /// The shape of a day.
     pub const fn new(year: u32, month: u32, day: u32) -> Self {
@@ -57,16 +67,30 @@ impl FromStr for Profile {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let fault = || format!("expected a date like \"2025-08\" or \"2025-08-07\", from 2023-03 on, got {text:?}");
+        let fault = || {
+            format!(
+                "expected a date like \"2025-08\" or \"2025-08-07\", from 2023-03 on, got {text:?}"
+            )
+        };
         let mut parts = text.split('-');
         let mut part = |len: usize| {
-            let part = parts.next().filter(|part| part.len() == len && part.bytes().all(|byte| byte.is_ascii_digit()))?;
+            let part = parts.next().filter(|part| {
+                part.len() == len && part.bytes().all(|byte| byte.is_ascii_digit())
+            })?;
             part.parse::<u32>().ok()
         };
         let year = part(4).ok_or_else(fault)?;
-        let month = part(2).filter(|month| (1..=12).contains(month)).ok_or_else(fault)?;
+        let month = part(2)
+            .filter(|month| (1..=12).contains(month))
+            .ok_or_else(fault)?;
         let rest = text.len() > 7;
-        let day = if rest { part(2).filter(|day| (1..=31).contains(day)).ok_or_else(fault)? } else { 31 };
+        let day = if rest {
+            part(2)
+                .filter(|day| (1..=31).contains(day))
+                .ok_or_else(fault)?
+        } else {
+            31
+        };
         let profile = Self::new(year, month, day);
         if parts.next().is_some() || profile < Self::OLDEST {
             return Err(fault());
@@ -77,13 +101,20 @@ impl FromStr for Profile {
 
 impl<'de> Deserialize<'de> for Profile {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
 impl Serialize for Profile {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{:04}-{:02}-{:02}", self.0 / 10_000, self.0 / 100 % 100, self.0 % 100))
+        serializer.collect_str(&format_args!(
+            "{:04}-{:02}-{:02}",
+            self.0 / 10_000,
+            self.0 / 100 % 100,
+            self.0 % 100
+        ))
     }
 }
 
@@ -186,13 +217,4 @@ pub enum Detection {
     Detected,
     /// Found and filtered.
     Filtered,
-}
-
-/// Tells a key with `null` from an absent one.
-fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: serde::Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    T::deserialize(deserializer).map(Some)
 }

@@ -7,15 +7,32 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use self::completion::Whole;
+use self::shape::Shape;
 use super::reject::Reject;
 use super::reply::ErrorReply;
 use super::request::{Call, Request, Route};
+use super::said::{Counts, Said};
 use super::seed::Seed;
-use super::timeline::{Head, Header};
-use super::wire::Profile;
+use super::sse::Draft;
+use super::timeline::Head;
+use super::wire::{FilterMode, Filters, Profile, Verdicts, Wire};
 
-pub mod azure;
-pub mod openai;
+pub(crate) mod azure;
+pub(crate) mod chunk;
+pub(crate) mod completion;
+pub(crate) mod names;
+pub(crate) mod openai;
+pub(crate) mod shape;
+
+mod head;
+mod layout;
+mod limits;
+mod messages;
+mod paths;
+mod retry;
+mod tools;
+mod validate;
 
 /// Every dialect, in the order in which they are asked whether a path is theirs.
 pub static DIALECTS: &[&dyn Dialect] = &[&azure::Azure, &openai::OpenAi];
@@ -36,7 +53,11 @@ pub trait Dialect: fmt::Debug + Sync {
     /// What is wrong first.
     fn validate(&self, request: &Request, models: Option<&[String]>) -> Result<(), Reject>;
 
-    /// Status line and headers of a success.
+    /// What a backend of an earlier date refuses of a valid request, since it did not know it yet.
+    /// The date is a fixture's, so this can only be asked once one is admitted.
+    fn too_new(&self, request: &Request, profile: Profile) -> Option<Reject>;
+
+    /// Status line and headers of a success, of the endpoint that was called.
     fn success(&self, facts: &Facts<'_>, form: Form) -> Head;
 
     /// Status line, headers and body of a request refused.
@@ -45,7 +66,26 @@ pub trait Dialect: fmt::Debug + Sync {
     /// Status line, headers and body of a fixture's error.
     fn error(&self, error: &ErrorReply, facts: &Facts<'_>) -> (Head, Bytes);
 
-    /// The body of `models` or of one model of it.
+    /// How the envelope of an answer looks. `server` is the server's seed, `seed` the response's own.
+    fn shape(&self, request: &Request, wire: &Wire, now: u64, server: Seed, seed: Seed) -> Shape;
+
+    /// The stream that says this.
+    fn stream(&self, said: &[Said<'_>], shape: &Shape, mode: FilterMode) -> Draft;
+
+    /// The body of an answer that is not streamed.
+    fn completion(
+        &self,
+        choices: Vec<Whole<'_>>,
+        counts: Counts,
+        shape: &Shape,
+        filters: &Filters,
+    ) -> String;
+
+    /// Status line, headers and body of a prompt that the content filter refuses. Only a dialect with
+    /// a filter is asked.
+    fn blocked(&self, verdicts: &Verdicts, shape: &Shape, facts: &Facts<'_>) -> (Head, Bytes);
+
+    /// The body of the list of `names`, or of the one model that was asked for.
     fn models(&self, names: &[&str], facts: &Facts<'_>) -> Bytes;
 }
 
@@ -79,5 +119,11 @@ pub enum Form {
 
 /// The dialect called `name`.
 pub fn by_name(name: &str) -> Option<&'static dyn Dialect> {
-    DIALECTS.iter().copied().find(|dialect| dialect.name() == name)
+    DIALECTS
+        .iter()
+        .copied()
+        .find(|dialect| dialect.name() == name)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,515 @@
+//! What was typed: the commands and flags, each value checked by itself.
+//!
+//! Not what it means: flags that only make sense together are checked in [`options`](super::options).
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::{FalseyValueParser, NonEmptyStringValueParser};
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+use super::values::{Certificate, Listen, Size, factor, jitter, rate};
+use crate::plan::fault::Fault;
+use crate::plan::json::Span;
+use crate::plan::pacing::Jitter;
+
+/// The command line, as typed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "llmirage",
+    version,
+    propagate_version = true,
+    disable_help_subcommand = true,
+    about = "A mock streaming LLM server for tests: OpenAI and Azure OpenAI on localhost, to the byte"
+)]
+pub struct LowArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    #[command(
+        about = "Serve fixtures (the default command)",
+        override_usage = "llmirage [serve] [OPTIONS] [PATH]...\n       llmirage check|plan|schema --help",
+        before_long_help = BEFORE_SERVE,
+        after_help = AFTER_SERVE_SHORT,
+        after_long_help = AFTER_SERVE,
+        disable_help_flag = true,
+        disable_version_flag = true
+    )]
+    /// Serve fixtures.
+    Serve(Box<ServeArgs>),
+    #[command(after_help = AFTER_CHECK)]
+    /// Load fixtures and report every problem
+    Check(CheckArgs),
+    #[command(after_help = AFTER_PLAN)]
+    /// Print what a request would be answered with, and when; no sockets
+    Plan(PlanArgs),
+    /// Print the JSON Schema of the fixture format
+    Schema,
+}
+
+/// `llmirage [serve] [PATH]...`
+#[derive(Args, Debug)]
+pub struct ServeArgs {
+    /// Fixture files, or folders of them [default: a built-in set]
+    ///
+    /// Folders are searched for *.json files, their subfolders too, in the order of their names. The
+    /// first fixture that matches a request answers it: files in the order of the paths, fixtures in
+    /// the order of the file. Without a path a built-in set is served that shows each feature.
+    #[arg(value_name = "PATH", help_heading = "Fixtures")]
+    pub(super) paths: Vec<PathBuf>,
+
+    /// What ids, jitter and other random choices are drawn from
+    ///
+    /// The same fixtures, requests and seed give the same bytes at the same offsets, on every
+    /// machine.
+    #[arg(
+        long,
+        value_name = "N",
+        env = "LLMIRAGE_SEED",
+        default_value_t = 0,
+        help_heading = "Fixtures"
+    )]
+    pub(super) seed: u64,
+
+    /// Where `created`, dates and ids take the time from
+    #[arg(long, value_enum, env = "LLMIRAGE_CLOCK", default_value_t = ClockArg::Frozen, help_heading = "Fixtures")]
+    pub(super) clock: ClockArg,
+
+    /// What a request gets that no fixture matches
+    #[arg(long, value_enum, env = "LLMIRAGE_UNMATCHED", default_value_t = UnmatchedArg::Error, help_heading = "Fixtures")]
+    pub(super) unmatched: UnmatchedArg,
+
+    /// Exit with 1 if a request was unmatched or a fixture's `times` was not reached
+    ///
+    /// Checked at shutdown; what was missed is listed on stderr.
+    #[arg(long, env = "LLMIRAGE_STRICT", value_parser = FalseyValueParser::new(), help_heading = "Fixtures")]
+    pub(super) strict: bool,
+
+    /// Load the fixtures again when a file changes
+    ///
+    /// Requests see the old set or the new one, never half of each. A set that does not load leaves
+    /// the old one serving, and every problem is printed.
+    #[arg(long, env = "LLMIRAGE_WATCH", value_parser = FalseyValueParser::new(), help_heading = "Fixtures")]
+    pub(super) watch: bool,
+
+    /// Time to first token: when the first content goes out
+    ///
+    /// Counted from the moment the request was read. Overrides the fixtures' own. A duration has a
+    /// unit: 300ms, 1.5s, 2m.
+    #[arg(
+        long,
+        value_name = "DUR",
+        env = "LLMIRAGE_TTFT",
+        help_heading = "Pacing"
+    )]
+    pub(super) ttft: Option<Span>,
+
+    /// Inter-token latency: the time between content events
+    #[arg(
+        long,
+        value_name = "DUR",
+        env = "LLMIRAGE_ITL",
+        help_heading = "Pacing"
+    )]
+    pub(super) itl: Option<Span>,
+
+    /// Tokens per second, instead of --itl
+    #[arg(long, value_name = "N", env = "LLMIRAGE_TPS", value_parser = rate, conflicts_with = "itl", help_heading = "Pacing")]
+    pub(super) tps: Option<f64>,
+
+    /// How the time between content events varies
+    ///
+    /// A number x: evenly within itl × (1 ± x). `normal:5ms`: that standard deviation.
+    /// `lognormal:20ms,60ms`: that median and that 95th percentile, instead of itl. `exponential`:
+    /// random arrivals with the mean itl.
+    #[arg(long, value_name = "X", env = "LLMIRAGE_JITTER", value_parser = jitter, help_heading = "Pacing")]
+    pub(super) jitter: Option<Jitter>,
+
+    /// Multiplies every time; 0 waits for nothing
+    #[arg(long, value_name = "X", env = "LLMIRAGE_TIME_SCALE", value_parser = factor, default_value_t = 1.0, help_heading = "Pacing")]
+    pub(super) time_scale: f64,
+
+    /// Break every answer: name[@position], for example close-mid-stream@event:3
+    ///
+    /// `close-mid-stream` ends the connection without the end of the body. Positions: `head`,
+    /// `event:3` (after three events; -1 counts from the end), `event:3,byte:10`, `event:finish`
+    /// (also role, first-content, usage, done), `byte:100`, `end`. May be given again, but only one
+    /// fault can end a response. In the environment: separated by spaces.
+    #[arg(
+        long,
+        value_name = "SPEC",
+        env = "LLMIRAGE_FAULT",
+        value_delimiter = ' ',
+        help_heading = "Faults"
+    )]
+    pub(super) fault: Vec<Fault>,
+
+    /// Where to listen; port 0 takes a free one
+    ///
+    /// An IP address with a port, `localhost:PORT`, or a port alone (on 127.0.0.1). An address that
+    /// other machines can reach needs --admin-token.
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "LLMIRAGE_LISTEN",
+        default_value = "127.0.0.1:4010",
+        help_heading = "Network"
+    )]
+    pub(super) listen: Listen,
+
+    /// Accept this API key only [default: any key, but one must be sent]
+    ///
+    /// May be given again. In the environment: separated by commas.
+    #[arg(long, value_name = "KEY", env = "LLMIRAGE_API_KEY", value_parser = NonEmptyStringValueParser::new(), value_delimiter = ',', help_heading = "Network")]
+    pub(super) api_key: Vec<String>,
+
+    /// Serve https, with a certificate made for this run, or with these PEM files
+    ///
+    /// Without files a certificate authority is made for this run, and the path of its certificate
+    /// printed: give it to clients as a trusted root.
+    #[arg(long, value_name = "CERT,KEY", env = "LLMIRAGE_TLS", num_args = 0..=1, require_equals = true, default_missing_value = "self-signed", help_heading = "Network")]
+    pub(super) tls: Option<Certificate>,
+
+    /// Answer to this Host name, too [default: loopback names]
+    ///
+    /// Other names are refused with 421, so that no web page can reach the server by a name of its
+    /// own (DNS rebinding). May be given again. In the environment: separated by commas.
+    #[arg(long, value_name = "NAME", env = "LLMIRAGE_ALLOW_HOST", value_parser = NonEmptyStringValueParser::new(), value_delimiter = ',', help_heading = "Network")]
+    pub(super) allow_host: Vec<String>,
+
+    /// Ask for this token (`authorization: Bearer TOKEN`) below /__admin
+    #[arg(long, value_name = "TOKEN", env = "LLMIRAGE_ADMIN_TOKEN", value_parser = NonEmptyStringValueParser::new(), hide_env_values = true, help_heading = "Network")]
+    pub(super) admin_token: Option<String>,
+
+    /// The largest request body: 512KiB, 10MiB
+    #[arg(
+        long,
+        value_name = "SIZE",
+        env = "LLMIRAGE_MAX_BODY",
+        default_value = "10MiB",
+        help_heading = "Limits"
+    )]
+    pub(super) max_body: Size,
+
+    /// How many connections are open at once; more wait
+    #[arg(long, value_name = "N", env = "LLMIRAGE_MAX_CONNECTIONS", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
+    pub(super) max_connections: u32,
+
+    /// The longest wait between two events of an answer
+    ///
+    /// Longer waits of fixtures are cut to this, so that no test hangs.
+    #[arg(
+        long,
+        value_name = "DUR",
+        env = "LLMIRAGE_MAX_HOLD",
+        default_value = "60s",
+        help_heading = "Limits"
+    )]
+    pub(super) max_hold: Span,
+
+    /// How many requests the journal keeps
+    #[arg(
+        long,
+        value_name = "N",
+        env = "LLMIRAGE_JOURNAL_LIMIT",
+        default_value_t = 1000,
+        help_heading = "Limits"
+    )]
+    pub(super) journal_limit: u32,
+
+    /// How long streams may go on after SIGINT or SIGTERM
+    ///
+    /// A second signal cuts them at once.
+    #[arg(
+        long,
+        value_name = "DUR",
+        env = "LLMIRAGE_GRACE",
+        default_value = "5s",
+        help_heading = "Limits"
+    )]
+    pub(super) grace: Span,
+
+    /// Write the base URL to this file once connections are accepted
+    ///
+    /// The file appears whole (written aside, then renamed) and holds the URL alone; it goes away
+    /// at shutdown. The URL is also stdout's first line.
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "LLMIRAGE_READY_FILE",
+        help_heading = "Output"
+    )]
+    pub(super) ready_file: Option<PathBuf>,
+
+    /// No line per request on stderr, and nothing but the URL on stdout
+    #[arg(long, short, env = "LLMIRAGE_QUIET", value_parser = FalseyValueParser::new(), help_heading = "Output")]
+    pub(super) quiet: bool,
+
+    /// Print help (-h: short, --help: long)
+    #[arg(long, short, action = ArgAction::Help, help_heading = "Output")]
+    help: Option<bool>,
+
+    /// Print the version
+    #[arg(long, short = 'V', action = ArgAction::Version, help_heading = "Output")]
+    version: Option<bool>,
+}
+
+/// `llmirage check PATH...`
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// Fixture files, or folders of them
+    #[arg(value_name = "PATH", required = true)]
+    pub(super) paths: Vec<PathBuf>,
+}
+
+/// `llmirage plan PATH... --request FILE|-`
+#[derive(Args, Debug)]
+pub struct PlanArgs {
+    /// Fixture files, or folders of them [default: the built-in set]
+    #[arg(value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+
+    /// The request: a JSON body, or {"method", "path", "headers", "body"}; - is stdin
+    ///
+    /// A body alone is sent as POST to --path with the headers of a JSON request and an API key.
+    /// What is not JSON is sent as it is.
+    #[arg(long, value_name = "FILE", env = "LLMIRAGE_REQUEST")]
+    pub(super) request: PathBuf,
+
+    /// Where a body alone is sent
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "LLMIRAGE_PATH",
+        default_value = "/v1/chat/completions"
+    )]
+    pub(super) path: String,
+
+    /// The answer to the N-th time this request is sent
+    #[arg(long, value_name = "N", env = "LLMIRAGE_HIT", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(super) hit: u64,
+
+    /// What ids, jitter and other random choices are drawn from
+    #[arg(long, value_name = "N", env = "LLMIRAGE_SEED", default_value_t = 0)]
+    pub(super) seed: u64,
+
+    /// How to print the timeline
+    #[arg(long, value_enum, env = "LLMIRAGE_FORMAT", default_value_t = PlanFormat::Text)]
+    pub(super) format: PlanFormat,
+}
+
+/// `--clock`
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum ClockArg {
+    /// 2026-01-01T00:00:00Z for ever, so that answers can be compared
+    Frozen,
+    /// The system's clock
+    System,
+}
+
+/// `--unmatched`
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum UnmatchedArg {
+    /// 404, with the nearest fixture and the condition it failed
+    Error,
+    /// An answer that repeats the last user message
+    Echo,
+}
+
+/// `--format` of `plan`
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum PlanFormat {
+    /// The head, then one line per event: time, number, kind, bytes
+    Text,
+    /// The same as JSON
+    Json,
+    /// The bytes of the body, nothing else
+    Wire,
+}
+
+impl LowArgs {
+    /// Reads a command line; a first argument that is no command belongs to `serve`.
+    pub(super) fn read(args: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
+        let mut args: Vec<OsString> = args.into_iter().collect();
+        let mut command = Self::command();
+        if args.iter().any(|arg| arg == "-h") {
+            // The short help is an overview; the twins are in the long one.
+            command = command.mut_subcommands(|command| command.mut_args(|arg| arg.hide_env(true)));
+        }
+        let first = args
+            .get(1)
+            .and_then(|first| first.to_str())
+            .unwrap_or_default();
+        match first {
+            // `help` and `help COMMAND` are what other tools taught people to type.
+            "help" => {
+                args.remove(1);
+                args.truncate(2);
+                if args.len() == 1 {
+                    args.push("serve".into());
+                }
+                args.push("--help".into());
+            }
+            "-V" | "--version" => {}
+            name if command.find_subcommand(name).is_some() => {}
+            _ => args.insert(1.min(args.len()), "serve".into()),
+        }
+        let matches = command.try_get_matches_from(args)?;
+        Self::from_arg_matches(&matches).map(|low| low.command)
+    }
+}
+
+const BEFORE_SERVE: &str = "\
+llmirage stands in for the OpenAI and Azure OpenAI chat-completions APIs. Point an SDK's base URL at
+it; it answers from fixtures, at the pace and with the breakage that they or the flags ask for.";
+
+const AFTER_SERVE_SHORT: &str = "\
+Commands:
+  llmirage [serve] [PATH]...             Serve fixtures (the default command)
+  llmirage check PATH...                 Load fixtures and report every problem
+  llmirage plan PATH... --request FILE   Print what a request would be answered with, and when
+  llmirage schema                        Print the JSON Schema of the fixture format
+
+--help says more. Every flag has a twin in the environment: --ready-file is LLMIRAGE_READY_FILE.";
+
+const AFTER_SERVE: &str = "\
+Commands:
+  llmirage [serve] [PATH]...             Serve fixtures (the default command)
+  llmirage check PATH...                 Load fixtures and report every problem
+  llmirage plan PATH... --request FILE   Print what a request would be answered with, and when
+  llmirage schema                        Print the JSON Schema of the fixture format
+
+Examples:
+  llmirage                                         the built-in fixtures on http://127.0.0.1:4010
+  llmirage tests/fixtures --strict                 in CI: unmatched requests fail the run
+  llmirage --listen 127.0.0.1:0 --ready-file url   any free port, its URL in a file
+  llmirage --ttft 300ms --tps 50 fixtures.json     a pace like a real model's
+  llmirage --time-scale 0 fixtures.json            no waiting at all
+  llmirage --fault close-mid-stream@event:3        every stream breaks after three events
+
+Exit codes:
+  0  served until SIGINT or SIGTERM
+  1  failed at run time; with --strict also: an unmatched request, or `times` not reached
+  2  the command line or the fixtures are wrong
+
+A folder called like a command is written ./check. On the command line a flag wins over its
+environment twin.";
+
+const AFTER_CHECK: &str = "\
+Every problem is printed as file:line:column: pointer: message, warnings after them. Exit code 2 if
+there is a problem, 0 if there are none or only warnings.
+
+Examples:
+  llmirage check tests/fixtures
+  llmirage check greeting.json tools.json";
+
+const AFTER_PLAN: &str = "\
+The request goes through validation and matching as in the server; a request that would be refused
+shows the refusal.
+
+Examples:
+  llmirage plan fixtures.json --request body.json
+  echo '{\"model\":\"gpt-4o\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]}' |
+    llmirage plan --request - --format wire
+  llmirage plan fixtures.json --request body.json --hit 2 --format json
+  llmirage plan --request body.json \\
+    --path '/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21'";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(args: &str) -> Result<Command, clap::Error> {
+        let args = std::iter::once("llmirage").chain(args.split_whitespace());
+        LowArgs::read(args.map(OsString::from))
+    }
+
+    #[test]
+    fn the_table_of_flags_is_sound() {
+        LowArgs::command().debug_assert();
+    }
+
+    #[test]
+    fn what_is_no_command_belongs_to_serve() {
+        for (args, paths) in [
+            ("", &[][..]),
+            ("a.json", &["a.json"]),
+            ("serve", &[]),
+            ("serve a b", &["a", "b"]),
+            ("-q a", &["a"]),
+            ("./check", &["./check"]),
+        ] {
+            match read(args) {
+                Ok(Command::Serve(serve)) => {
+                    assert_eq!(
+                        serve.paths,
+                        paths.iter().map(PathBuf::from).collect::<Vec<_>>(),
+                        "{args}"
+                    );
+                }
+                other => panic!("{args}: {other:?}"),
+            }
+        }
+        assert!(matches!(read("check a"), Ok(Command::Check(_))));
+        assert!(matches!(read("schema"), Ok(Command::Schema)));
+    }
+
+    #[test]
+    fn every_flag_has_its_environment_twin() {
+        for command in LowArgs::command().get_subcommands() {
+            for flag in command.get_arguments().filter(|flag| !flag.is_positional()) {
+                let long = flag.get_long().expect("every flag has a long name");
+                let twin = format!("LLMIRAGE_{}", long.to_uppercase().replace('-', "_"));
+                match long {
+                    "help" | "version" => assert_eq!(flag.get_env(), None),
+                    _ => assert_eq!(
+                        flag.get_env(),
+                        Some(twin.as_ref()),
+                        "{} --{long}",
+                        command.get_name()
+                    ),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_flag_says_what_it_is_for() {
+        for command in LowArgs::command().get_subcommands() {
+            for flag in command.get_arguments() {
+                let help = flag.get_help().map(ToString::to_string).unwrap_or_default();
+                assert!(
+                    !help.is_empty() && !help.ends_with('.'),
+                    "{}: {:?}",
+                    flag.get_id(),
+                    help
+                );
+                if command.get_name() == "serve" {
+                    assert!(
+                        flag.get_help_heading().is_some(),
+                        "{} has a heading",
+                        flag.get_id()
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn help_lists_every_command() {
+        for command in LowArgs::command()
+            .get_subcommands()
+            .filter(|command| command.get_name() != "serve")
+        {
+            let line = format!("  llmirage {}", command.get_name());
+            assert!(
+                AFTER_SERVE.contains(&line) && AFTER_SERVE_SHORT.contains(&line),
+                "{line}"
+            );
+        }
+    }
+}

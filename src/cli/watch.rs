@@ -1,0 +1,162 @@
+//! `--watch`: tells when fixture files may have changed, once per burst of changes.
+//!
+//! Folders are watched, not files: an editor that saves by renaming puts a new file in the old one's
+//! place, and a watch on the old file would see nothing more. What really changed is decided by
+//! whoever loads the files.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use notify::event::{AccessKind, AccessMode};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::sync::mpsc as tokio_mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+
+use super::failure::Failure;
+
+/// Watches until it is dropped.
+#[derive(Debug)]
+pub(super) struct Watch {
+    /// Dropping it ends the events, and with them the thread that gathers bursts.
+    _watcher: RecommendedWatcher,
+    bursts: tokio_mpsc::Receiver<()>,
+}
+
+impl Watch {
+    /// Watches files and folders. Changes from now on count.
+    pub(super) fn start(paths: &[PathBuf]) -> Result<Self, Failure> {
+        let failure = |source: notify::Error| Failure::System {
+            task: "watch the fixtures",
+            source: source.into(),
+        };
+        let (events, changes) = channel();
+        let mut watcher =
+            notify::recommended_watcher(move |event| forward(event, &events)).map_err(failure)?;
+        for (folder, mode) in folders(paths) {
+            watcher.watch(&folder, mode).map_err(failure)?;
+        }
+        let (told, bursts) = tokio_mpsc::channel(1);
+        let gatherer = thread::Builder::new().name("watch".to_owned());
+        let gatherer = gatherer.spawn(move || gather(&changes, &told));
+        match gatherer {
+            Ok(_) => Ok(Self {
+                _watcher: watcher,
+                bursts,
+            }),
+            Err(source) => Err(Failure::System {
+                task: "start a thread",
+                source: source.into(),
+            }),
+        }
+    }
+
+    /// Waits for the end of the next burst of changes.
+    pub(super) async fn changed(&mut self) {
+        if self.bursts.recv().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// The folders to watch: those given with all below them, and those that hold the files given.
+fn folders(paths: &[PathBuf]) -> BTreeMap<PathBuf, RecursiveMode> {
+    let mut folders = BTreeMap::new();
+    for path in paths {
+        if path.is_dir() {
+            folders.insert(path.clone(), RecursiveMode::Recursive);
+            continue;
+        }
+        let parent = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
+        let parent = parent.unwrap_or_else(|| Path::new("."));
+        folders
+            .entry(parent.to_owned())
+            .or_insert(RecursiveMode::NonRecursive);
+    }
+    folders
+}
+
+/// Passes on what may change a file's content. Reading the fixtures makes events, too: without this,
+/// every load would cause the next.
+fn forward(event: notify::Result<Event>, events: &Sender<()>) {
+    let reading = match event {
+        Ok(event) => match event.kind {
+            EventKind::Access(AccessKind::Close(AccessMode::Write)) => false,
+            EventKind::Access(_) => true,
+            _ => false,
+        },
+        // An overflowing queue means that anything may have changed.
+        Err(_) => false,
+    };
+    if !reading {
+        // The gatherer is gone only when the server is.
+        let _ = events.send(());
+    }
+}
+
+/// Turns changes into bursts: a burst ends when nothing came for [`QUIET`], or after [`MOST`] changes.
+fn gather(changes: &Receiver<()>, told: &tokio_mpsc::Sender<()>) {
+    while changes.recv().is_ok() {
+        for _ in 0..MOST {
+            match changes.recv_timeout(QUIET) {
+                Ok(()) => {}
+                Err(RecvTimeoutError::Timeout) => break,
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+        // Where a burst waits to be seen already, it stands for this one, too.
+        if matches!(told.try_send(()), Err(TrySendError::Closed(()))) {
+            return;
+        }
+    }
+}
+
+/// How long files must rest: editors and formatters write in several steps.
+const QUIET: Duration = Duration::from_millis(50);
+
+/// A folder that never rests is loaded nonetheless.
+const MOST: usize = 500;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_watched_through_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.json");
+        let expected = |path: &Path, mode| BTreeMap::from([(path.to_owned(), mode)]);
+
+        assert_eq!(
+            folders(&[file.clone()]),
+            expected(folder.path(), RecursiveMode::NonRecursive)
+        );
+        assert_eq!(
+            folders(&["a.json".into()]),
+            expected(Path::new("."), RecursiveMode::NonRecursive)
+        );
+        let both = [file, folder.path().to_owned()];
+        assert_eq!(
+            folders(&both),
+            expected(folder.path(), RecursiveMode::Recursive)
+        );
+    }
+
+    #[test]
+    fn many_changes_are_one_burst() {
+        let (events, changes) = channel();
+        let (told, mut bursts) = tokio_mpsc::channel(1);
+        for _ in 0..MOST {
+            events.send(()).unwrap();
+        }
+        let gatherer = thread::spawn(move || gather(&changes, &told));
+        assert_eq!(bursts.blocking_recv(), Some(()));
+        drop(events);
+        gatherer.join().unwrap();
+        assert_eq!(bursts.blocking_recv(), None);
+    }
+}

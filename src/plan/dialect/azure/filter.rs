@@ -1,0 +1,213 @@
+//! The results of Azure's content filter, as JSON.
+
+use super::super::chunk::{Order, object, quoted};
+use super::super::shape::Shape;
+use crate::plan::said::Filter;
+use crate::plan::wire::{Detection, Profile, Severity, Verdicts};
+
+/// The verdicts on a prompt: four categories, and since the end of 2024 jailbreak.
+pub(crate) fn prompt(shape: &Shape, verdicts: &Verdicts) -> String {
+    let mut results = categories(verdicts);
+    if shape.profile >= Profile::new(2024, 12, 13) || verdicts.jailbreak.is_some() {
+        results.push(("jailbreak", detection(shape, verdicts.jailbreak)));
+    }
+    results.extend(blocklists(verdicts, false));
+    object(Order::Sorted, results)
+}
+
+/// The verdicts on all prompts of a request, of which there is one.
+pub(crate) fn prompt_list(shape: &Shape, verdicts: &Verdicts) -> String {
+    // Not sorted, unlike everything around it.
+    format!(
+        "[{{\"prompt_index\":0,\"content_filter_results\":{}}}]",
+        prompt(shape, verdicts)
+    )
+}
+
+/// The verdicts on a piece of a completion: four categories, with gpt-4.1 in 2026 also protected
+/// material; gpt-6 has that alone.
+pub(crate) fn completion(shape: &Shape, verdicts: &Verdicts) -> String {
+    let four_one = shape.model.starts_with("gpt-4.1") && shape.profile >= Profile::new(2026, 1, 1);
+    let six = shape.model.starts_with("gpt-6");
+    let quiet = six && !verdicts.filtered();
+    let mut results = if quiet {
+        Vec::new()
+    } else {
+        categories(verdicts)
+    };
+    if four_one || verdicts.protected_material_code.is_some() {
+        results.push((
+            "protected_material_code",
+            detection(shape, verdicts.protected_material_code),
+        ));
+    }
+    if four_one || six || verdicts.protected_material_text.is_some() {
+        results.push((
+            "protected_material_text",
+            detection(shape, verdicts.protected_material_text),
+        ));
+    }
+    results.extend(blocklists(verdicts, false));
+    object(Order::Sorted, results)
+}
+
+/// The verdicts on a whole completion that is not streamed.
+pub(crate) fn whole_completion(shape: &Shape, verdicts: &Verdicts) -> String {
+    let mut results = categories(verdicts);
+    if shape.profile >= Profile::new(2025, 1, 1) {
+        results.push((
+            "protected_material_code",
+            detection(shape, verdicts.protected_material_code),
+        ));
+        results.push((
+            "protected_material_text",
+            detection(shape, verdicts.protected_material_text),
+        ));
+    }
+    results.extend(blocklists(verdicts, false));
+    object(Order::Sorted, results)
+}
+
+/// The verdict of one asynchronous filter.
+pub(crate) fn annotation(shape: &Shape, verdicts: &Verdicts, filter: Filter) -> String {
+    let results = match filter {
+        Filter::Code => vec![(
+            "protected_material_code",
+            detection(shape, verdicts.protected_material_code),
+        )],
+        Filter::Text => vec![(
+            "protected_material_text",
+            detection(shape, verdicts.protected_material_text),
+        )],
+        Filter::Blocklists => blocklists(verdicts, true).into_iter().collect(),
+        Filter::Categories => categories(verdicts),
+        Filter::Named => return named(shape, verdicts),
+    };
+    object(Order::Sorted, results)
+}
+
+/// Only what the verdicts name.
+fn named(shape: &Shape, verdicts: &Verdicts) -> String {
+    let Verdicts {
+        hate,
+        self_harm,
+        sexual,
+        violence,
+        jailbreak,
+        protected_material_code,
+        protected_material_text,
+        ..
+    } = verdicts;
+    let mut results = Vec::new();
+    for (name, found) in [
+        ("hate", hate),
+        ("self_harm", self_harm),
+        ("sexual", sexual),
+        ("violence", violence),
+    ] {
+        results.extend(found.map(|found| (name, severity(Some(found)))));
+    }
+    let detections = [
+        ("jailbreak", jailbreak),
+        ("protected_material_code", protected_material_code),
+        ("protected_material_text", protected_material_text),
+    ];
+    for (name, found) in detections {
+        results.extend(found.map(|found| (name, detection(shape, Some(found)))));
+    }
+    results.extend(blocklists(verdicts, false));
+    object(Order::Sorted, results)
+}
+
+fn categories(verdicts: &Verdicts) -> Vec<(&'static str, String)> {
+    vec![
+        ("hate", severity(verdicts.hate)),
+        ("self_harm", severity(verdicts.self_harm)),
+        ("sexual", severity(verdicts.sexual)),
+        ("violence", severity(verdicts.violence)),
+    ]
+}
+
+fn severity(found: Option<Severity>) -> String {
+    let found = found.unwrap_or_default();
+    let name = match found {
+        Severity::Safe => "safe",
+        Severity::Low => "low",
+        Severity::Medium => "medium",
+        Severity::High => "high",
+    };
+    format!(
+        "{{\"filtered\":{},\"severity\":\"{name}\"}}",
+        found.filtered()
+    )
+}
+
+/// Both orders are live: `filtered` first in 2025, `detected` first since 2026.
+fn detection(shape: &Shape, found: Option<Detection>) -> String {
+    let found = found.unwrap_or_default();
+    let (detected, filtered) = (found != Detection::None, found == Detection::Filtered);
+    let order = if shape.profile >= Profile::new(2026, 3, 1) {
+        Order::Sorted
+    } else {
+        Order::Hand
+    };
+    object(
+        order,
+        vec![
+            ("filtered", filtered.to_string()),
+            ("detected", detected.to_string()),
+        ],
+    )
+}
+
+fn blocklists(verdicts: &Verdicts, always: bool) -> Option<(&'static str, String)> {
+    let lists = verdicts.custom_blocklists.as_deref();
+    let entry = |id: &String| format!("{{\"filtered\":true,\"id\":{}}}", quoted(id, false));
+    let entries: Vec<String> = lists.unwrap_or_default().iter().map(entry).collect();
+    (always || lists.is_some()).then(|| ("custom_blocklists", format!("[{}]", entries.join(","))))
+}
+
+impl Severity {
+    /// Whether Azure's default thresholds filter it.
+    pub(crate) fn filtered(self) -> bool {
+        matches!(self, Self::Medium | Self::High)
+    }
+}
+
+impl Verdicts {
+    /// Whether any verdict filters.
+    pub(crate) fn filtered(&self) -> bool {
+        let severities = [self.hate, self.self_harm, self.sexual, self.violence];
+        let detections = [
+            self.jailbreak,
+            self.protected_material_code,
+            self.protected_material_text,
+        ];
+        severities
+            .iter()
+            .flatten()
+            .any(|severity| severity.filtered())
+            || detections.contains(&Some(Detection::Filtered))
+            || self
+                .custom_blocklists
+                .as_ref()
+                .is_some_and(|lists| !lists.is_empty())
+    }
+
+    /// Whether a filter of the asynchronous mode filters.
+    pub(crate) fn filtered_by(&self, filter: Filter) -> bool {
+        match filter {
+            Filter::Code => self.protected_material_code == Some(Detection::Filtered),
+            Filter::Text => self.protected_material_text == Some(Detection::Filtered),
+            Filter::Blocklists => self
+                .custom_blocklists
+                .as_ref()
+                .is_some_and(|lists| !lists.is_empty()),
+            Filter::Categories => [self.hate, self.self_harm, self.sexual, self.violence]
+                .iter()
+                .flatten()
+                .any(|found| found.filtered()),
+            Filter::Named => self.filtered(),
+        }
+    }
+}

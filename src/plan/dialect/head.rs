@@ -1,0 +1,97 @@
+//! Building status lines and headers, and the forms of dates in them.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use jiff::Timestamp;
+use rand::RngExt;
+
+use super::Facts;
+use crate::plan::timeline::{Head, Header};
+
+/// Header lines in the order they are sent.
+#[derive(Debug, Default)]
+pub(crate) struct Lines(Vec<Header>);
+
+impl Lines {
+    /// Adds a line.
+    pub(crate) fn add(&mut self, name: &'static str, value: impl AsRef<str>) -> &mut Self {
+        self.0.push(Header::new(name, value));
+        self
+    }
+
+    /// Adds a line if `condition` holds.
+    pub(crate) fn add_if(
+        &mut self,
+        condition: bool,
+        name: &'static str,
+        value: impl AsRef<str>,
+    ) -> &mut Self {
+        if condition {
+            self.add(name, value)
+        } else {
+            self
+        }
+    }
+
+    /// The head with these lines and the code's usual reason phrase, due at once.
+    pub(crate) fn head(self, status: StatusCode) -> Head {
+        Head {
+            at: Duration::ZERO,
+            status,
+            reason: None,
+            headers: self.0,
+        }
+    }
+}
+
+/// `Tue, 03 Mar 2026 11:47:17 GMT`: a date in HTTP, and in cookies since 2026.
+pub(crate) fn http_date(unix: u64) -> String {
+    date(unix, "%a, %d %b %Y %H:%M:%S GMT")
+}
+
+/// `Tue, 03-Mar-26 11:47:17 GMT`: a date in Cloudflare's cookies until 2026.
+pub(crate) fn cookie_date(unix: u64) -> String {
+    date(unix, "%a, %d-%b-%y %H:%M:%S GMT")
+}
+
+/// `20260303114717`: a time in the names of Azure's model sessions.
+pub(crate) fn compact_date(unix: u64) -> String {
+    date(unix, "%Y%m%d%H%M%S")
+}
+
+/// How long it took in milliseconds, made up where the plan does not say.
+pub(crate) fn processing_ms(facts: &Facts<'_>) -> u128 {
+    if facts.processing.is_zero() {
+        return facts
+            .seed
+            .stream("openai-processing-ms")
+            .random_range(100..300u32)
+            .into();
+    }
+    facts.processing.as_millis()
+}
+
+fn date(unix: u64, format: &str) -> String {
+    let timestamp = i64::try_from(unix)
+        .ok()
+        .and_then(|unix| Timestamp::from_second(unix).ok());
+    timestamp
+        .unwrap_or(Timestamp::MAX)
+        .strftime(format)
+        .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_have_the_forms_of_http_and_of_cookies() {
+        assert_eq!(http_date(1_772_538_437), "Tue, 03 Mar 2026 11:47:17 GMT");
+        assert_eq!(cookie_date(1_772_538_437), "Tue, 03-Mar-26 11:47:17 GMT");
+        assert_eq!(compact_date(1_772_538_437), "20260303114717");
+        assert_eq!(http_date(0), "Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(http_date(u64::MAX), http_date(253_402_207_200));
+    }
+}

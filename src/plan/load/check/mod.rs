@@ -1,0 +1,92 @@
+//! What a fixture means beyond its shape: parsed into what plans and matching use, or refused with
+//! every reason.
+
+use crate::plan::fixture::{AfterLast, Fixture};
+use crate::plan::matcher::Conditions;
+use crate::plan::pacing::Pacing;
+use crate::plan::reply::{Prepared, Reply};
+
+use super::problems::{Problems, below};
+
+mod answer;
+mod pacing;
+mod reply;
+mod script;
+
+pub(super) use pacing::pacing;
+
+/// A fixture that was checked.
+#[derive(Clone, Debug)]
+pub(crate) struct Checked {
+    pub(crate) name: String,
+    pub(crate) conditions: Conditions,
+    /// At least one, unless there are problems.
+    pub(crate) replies: Vec<Prepared>,
+    pub(crate) times: Option<u64>,
+    pub(crate) after_last: AfterLast,
+}
+
+/// Checks a fixture that stands at the pointer `at`.
+pub(super) fn fixture(
+    fixture: Fixture,
+    at: &str,
+    defaults: Pacing,
+    problems: &mut Problems,
+) -> Checked {
+    if fixture.name.trim().is_empty() {
+        problems.value(
+            below(at, "name"),
+            "a fixture needs a name that is not empty",
+        );
+    }
+    let matcher_at = below(at, "match");
+    let conditions = Conditions::compile(&fixture.matcher, &matcher_at, problems);
+    let has_path = fixture.matcher.path.is_some();
+    if fixture.matcher.method.is_some() && !has_path {
+        problems.key(
+            below(&matcher_at, "method"),
+            "`method` goes with `path`: a fixture without one answers chat completions, always POST",
+        );
+    }
+    if fixture.times == Some(0) {
+        problems.value(
+            below(at, "times"),
+            "a fixture that answers 0 times never answers; leave `times` out, or make it 1 or more",
+        );
+    }
+    let scope = reply::Scope { has_path, defaults };
+    let mut replies = Vec::new();
+    for (at, reply) in given(fixture.reply, fixture.replies, at, problems) {
+        replies.extend(reply::reply(reply, &at, scope, problems));
+    }
+    Checked {
+        name: fixture.name,
+        conditions,
+        replies,
+        times: fixture.times,
+        after_last: fixture.after_last.unwrap_or_default(),
+    }
+}
+
+/// The replies and their pointers.
+fn given(
+    reply: Option<Reply>,
+    replies: Option<Vec<Reply>>,
+    at: &str,
+    problems: &mut Problems,
+) -> Vec<(String, Reply)> {
+    let list = below(at, "replies");
+    if reply.is_none() && replies.is_none() {
+        problems.value(at, "a fixture needs `reply` or `replies`");
+    }
+    if reply.is_some() && replies.is_some() {
+        problems.key(list.clone(), "a fixture has `reply` or `replies`, not both");
+    }
+    if replies.as_ref().is_some_and(Vec::is_empty) {
+        problems.value(list.clone(), "`replies` is empty: give at least one reply");
+    }
+    let one = reply.map(|reply| (below(at, "reply"), reply));
+    let many = replies.into_iter().flatten().enumerate();
+    let many = many.map(|(index, reply)| (format!("{list}/{index}"), reply));
+    one.into_iter().chain(many).collect()
+}

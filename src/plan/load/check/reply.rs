@@ -1,0 +1,257 @@
+//! Checks a reply, and makes a [`Prepared`] of it.
+
+use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderName, HeaderValue, StatusCode};
+use serde_json::Value;
+
+use crate::plan::fault::Fault;
+use crate::plan::json::{Map, StringOr};
+use crate::plan::load::problems::{Problems, below};
+use crate::plan::load::words::{quoted, short};
+use crate::plan::pacing::Pacing;
+use crate::plan::reply::{Content, ErrorReply, Prepared, Reply, ReplyObject, Step};
+use crate::plan::template::Templates;
+use crate::plan::wire::{Detection, Filters, Severity, Verdicts};
+
+use super::{answer, pacing, script};
+
+/// What a reply stands in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scope {
+    /// Whether its fixture serves a path of its own.
+    pub(super) has_path: bool,
+    /// The file's pacing.
+    pub(super) defaults: Pacing,
+}
+
+/// Checks a reply that stands at the pointer `at`.
+pub(super) fn reply(
+    reply: Reply,
+    at: &str,
+    scope: Scope,
+    problems: &mut Problems,
+) -> Option<Prepared> {
+    let shorthand = matches!(reply.0, StringOr::Text(_));
+    let object = *reply.into_object();
+    if scope.has_path && object.answer.is_some() {
+        let at = if shorthand {
+            at.to_owned()
+        } else {
+            below(at, "answer")
+        };
+        problems.value(
+            at,
+            "a fixture with a `path` serves a `script` or an `error`: \
+             only chat endpoints have a form for an answer",
+        );
+    }
+    let status = object
+        .status
+        .and_then(|status| check_status(status, at, problems));
+    let headers = object.headers.clone().unwrap_or_default();
+    check_headers(&headers, &below(at, "headers"), problems);
+    if let Some(own) = &object.pacing {
+        pacing(own, &below(at, "pacing"), problems);
+    }
+    let fault = only_fault(&object, at, problems);
+    if let Some(filters) = &object.filters {
+        check_filters(filters, &below(at, "filters"), problems);
+    }
+    let own = object.pacing.unwrap_or_default();
+    let (filters, wire) = (
+        object.filters.clone().unwrap_or_default(),
+        object.wire.clone().unwrap_or_default(),
+    );
+    let (content, templates) = content(object, at, problems)?;
+    let pacing = scope.defaults.and(own);
+    Some(Prepared {
+        status,
+        headers: headers.0,
+        pacing,
+        fault,
+        filters,
+        wire,
+        templates,
+        ..Prepared::new(content)
+    })
+}
+
+/// Exactly one of the four contents.
+fn content(
+    object: ReplyObject,
+    at: &str,
+    problems: &mut Problems,
+) -> Option<(Content, Option<Templates>)> {
+    let given: Vec<&str> = [
+        ("answer", object.answer.is_some()),
+        ("script", object.script.is_some()),
+        ("transcript", object.transcript.is_some()),
+        ("error", object.error.is_some()),
+    ]
+    .into_iter()
+    .filter_map(|(key, given)| given.then_some(key))
+    .collect();
+    if let Some(second) = given.get(1) {
+        let keys: Vec<String> = given.iter().map(|key| format!("`{key}`")).collect();
+        problems.key(
+            below(at, second),
+            format!(
+                "a reply has exactly one content, got {}",
+                keys.join(" and ")
+            ),
+        );
+    }
+    if given.is_empty() {
+        problems.value(at, "a reply needs `answer`, `script` or `error`");
+    }
+    if object.transcript.is_some() {
+        problems.key(
+            below(at, "transcript"),
+            "`transcript` is not supported yet: write the stream as a `script`",
+        );
+    }
+    let mut contents = Vec::new();
+    if let Some(answer) = object.answer {
+        let at = below(at, "answer");
+        let templates = answer::answer(&answer, &at, problems);
+        contents.push((Content::Answer(answer), templates));
+    }
+    if let Some(steps) = object.script {
+        script::script(&steps, &below(at, "script"), problems);
+        contents.push((Content::Script(steps), None));
+    }
+    if let Some(error) = object.error {
+        check_error(&error, &below(at, "error"), problems);
+        contents.push((Content::Error(error), None));
+    }
+    contents.into_iter().next()
+}
+
+fn check_status(status: u16, at: &str, problems: &mut Problems) -> Option<StatusCode> {
+    // 1xx is refused, though it is a code: what follows it is another head, not a body.
+    match StatusCode::from_u16(status) {
+        Ok(code) if status >= 200 => Some(code),
+        _ => {
+            problems.value(
+                below(at, "status"),
+                format!("expected a status from 200 to 999, got {status}"),
+            );
+            None
+        }
+    }
+}
+
+fn check_headers(Map(headers): &Map<Option<String>>, at: &str, problems: &mut Problems) {
+    let mut seen: Vec<HeaderName> = Vec::new();
+    for (name, value) in headers {
+        let at = below(at, name);
+        let Ok(parsed) = HeaderName::from_bytes(name.as_bytes()) else {
+            problems.key(at, format!("{name:?} is not a header name"));
+            continue;
+        };
+        if [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION].contains(&parsed) {
+            problems.key(
+                at.clone(),
+                format!("{parsed} frames the body: the server sets it"),
+            );
+        }
+        if seen.contains(&parsed) {
+            problems.key(
+                at.clone(),
+                format!("the header {parsed} is there twice; case makes no difference"),
+            );
+        }
+        seen.push(parsed);
+        if let Some(value) = value
+            && HeaderValue::from_str(value).is_err()
+        {
+            problems.value(
+                at,
+                format!(
+                    "a header value is visible ASCII in one line, got {}",
+                    quoted(value)
+                ),
+            );
+        }
+    }
+}
+
+/// The one fault that ends the response.
+fn only_fault(object: &ReplyObject, at: &str, problems: &mut Problems) -> Option<Fault> {
+    let list = object.faults.as_deref().unwrap_or_default();
+    let steps = object.script.as_deref().unwrap_or_default();
+    let places = (0..list.len()).map(|index| format!("{at}/faults/{index}"));
+    let steps = steps
+        .iter()
+        .enumerate()
+        .filter(|(_, step)| matches!(step, Step::Fault(_)));
+    let steps = steps.map(|(index, _)| format!("{at}/script/{index}/fault"));
+    for extra in places.chain(steps).skip(1) {
+        problems.value(
+            extra,
+            "a response ends once, and an earlier fault ends it: leave one out",
+        );
+    }
+    list.first().copied()
+}
+
+fn check_filters(filters: &Filters, at: &str, problems: &mut Problems) {
+    if filters.after.is_some() && !is_filtered(&filters.completion) {
+        problems.value(
+            below(at, "after"),
+            "`after` says where a filtered completion ends: filter it, \
+             like {\"completion\": {\"violence\": \"medium\"}}",
+        );
+    }
+}
+
+/// Whether a verdict blocks the prompt or ends the completion.
+fn is_filtered(verdicts: &Verdicts) -> bool {
+    let Verdicts {
+        hate,
+        self_harm,
+        sexual,
+        violence,
+        jailbreak,
+        protected_material_code,
+        protected_material_text,
+        custom_blocklists,
+    } = verdicts;
+    let severe = [hate, self_harm, sexual, violence];
+    let found = [jailbreak, protected_material_code, protected_material_text];
+    severe
+        .into_iter()
+        .any(|severity| matches!(severity, Some(Severity::Medium | Severity::High)))
+        || found
+            .into_iter()
+            .any(|detection| matches!(detection, Some(Detection::Filtered)))
+        || custom_blocklists
+            .as_ref()
+            .is_some_and(|lists| !lists.is_empty())
+}
+
+fn check_error(error: &ErrorReply, at: &str, problems: &mut Problems) {
+    if !(400..=599).contains(&error.status) {
+        problems.value(
+            below(at, "status"),
+            format!("an error's status is 400 to 599, got {}", error.status),
+        );
+    }
+    if let Some(code @ (Value::Bool(_) | Value::Array(_) | Value::Object(_))) = &error.code {
+        problems.value(
+            below(at, "code"),
+            format!("expected a string, a number or null, got {}", short(code)),
+        );
+    }
+    if let Some(wait) = &error.retry_after
+        && HeaderValue::from_str(wait).is_err()
+    {
+        problems.value(
+            below(at, "retry_after"),
+            format!(
+                "a header value is visible ASCII in one line, got {}",
+                quoted(wait)
+            ),
+        );
+    }
+}

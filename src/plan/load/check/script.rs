@@ -1,0 +1,104 @@
+//! Checks a script.
+
+use serde_json::Value;
+
+use crate::plan::fault::At;
+use crate::plan::load::problems::{Problems, below};
+use crate::plan::load::words::{quoted, short};
+use crate::plan::reply::{EventStep, Step, ToolCallStep};
+
+/// Checks a script that stands at the pointer `at`.
+pub(super) fn script(steps: &[Step], at: &str, problems: &mut Problems) {
+    for (index, step) in steps.iter().enumerate() {
+        check_step(step, &format!("{at}/{index}"), problems);
+    }
+}
+
+fn check_step(step: &Step, at: &str, problems: &mut Problems) {
+    match step {
+        Step::ToolCall(ToolCallStep {
+            index: _,
+            id: None,
+            name: None,
+            arguments: None,
+        }) => {
+            problems.value(
+                below(at, "tool_call"),
+                "a piece of a tool call has `id` and `name`, `arguments`, or all of them",
+            );
+        }
+        Step::Delta(delta) => check_object(delta, &below(at, "delta"), problems),
+        Step::Chunk(chunk) => check_object(chunk, &below(at, "chunk"), problems),
+        Step::Event(event) => check_event(event, &below(at, "event"), problems),
+        Step::Comment(text) => check_line(Some(text), "a comment", &below(at, "comment"), problems),
+        Step::Wait(span) if span.0.as_secs() > 24 * 60 * 60 => {
+            problems.value(below(at, "wait"), "a day is the longest wait");
+        }
+        Step::Fault(fault) if fault.at != At::default() => problems.key(
+            format!("{at}/fault/at"),
+            "a fault in a script happens where it stands: leave `at` out",
+        ),
+        Step::Role(_)
+        | Step::Text(_)
+        | Step::Reasoning(_)
+        | Step::Refusal(_)
+        | Step::ToolCall(_)
+        | Step::Finish(_)
+        | Step::Usage(_)
+        | Step::PromptFilter(_)
+        | Step::ContentFilter(_)
+        | Step::Raw(_)
+        | Step::Wait(_)
+        | Step::Fault(_)
+        | Step::Done => {}
+    }
+}
+
+fn check_object(value: &Value, at: &str, problems: &mut Problems) {
+    if !value.is_object() {
+        problems.value(
+            at,
+            format!(
+                "expected an object, got {}; `event` and `raw` send anything",
+                short(value)
+            ),
+        );
+    }
+}
+
+fn check_event(event: &EventStep, at: &str, problems: &mut Problems) {
+    if let EventStep {
+        event: None,
+        id: None,
+        retry: None,
+        data: None,
+    } = event
+    {
+        problems.value(at, "an event needs `event`, `id`, `retry` or `data`");
+    }
+    check_line(
+        event.event.as_deref(),
+        "an event's name",
+        &below(at, "event"),
+        problems,
+    );
+    check_line(
+        event.id.as_deref(),
+        "an event's id",
+        &below(at, "id"),
+        problems,
+    );
+}
+
+/// A line feed would end the field and start another one; `raw` is for that.
+fn check_line(text: Option<&str>, what: &str, at: &str, problems: &mut Problems) {
+    if let Some(text) = text.filter(|text| text.contains(['\n', '\r'])) {
+        problems.value(
+            at,
+            format!(
+                "{what} is one line, got {}; `raw` sends anything",
+                quoted(text)
+            ),
+        );
+    }
+}

@@ -1,0 +1,309 @@
+//! The builder of a server: every setting, its default, and what is refused at the start.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+
+use super::MockServer;
+use super::clock::Clock;
+use super::entry::Entry;
+use super::journal::{Journal, OnSettled};
+use super::service::Service;
+use super::state::State;
+#[cfg(feature = "tls")]
+use super::tls::Tls;
+use crate::error::{LoadErrors, StartError};
+use crate::files;
+use crate::plan::set::Source;
+use crate::plan::{Fault, Fixture, FixtureSet, Pacing, Timeline};
+
+/// What a server is made from.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use llmirage::{Fixture, Matcher, MockServer, Reply};
+///
+/// let server = MockServer::builder()
+///     .seed(7)
+///     .fixture(Fixture::named("greeting").when(Matcher::user_contains("hello")).reply(Reply::text("Hello!")))
+///     .start()
+///     .await?;
+/// assert!(server.base_url().starts_with("http://127.0.0.1:"));
+/// server.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a builder does nothing until it is started"]
+pub struct Builder {
+    config: Config,
+    sources: Vec<Source>,
+    /// Replaces what `sources` say.
+    fixtures: Option<FixtureSet>,
+    listen: SocketAddr,
+    journal_limit: usize,
+    on_settled: Option<OnSettled>,
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
+}
+
+/// The settings that the service reads.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) seed: u64,
+    pub(crate) clock: Clock,
+    pub(crate) pacing: Pacing,
+    pub(crate) time_scale: f64,
+    pub(crate) fault: Option<Fault>,
+    pub(crate) unmatched: Unmatched,
+    pub(crate) timeline: Option<Timeline>,
+    pub(crate) api_keys: Vec<String>,
+    pub(crate) allow_hosts: Vec<String>,
+    pub(crate) admin_token: Option<String>,
+    pub(crate) max_body: usize,
+    pub(crate) max_connections: usize,
+    pub(crate) max_hold: Duration,
+    pub(crate) grace: Duration,
+}
+
+/// What a request that no fixture matches gets.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Unmatched {
+    /// A 404 in the provider's shape that names the nearest fixture.
+    #[default]
+    Error,
+    /// The text of its last user message.
+    Echo,
+}
+
+impl Builder {
+    pub(super) fn new() -> Self {
+        Self {
+            config: Config {
+                seed: 0,
+                clock: Clock::Frozen,
+                pacing: Pacing::default(),
+                time_scale: 1.0,
+                fault: None,
+                unmatched: Unmatched::Error,
+                timeline: None,
+                api_keys: Vec::new(),
+                allow_hosts: Vec::new(),
+                admin_token: None,
+                max_body: 10 * 1024 * 1024,
+                max_connections: 4096,
+                max_hold: Duration::from_secs(60),
+                grace: Duration::from_secs(5),
+            },
+            sources: Vec::new(),
+            fixtures: None,
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            journal_limit: 1000,
+            on_settled: None,
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
+    }
+
+    /// The seed of identifiers, jitter and probabilities; 0 unless given.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.config.seed = seed;
+        self
+    }
+
+    /// Where `created`, `Date` and identifiers take the time from; frozen unless given.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.config.clock = clock;
+        self
+    }
+
+    /// Adds a fixture, after those that were added before. A server without any serves the set
+    /// that is built in.
+    pub fn fixture(mut self, fixture: Fixture) -> Self {
+        self.sources.push(Source::Code(fixture));
+        self
+    }
+
+    /// Adds the fixtures of a file, or of all `*.json` files of a folder and the folders in it.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be read. What cannot be used is told by [`start`](Self::start), so that the
+    /// problems of all files come together.
+    pub fn fixtures_from(mut self, path: impl AsRef<Path>) -> Result<Self, LoadErrors> {
+        self.sources
+            .extend(files::read(&[path.as_ref().to_owned()])?);
+        Ok(self)
+    }
+
+    /// Serves a loaded set instead of everything that was or will be added.
+    pub fn fixtures(mut self, fixtures: FixtureSet) -> Self {
+        self.fixtures = Some(fixtures);
+        self
+    }
+
+    /// Answers every API request with this timeline, whatever the fixtures say: to play one that was
+    /// planned or built elsewhere.
+    pub fn timeline(mut self, timeline: Timeline) -> Self {
+        self.config.timeline = Some(timeline);
+        self
+    }
+
+    /// The address to listen on; 127.0.0.1 and a free port unless given. Any but a loopback
+    /// address needs an [`admin_token`](Self::admin_token).
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// Pacing over the fixtures' own, key by key.
+    pub fn pacing(mut self, pacing: Pacing) -> Self {
+        self.config.pacing = pacing;
+        self
+    }
+
+    /// Multiplies every offset; 0 is no waiting.
+    pub fn time_scale(mut self, factor: f64) -> Self {
+        self.config.time_scale = factor;
+        self
+    }
+
+    /// A fault for every answer; that of a base URL or of a header goes over it.
+    pub fn fault(mut self, fault: Fault) -> Self {
+        self.config.fault = Some(fault);
+        self
+    }
+
+    /// What a request that no fixture matches gets; an error unless given.
+    pub fn unmatched(mut self, unmatched: Unmatched) -> Self {
+        self.config.unmatched = unmatched;
+        self
+    }
+
+    /// Accepts this key, and those given before, and no others. Without any, all requests pass.
+    pub fn api_key(mut self, key: impl Into<String>) -> Self {
+        self.config.api_keys.push(key.into());
+        self
+    }
+
+    /// The largest body of a request, in bytes; 10 MiB unless given.
+    pub fn max_body(mut self, bytes: usize) -> Self {
+        self.config.max_body = bytes;
+        self
+    }
+
+    /// How many connections may be open; 4,096 unless given. One more is accepted and closed at
+    /// once, so that the client sees it and does not hang in the queue of the listener.
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.config.max_connections = connections;
+        self
+    }
+
+    /// The longest that anything is held back; 60 s unless given.
+    pub fn max_hold(mut self, hold: Duration) -> Self {
+        self.config.max_hold = hold;
+        self
+    }
+
+    /// How many requests the journal keeps; 1,000 unless given, at least 1.
+    pub fn journal_limit(mut self, entries: usize) -> Self {
+        self.journal_limit = entries;
+        self
+    }
+
+    /// How long [`shutdown`](MockServer::shutdown) lets streams finish; 5 s unless given.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.config.grace = grace;
+        self
+    }
+
+    /// Answers to this `Host`, beside loopback names and addresses.
+    pub fn allow_host(mut self, name: impl Into<String>) -> Self {
+        self.config.allow_hosts.push(name.into());
+        self
+    }
+
+    /// The bearer token that the admin API wants.
+    pub fn admin_token(mut self, token: impl Into<String>) -> Self {
+        self.config.admin_token = Some(token.into());
+        self
+    }
+
+    /// Serves https.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Calls `call` with each journal entry once it has its outcome. It is called on the connection's
+    /// task and must not block.
+    pub fn on_settled(mut self, call: impl Fn(&Entry) + Send + Sync + 'static) -> Self {
+        self.on_settled = Some(Box::new(call));
+        self
+    }
+
+    /// Listens and serves, until the server is shut down or dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]: fixtures that do not load, an address that cannot be listened on, an address
+    /// open to the network without an admin token, a certificate that cannot be used.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with I/O and time.
+    pub async fn start(mut self) -> Result<MockServer, StartError> {
+        let address = self.listen;
+        if !address.ip().is_loopback() && self.config.admin_token.is_none() {
+            return Err(StartError::Exposed { address });
+        }
+        #[cfg(feature = "tls")]
+        let tls = self.tls.take().map(|tls| tls.acceptor()).transpose()?;
+        #[cfg(not(feature = "tls"))]
+        let _ = &mut self;
+        let service = self.service()?;
+        let listening = async {
+            let listener = TcpListener::bind(address).await?;
+            let local = listener.local_addr()?;
+            Ok((listener, local))
+        };
+        let (listener, local) = listening
+            .await
+            .map_err(|source| StartError::Listen { address, source })?;
+        #[cfg(feature = "tls")]
+        return Ok(MockServer::serve(service, listener, local, tls));
+        #[cfg(not(feature = "tls"))]
+        Ok(MockServer::serve(service, listener, local))
+    }
+
+    /// The server without its sockets.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Load`]: fixtures that do not load.
+    pub fn service(self) -> Result<Service, StartError> {
+        let fixtures = match self.fixtures {
+            Some(fixtures) => fixtures,
+            None if self.sources.is_empty() => FixtureSet::embedded(),
+            None => FixtureSet::load(self.sources)?,
+        };
+        let journal = Journal::new(self.journal_limit, self.on_settled);
+        Ok(Service {
+            state: Arc::new(State::new(self.config, fixtures, journal)),
+        })
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Builder")
+            .field("config", &self.config)
+            .field("listen", &self.listen)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,175 @@
+//! What the journal knows of one request.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+use serde_json::Value;
+
+use crate::plan::timeline::Ending;
+
+/// One request and what became of it.
+///
+/// Keys, tokens and cookies were blotted out before it was stored.
+#[derive(Clone, Debug, Serialize)]
+pub struct Entry {
+    /// Counts from 1, in the order in which requests were admitted.
+    pub id: u64,
+    /// The session of the base URL or of `x-llmirage-session`; empty is the common one.
+    pub session: String,
+    /// The method.
+    #[serde(serialize_with = "display")]
+    pub method: http::Method,
+    /// The path below the scope, with its query.
+    pub path: String,
+    /// The dialect spoken: `openai`, `azure`.
+    pub dialect: &'static str,
+    /// The endpoint asked: `chat.completions`.
+    pub endpoint: &'static str,
+    /// The model or deployment asked for; empty where there is none.
+    pub model: String,
+    /// The headers of the request.
+    #[serde(serialize_with = "header_object")]
+    pub headers: HeaderMap,
+    /// The first 64 KiB of the request's body.
+    #[serde(serialize_with = "json_or_text")]
+    pub body: String,
+    /// How many bytes the whole body had.
+    pub body_bytes: usize,
+    /// What openai's SDKs say in `x-stainless-retry-count`: 0 for the first attempt.
+    pub retry: Option<u64>,
+    /// The status code of the answer.
+    #[serde(serialize_with = "display_status")]
+    pub status: http::StatusCode,
+    /// The fixture that answered; `None` for a request that was refused.
+    pub fixture: Option<String>,
+    /// Which hit of the fixture it was, from 1.
+    pub hit: Option<u64>,
+    /// Whether no fixture matched.
+    pub unmatched: bool,
+    /// Why the request was refused, in the words that the client read.
+    pub refusal: Option<String>,
+    /// How many events the answer has.
+    pub events_planned: usize,
+    /// How many of them went out; known once there is an outcome.
+    pub events_sent: usize,
+    /// How it ended; `None` while it runs.
+    pub outcome: Option<Outcome>,
+    /// When the request was read, from the start of the server.
+    #[serde(rename = "at_ms", serialize_with = "millis")]
+    pub at: Duration,
+    /// How long the answer took; `None` while it runs.
+    #[serde(rename = "duration_ms", serialize_with = "some_millis")]
+    pub duration: Option<Duration>,
+}
+
+impl Entry {
+    /// The request's body as JSON; `None` where it is not JSON or was too large to keep.
+    pub fn json(&self) -> Option<Value> {
+        serde_json::from_str(&self.body).ok()
+    }
+
+    /// The value of a header of the request, in any case; `None` where it has none or is not text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+/// How an answer ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Outcome {
+    /// Everything went out. A client that leaves after the last event is no exception: openai's
+    /// python SDK closes at `[DONE]`.
+    Completed {
+        /// How many events went out.
+        events: usize,
+    },
+    /// It broke as planned.
+    Faulted {
+        /// How many events went out.
+        events: usize,
+        /// How it broke.
+        #[serde(serialize_with = "ending_name")]
+        ending: Ending,
+    },
+    /// The client left before the last event.
+    ClientLeft {
+        /// How many events had gone out.
+        events: usize,
+    },
+    /// The server was stopped before the last event.
+    Cut {
+        /// How many events had gone out.
+        events: usize,
+    },
+}
+
+impl Outcome {
+    /// How many events went out.
+    pub fn events(self) -> usize {
+        match self {
+            Self::Completed { events }
+            | Self::Faulted { events, .. }
+            | Self::ClientLeft { events }
+            | Self::Cut { events } => events,
+        }
+    }
+}
+
+fn display<S: Serializer>(value: &http::Method, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(value.as_str())
+}
+
+fn display_status<S: Serializer>(
+    status: &http::StatusCode,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u16(status.as_u16())
+}
+
+/// An object with the values of a name joined by commas, as HTTP lets a recipient do.
+fn header_object<S: Serializer>(headers: &HeaderMap, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut object = serializer.serialize_map(Some(headers.keys_len()))?;
+    for name in headers.keys() {
+        let values = headers.get_all(name).iter();
+        let values: Vec<_> = values
+            .map(|value| String::from_utf8_lossy(value.as_bytes()))
+            .collect();
+        object.serialize_entry(name.as_str(), &values.join(", "))?;
+    }
+    object.end()
+}
+
+/// The body as JSON where it is, so that readers need not parse it twice.
+#[expect(clippy::ptr_arg, reason = "the signature that serde calls with")]
+fn json_or_text<S: Serializer>(body: &String, serializer: S) -> Result<S::Ok, S::Error> {
+    match serde_json::from_str::<Value>(body) {
+        Ok(json) => json.serialize(serializer),
+        Err(_) if body.is_empty() => serializer.serialize_none(),
+        Err(_) => serializer.serialize_str(body),
+    }
+}
+
+fn ending_name<S: Serializer>(ending: &Ending, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match ending {
+        Ending::Complete => "complete",
+        Ending::Close => "close",
+    })
+}
+
+fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64() * 1000.0)
+}
+
+#[expect(clippy::ref_option, reason = "the signature that serde calls with")]
+fn some_millis<S: Serializer>(
+    duration: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match duration {
+        Some(duration) => millis(duration, serializer),
+        None => serializer.serialize_none(),
+    }
+}

@@ -1,0 +1,158 @@
+//! The exchange: how the answer to one request goes out, and whether another can follow it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CONNECTION, HeaderValue};
+use http::{Method, Response, StatusCode, Version, request};
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+use super::body::Received;
+use super::journal::Settlement;
+use super::lines::{Busy, Line};
+use super::player::Player;
+use super::state::State;
+use super::takeover::Takeover;
+use super::{answer, clock, cors, head};
+use crate::plan::Timeline;
+use crate::plan::http1::{self, Peer};
+use crate::plan::timeline::Ending;
+
+/// What playing an answer depends on, beside the answer.
+pub(crate) struct Exchange<'a> {
+    state: &'a State,
+    line: &'a Arc<Line>,
+    method: Method,
+    peer: Peer,
+    /// The origin of the page that asks; its answers get CORS headers.
+    pub(crate) origin: Option<HeaderValue>,
+    /// When the request was read.
+    pub(crate) start: Instant,
+    busy: Busy,
+}
+
+impl<'a> Exchange<'a> {
+    /// The head of a request is whole.
+    pub(crate) fn begin(state: &'a State, line: &'a Arc<Line>, parts: &request::Parts) -> Self {
+        let (method, peer) = (parts.method.clone(), peer(parts));
+        let (start, busy) = (clock::now(), line.begin_request());
+        Self {
+            state,
+            line,
+            method,
+            peer,
+            origin: None,
+            start,
+            busy,
+        }
+    }
+
+    /// Leaves a body unread: the connection cannot be used again.
+    pub(crate) fn leave(&mut self, incoming: &Incoming) {
+        if !http_body::Body::is_end_stream(incoming) {
+            self.peer.keep_alive = false;
+            self.line.leave_unread();
+        }
+    }
+
+    /// The body, or why there is none; then the connection ends with the answer, unless the body was
+    /// read to its end.
+    pub(crate) fn take(&mut self, received: Received) -> Result<Bytes, NoBody> {
+        let (read, no_body) = match received {
+            Received::Whole(body) => return Ok(body),
+            Received::TooLarge => (true, NoBody::TooLarge),
+            Received::TooLargeUnread => (false, NoBody::TooLarge),
+            Received::TooSlow => (false, NoBody::TooSlow),
+            Received::Broken => (false, NoBody::Broken),
+        };
+        if !read {
+            self.peer.keep_alive = false;
+            self.line.leave_unread();
+        }
+        Err(no_body)
+    }
+
+    /// Plays an answer: through hyper if it is whole, else on the bare socket.
+    pub(crate) async fn play(
+        mut self,
+        mut timeline: Timeline,
+        settlement: Option<Settlement>,
+    ) -> Response<Player> {
+        if let Some(origin) = &self.origin {
+            cors::allow(&mut timeline.head, origin);
+        }
+        let plain = head::is_plain(&timeline, &self.method);
+        if self.method == Method::HEAD {
+            timeline.body = Bytes::new();
+            timeline.events.clear();
+            // A takeover would end even an empty chunked body with the last chunk.
+            if !plain {
+                timeline.ending = Ending::Close;
+            }
+        }
+        if plain {
+            clock::until(self.start + timeline.head.at).await;
+            // A server that is stopping closes each connection after the answer it is at.
+            self.peer.keep_alive &= !self.state.lines.is_draining();
+        }
+        http1::fit(&mut timeline.head, self.peer);
+        if plain {
+            let head = head::response(&timeline.head, &self.state.casings, ());
+            return head.map(|()| Player::new(timeline, self.start, settlement, self.busy));
+        }
+        self.line.hand_over(Takeover {
+            wire: http1::wire(&timeline, self.peer.version),
+            start: self.start,
+            settlement,
+            max_hold: self.state.config.max_hold,
+            _busy: self.busy,
+        });
+        std::future::pending().await
+    }
+}
+
+/// Why a request has no body to work with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum NoBody {
+    TooLarge,
+    TooSlow,
+    Broken,
+}
+
+impl NoBody {
+    /// What is answered in our own name.
+    pub(crate) fn refusal(self) -> Timeline {
+        let (status, code, message) = match self {
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                "the body is too large",
+            ),
+            Self::TooSlow => (
+                StatusCode::REQUEST_TIMEOUT,
+                "body_timeout",
+                "the body took too long",
+            ),
+            Self::Broken => (
+                StatusCode::BAD_REQUEST,
+                "bad_body",
+                "the body cannot be read",
+            ),
+        };
+        answer::refusal(status, code, message)
+    }
+}
+
+/// What the client understands and wants.
+fn peer(parts: &request::Parts) -> Peer {
+    let values = parts.headers.get_all(CONNECTION).iter();
+    let mut options = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    let close = options.any(|option| option.trim().eq_ignore_ascii_case("close"));
+    Peer {
+        version: parts.version,
+        keep_alive: parts.version >= Version::HTTP_11 && !close,
+    }
+}

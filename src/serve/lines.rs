@@ -1,0 +1,222 @@
+//! The open connections of a server, and how they are told that it stops.
+//!
+//! Each connection looks at one atomic when it is woken; no lock is shared on the path of a frame.
+
+use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use tokio::sync::Notify;
+
+use super::takeover::Takeover;
+
+/// The open connections of one server.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    phase: AtomicU8,
+    open: Mutex<Open>,
+    emptied: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    lines: BTreeMap<u64, Arc<Line>>,
+    last: u64,
+}
+
+impl Lines {
+    /// Registers a connection, or refuses it where `limit` are open.
+    pub(crate) fn open(self: &Arc<Self>, limit: usize) -> Option<OpenLine> {
+        let mut open = self.lock();
+        if open.lines.len() >= limit {
+            return None;
+        }
+        open.last += 1;
+        let (id, line) = (open.last, Arc::new(Line::default()));
+        open.lines.insert(id, Arc::clone(&line));
+        Some(OpenLine {
+            lines: Arc::clone(self),
+            id,
+            line,
+        })
+    }
+
+    /// Lets every connection end after the answer it is at.
+    pub(crate) fn drain(&self) {
+        self.enter(DRAINING);
+    }
+
+    /// Ends every connection now.
+    pub(crate) fn cut(&self) {
+        self.enter(CUT);
+    }
+
+    /// Whether connections end after the answer they are at.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.phase.load(Ordering::Acquire) >= DRAINING
+    }
+
+    /// Whether every connection was ended.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.phase.load(Ordering::Acquire) == CUT
+    }
+
+    /// Waits until no connection is open.
+    pub(crate) async fn emptied(&self) {
+        loop {
+            let mut emptied = pin!(self.emptied.notified());
+            emptied.as_mut().enable();
+            if self.lock().lines.is_empty() {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
+    fn enter(&self, phase: u8) {
+        self.phase.fetch_max(phase, Ordering::AcqRel);
+        let lines: Vec<_> = self.lock().lines.values().cloned().collect();
+        for line in lines {
+            line.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A registered connection; dropping it says that the connection is gone.
+#[derive(Debug)]
+pub(crate) struct OpenLine {
+    lines: Arc<Lines>,
+    id: u64,
+    line: Arc<Line>,
+}
+
+impl OpenLine {
+    pub(crate) fn line(&self) -> &Arc<Line> {
+        &self.line
+    }
+
+    /// What `future` yields, or `None` once the server cuts its connections.
+    pub(crate) async fn until_cut<F: Future>(&self, future: F) -> Option<F::Output> {
+        let mut future = pin!(future);
+        poll_fn(|cx| {
+            self.line.watch(cx);
+            match self.lines.is_cut() {
+                true => Poll::Ready(None),
+                false => future.as_mut().poll(cx).map(Some),
+            }
+        })
+        .await
+    }
+}
+
+impl Drop for OpenLine {
+    fn drop(&mut self) {
+        let mut open = self.lines.lock();
+        open.lines.remove(&self.id);
+        if open.lines.is_empty() {
+            self.lines.emptied.notify_waiters();
+        }
+    }
+}
+
+/// What the parts of one connection tell each other: the task that owns it, its transport below
+/// hyper, and the service above.
+#[derive(Debug, Default)]
+pub(crate) struct Line {
+    /// Who to wake when the server stops.
+    waker: Mutex<Option<Waker>>,
+    /// Put here by the service, played by the task once hyper has nothing left to write.
+    takeover: Mutex<Option<Takeover>>,
+    /// Whether the transport holds bytes that hyper could not write yet.
+    unflushed: AtomicBool,
+    /// Whether a request is being answered.
+    busy: AtomicBool,
+    /// How many requests there were.
+    heads: AtomicUsize,
+    /// Whether a request's body was left unread: closing at once would reset the connection.
+    unread: AtomicBool,
+}
+
+impl Line {
+    /// Leaves a response to the task that owns the connection.
+    pub(crate) fn hand_over(&self, takeover: Takeover) {
+        *self.takeover.lock().unwrap_or_else(PoisonError::into_inner) = Some(takeover);
+    }
+
+    /// The response that was handed over, once nothing else is waiting to be written.
+    pub(crate) fn take_over(&self) -> Option<Takeover> {
+        if self.unflushed.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.takeover
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+
+    pub(crate) fn set_unflushed(&self, unflushed: bool) {
+        self.unflushed.store(unflushed, Ordering::Relaxed);
+    }
+
+    /// The head of a request is whole; it is being answered until what is returned is dropped.
+    pub(crate) fn begin_request(self: &Arc<Self>) -> Busy {
+        self.busy.store(true, Ordering::Relaxed);
+        self.heads.fetch_add(1, Ordering::Relaxed);
+        Busy(Arc::clone(self))
+    }
+
+    pub(crate) fn heads(&self) -> usize {
+        self.heads.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn leave_unread(&self) {
+        self.unread.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_unread(&self) -> bool {
+        self.unread.load(Ordering::Relaxed)
+    }
+
+    fn watch(&self, cx: &Context<'_>) {
+        let mut waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            None => *waker = Some(cx.waker().clone()),
+        }
+    }
+
+    fn wake(&self) {
+        let waker = self
+            .waker
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+/// A request that is being answered.
+#[derive(Debug)]
+pub(crate) struct Busy(Arc<Line>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.busy.store(false, Ordering::Relaxed);
+    }
+}
+
+const DRAINING: u8 = 1;
+const CUT: u8 = 2;

@@ -1,0 +1,223 @@
+//! The player: a response body that hands out a timeline's bytes when they are due.
+//!
+//! It is polled by hyper: no task, no channel. It knows nothing about LLMs, JSON or faults, and it plays
+//! healthy responses only; those that break are [`takeover`](super::takeover)'s.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use tokio::time::Instant;
+
+use super::clock::{self, Alarm};
+use super::journal::Settlement;
+use super::lines::Busy;
+use crate::plan::Timeline;
+use crate::plan::timeline::Event;
+
+/// Plays the body of one timeline.
+#[derive(Debug)]
+pub(crate) struct Player {
+    /// Offsets count from here: the moment the request was read.
+    start: Instant,
+    body: Bytes,
+    events: Vec<Event>,
+    /// How many bytes of the body were handed out.
+    sent: usize,
+    /// How many events were handed out whole.
+    played: usize,
+    alarm: Alarm,
+    /// Told when the last event is handed out; dropped before that, it knows that the client left.
+    settlement: Option<Settlement>,
+    /// The request is being answered until this is gone.
+    _busy: Busy,
+}
+
+impl Player {
+    /// A player of `timeline`, whose request was read at `start`.
+    pub(crate) fn new(
+        timeline: Timeline,
+        start: Instant,
+        settlement: Option<Settlement>,
+        busy: Busy,
+    ) -> Self {
+        let Timeline { body, events, .. } = timeline;
+        let mut player = Self {
+            start,
+            body,
+            events,
+            sent: 0,
+            played: 0,
+            alarm: Alarm::default(),
+            settlement,
+            _busy: busy,
+        };
+        player.settle_if_done();
+        player
+    }
+
+    /// Everything due at `now` that was not handed out, up to the end of an event where possible.
+    fn due(&mut self, now: Instant) -> Bytes {
+        let limit = self.sent + MAX_FRAME;
+        let mut end = self.sent;
+        for event in &self.events[self.played..] {
+            if self.start + event.at > now {
+                break;
+            }
+            if event.end > limit {
+                // One event larger than a frame goes out in pieces.
+                if end == self.sent {
+                    end = limit;
+                }
+                break;
+            }
+            end = event.end;
+            self.played += 1;
+        }
+        let frame = self.body.slice(self.sent..end);
+        self.sent = end;
+        frame
+    }
+
+    fn settle_if_done(&mut self) {
+        if let Some(settlement) = &mut self.settlement {
+            settlement.progress(self.played);
+        }
+        if self.is_end_stream()
+            && let Some(settlement) = self.settlement.take()
+        {
+            settlement.complete();
+        }
+    }
+}
+
+impl Body for Player {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let Some(next) = self.events.get(self.played) else {
+            return Poll::Ready(None);
+        };
+        let deadline = self.start + next.at;
+        ready!(self.alarm.poll(cx, deadline));
+        let frame = self.due(clock::now());
+        self.settle_if_done();
+        Poll::Ready(Some(Ok(Frame::data(frame))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.played == self.events.len()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact((self.body.len() - self.sent) as u64)
+    }
+}
+
+/// The largest frame: what hyper holds for a reader that is slow.
+const MAX_FRAME: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use http::StatusCode;
+
+    use super::*;
+    use crate::plan::timeline::{Ending, EventKind, Head};
+    use crate::serve::lines::Line;
+
+    /// Plays events of these times (in milliseconds) and lengths.
+    fn player(events: &[(u64, usize)]) -> Player {
+        let mut end = 0;
+        let event = |(at, len): &(u64, usize)| {
+            end += len;
+            Event {
+                at: Duration::from_millis(*at),
+                end,
+                kind: EventKind::Content,
+            }
+        };
+        let events: Vec<_> = events.iter().map(event).collect();
+        let head = Head {
+            at: Duration::ZERO,
+            status: StatusCode::OK,
+            reason: None,
+            headers: Vec::new(),
+        };
+        let body = Bytes::from(vec![b'x'; end]);
+        Player::new(
+            Timeline {
+                head,
+                body,
+                events,
+                ending: Ending::Complete,
+            },
+            clock::now(),
+            None,
+            Arc::new(Line::default()).begin_request(),
+        )
+    }
+
+    /// Checks when frames come, how long they are and that only the last ends the stream.
+    async fn check(events: &[(u64, usize)], expected: &[(u64, usize)]) {
+        let start = clock::now();
+        let mut player = pin!(player(events));
+        let mut frames = Vec::new();
+        while !player.is_end_stream() {
+            let left = player.size_hint().exact().unwrap();
+            let frame = poll_fn(|cx| player.as_mut().poll_frame(cx))
+                .await
+                .unwrap()
+                .unwrap();
+            let len = frame.into_data().unwrap().len();
+            assert_eq!(player.size_hint().exact().unwrap(), left - len as u64);
+            frames.push((
+                u64::try_from((clock::now() - start).as_millis()).unwrap(),
+                len,
+            ));
+        }
+        assert_eq!(frames, expected);
+        assert_eq!(player.size_hint().exact(), Some(0));
+        assert!(poll_fn(|cx| player.as_mut().poll_frame(cx)).await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_event_goes_out_at_its_offset() {
+        check(&[(0, 10), (20, 5), (40, 7)], &[(0, 10), (20, 5), (40, 7)]).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_due_together_goes_out_together() {
+        check(&[(5, 10), (5, 5), (6, 7), (6, 1)], &[(5, 15), (6, 8)]).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_frame_ends_with_an_event_where_it_can() {
+        check(
+            &[(0, 60_000), (0, 6_000), (0, 1)],
+            &[(0, 60_000), (0, 6_001)],
+        )
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_event_larger_than_a_frame_goes_out_in_pieces() {
+        let expected = [(0, MAX_FRAME), (0, MAX_FRAME), (0, 10), (9, 1)];
+        check(&[(0, 2 * MAX_FRAME + 10), (9, 1)], &expected).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_to_play_is_an_ended_stream() {
+        check(&[], &[]).await;
+    }
+}

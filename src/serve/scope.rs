@@ -1,0 +1,157 @@
+//! The scope of a request: what its base URL, or its headers, choose without the client's code knowing.
+
+use http::HeaderMap;
+
+use crate::plan::Fault;
+use crate::plan::request::Scope;
+
+/// The scope of a request and the path below it.
+///
+/// The path may start with `/session/{name}` and `/fault/{SPEC}`, in any order; the headers
+/// `x-llmirage-session` and `x-llmirage-fault` say the same and win.
+///
+/// # Errors
+///
+/// What is wrong with the fault, for the client to read.
+pub(crate) fn split<'a>(path: &'a str, headers: &HeaderMap) -> Result<(Scope, &'a str), String> {
+    let mut scope = Scope::default();
+    let mut rest = path;
+    loop {
+        if let Some((name, after)) = segment(rest, "/session/") {
+            scope.session = decode(name)?;
+            rest = after;
+        } else if let Some((spec, after)) = segment(rest, "/fault/") {
+            scope.fault = Some(fault(&decode(spec)?)?);
+            rest = after;
+        } else {
+            break;
+        }
+    }
+    if let Some(name) = header(headers, "x-llmirage-session")? {
+        name.clone_into(&mut scope.session);
+    }
+    if let Some(spec) = header(headers, "x-llmirage-fault")? {
+        scope.fault = Some(fault(spec)?);
+    }
+    if scope.session.len() > MAX_SESSION {
+        return Err(format!("a session's name has at most {MAX_SESSION} bytes"));
+    }
+    Ok((scope, if rest.is_empty() { "/" } else { rest }))
+}
+
+/// The path's first segment after `prefix`, and what follows it.
+fn segment<'a>(path: &'a str, prefix: &str) -> Option<(&'a str, &'a str)> {
+    let rest = path.strip_prefix(prefix)?;
+    let end = rest.find('/').unwrap_or(rest.len());
+    Some(rest.split_at(end)).filter(|(segment, _)| !segment.is_empty())
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, String> {
+    match headers.get(name) {
+        None => Ok(None),
+        Some(value) => value
+            .to_str()
+            .map(Some)
+            .map_err(|_| format!("{name} is not text")),
+    }
+}
+
+fn fault(spec: &str) -> Result<Fault, String> {
+    spec.parse()
+        .map_err(|error| format!("fault {spec:?}: {error}"))
+}
+
+/// Undoes percent-encoding: clients encode what a URL may not hold as it is.
+pub(crate) fn decode(text: &str) -> Result<String, String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        let digits = after
+            .get(..2)
+            .and_then(|digits| std::str::from_utf8(digits).ok());
+        match (
+            first,
+            digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()),
+        ) {
+            (b'%', Some(byte)) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            _ => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| format!("{text:?} is not UTF-8"))
+}
+
+/// How long a session's name may be.
+const MAX_SESSION: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(path: &str, session: &str, fault: Option<&str>, rest: &str) {
+        let (scope, below) = split(path, &HeaderMap::new()).unwrap();
+        let fault = fault.map(|spec| spec.parse::<Fault>().unwrap());
+        assert_eq!(
+            (scope.session.as_str(), scope.fault, below),
+            (session, fault, rest),
+            "{path}"
+        );
+    }
+
+    #[test]
+    fn scopes_stand_before_the_path_in_any_order() {
+        check("/v1/chat/completions", "", None, "/v1/chat/completions");
+        check("/session/a/v1/models", "a", None, "/v1/models");
+        check(
+            "/session/a/fault/close-mid-stream@event:3/v1",
+            "a",
+            Some("close-mid-stream@event:3"),
+            "/v1",
+        );
+        check(
+            "/fault/close-mid-stream%40event%3A3/session/b%20c/v1",
+            "b c",
+            Some("close-mid-stream@event:3"),
+            "/v1",
+        );
+        check("/session/a/session/b", "b", None, "/");
+        check("/session//v1", "", None, "/session//v1");
+        check("/sessions/a/v1", "", None, "/sessions/a/v1");
+        check("/session/100%/v1", "100%", None, "/v1");
+        check("", "", None, "/");
+    }
+
+    #[test]
+    fn headers_win_over_the_path() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-llmirage-session", "h".parse().unwrap());
+        headers.insert(
+            "x-llmirage-fault",
+            "close-mid-stream@event:1".parse().unwrap(),
+        );
+        let (scope, rest) = split("/session/a/v1", &headers).unwrap();
+        assert_eq!((scope.session.as_str(), rest), ("h", "/v1"));
+        assert_eq!(
+            scope.fault,
+            Some("close-mid-stream@event:1".parse().unwrap())
+        );
+    }
+
+    #[test]
+    fn a_scope_that_cannot_be_read_says_why() {
+        let error = |path: &str| split(path, &HeaderMap::new()).unwrap_err();
+        assert!(
+            error("/fault/typo/v1").starts_with("fault \"typo\": "),
+            "{}",
+            error("/fault/typo/v1")
+        );
+        assert!(error("/session/%ff/v1").contains("is not UTF-8"));
+        assert!(error(&format!("/session/{}/v1", "a".repeat(300))).contains("at most 256 bytes"));
+    }
+}

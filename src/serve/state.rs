@@ -1,0 +1,176 @@
+//! What the connections of one server share.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use tokio::time::Instant;
+
+use super::builder::Config;
+use super::casing::Casings;
+use super::clock;
+use super::journal::Journal;
+use super::lines::Lines;
+use crate::plan::FixtureSet;
+use crate::plan::set::Hits;
+
+/// The state of one server; there is none that servers share.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) config: Config,
+    pub(crate) journal: Journal,
+    pub(crate) lines: Arc<Lines>,
+    pub(crate) casings: Casings,
+    pub(crate) started: Instant,
+    fixtures: RwLock<Arc<FixtureSet>>,
+    sessions: Mutex<Sessions>,
+    refused: AtomicU64,
+    unmatched: AtomicU64,
+}
+
+/// The hits of each session.
+#[derive(Debug, Default)]
+struct Sessions {
+    known: BTreeMap<String, Session>,
+    /// Counts admissions, to find the session that was idle longest.
+    time: u64,
+}
+
+#[derive(Debug, Default)]
+struct Session {
+    hits: Hits,
+    used: u64,
+}
+
+impl State {
+    pub(crate) fn new(config: Config, fixtures: FixtureSet, journal: Journal) -> Self {
+        Self {
+            config,
+            journal,
+            lines: Arc::default(),
+            casings: Casings::default(),
+            started: clock::now(),
+            fixtures: RwLock::new(Arc::new(fixtures)),
+            sessions: Mutex::default(),
+            refused: AtomicU64::new(0),
+            unmatched: AtomicU64::new(0),
+        }
+    }
+
+    /// The fixtures now; a request keeps what it started with.
+    pub(crate) fn fixtures(&self) -> Arc<FixtureSet> {
+        Arc::clone(&self.fixtures.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Answers later requests from another set. Hits stay.
+    pub(crate) fn replace_fixtures(&self, fixtures: FixtureSet) {
+        *self
+            .fixtures
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(fixtures);
+    }
+
+    /// Counts a hit: gives `admit` the hits of a session, under the one lock that an admitted
+    /// request takes, and the entry's id, so that the journal's order is the order of hits.
+    pub(crate) fn admit<T>(
+        &self,
+        session: &str,
+        admit: impl FnOnce(&mut Hits) -> Option<T>,
+    ) -> Option<(T, u64)> {
+        let mut sessions = self.sessions();
+        let admitted = admit(sessions.hits(session))?;
+        Some((admitted, self.journal.next_id()))
+    }
+
+    /// Forgets hits and journal of one session, or of all.
+    pub(crate) fn reset(&self, session: Option<&str>) {
+        let mut sessions = self.sessions();
+        match session {
+            None => {
+                sessions.known.clear();
+                self.unmatched.store(0, Ordering::Relaxed);
+                self.journal.clear();
+            }
+            Some(name) => {
+                sessions.known.remove(name);
+                self.journal.session(name).clear();
+            }
+        }
+    }
+
+    /// What `times` expect and the sessions together did not get.
+    pub(crate) fn unmet(&self) -> Vec<String> {
+        let mut hits = Hits::default();
+        for session in self.sessions().known.values() {
+            hits.add(&session.hits);
+        }
+        self.fixtures().unmet(&hits)
+    }
+
+    /// Numbers a refusal, from 1.
+    pub(crate) fn next_refusal(&self) -> u64 {
+        self.refused.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Counts a request that no fixture matched.
+    pub(crate) fn count_unmatched(&self) {
+        self.unmatched.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many requests no fixture matched.
+    pub(crate) fn unmatched(&self) -> u64 {
+        self.unmatched.load(Ordering::Relaxed)
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sessions {
+    fn hits(&mut self, name: &str) -> &mut Hits {
+        self.time += 1;
+        if !self.known.contains_key(name) {
+            self.make_room();
+            self.known.insert(name.to_owned(), Session::default());
+        }
+        let session = self.known.get_mut(name).expect("it was just inserted");
+        session.used = self.time;
+        &mut session.hits
+    }
+
+    /// Forgets the sessions that were idle longest, a tenth at once, so that one request in a
+    /// thousand pays for it. The common session stays.
+    fn make_room(&mut self) {
+        if self.known.len() < MAX_SESSIONS {
+            return;
+        }
+        let mut used: Vec<_> = self.known.values().map(|session| session.used).collect();
+        used.sort_unstable();
+        let oldest = used[MAX_SESSIONS / 10];
+        self.known
+            .retain(|name, session| name.is_empty() || session.used > oldest);
+    }
+}
+
+/// How many sessions' hits are kept; then those idle longest are forgotten.
+const MAX_SESSIONS: usize = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_idle_longest_are_forgotten_but_never_the_common_one() {
+        let mut sessions = Sessions::default();
+        sessions.hits("");
+        for index in 0..MAX_SESSIONS + 5 {
+            sessions.hits(&index.to_string());
+            sessions.hits("busy");
+        }
+        assert!(sessions.known.len() <= MAX_SESSIONS);
+        let kept = |name: &str| sessions.known.contains_key(name);
+        assert!(kept("") && kept("busy") && kept(&(MAX_SESSIONS + 4).to_string()));
+        assert!(!kept("0") && !kept("900"));
+    }
+}
