@@ -6,7 +6,7 @@
 //!
 //! # Layout
 //!
-//! * [`plan`] decides: (fixture, request, hit, seed) → [`Timeline`](plan::Timeline), the bytes of a
+//! * [`mod@plan`] decides: (fixture, request, hit, seed) → [`Timeline`], the bytes of a
 //!   response and when they are due. Pure: no I/O, no clock, no randomness but the seed's.
 //! * [`serve`] acts: sockets, hyper, the player of timelines, the journal.
 //! * [`error`]: what can go wrong, one type per audience.

@@ -119,7 +119,7 @@ impl<'a> Planner<'a> {
             Seed::new(turn.seed),
             seed,
         );
-        let pacing = reply.pacing.clone().and(turn.pacing.clone());
+        let pacing = reply.pacing.and(*turn.pacing);
         let vocabulary = Vocabulary::of(&shape.model);
         Self {
             reply,

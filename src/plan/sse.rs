@@ -4,7 +4,7 @@ use super::timeline::EventKind;
 
 /// The events of a response while they are written, one after the other into one buffer.
 #[derive(Clone, Debug, Default)]
-pub struct Draft {
+pub(crate) struct Draft {
     /// The bytes.
     pub body: Vec<u8>,
     /// Where each event ends, and what it is.
@@ -13,13 +13,13 @@ pub struct Draft {
 
 impl Draft {
     /// Ends the event whose bytes were written since the last end.
-    pub fn end(&mut self, kind: EventKind) {
+    pub(crate) fn end(&mut self, kind: EventKind) {
         self.events.push((self.body.len(), kind));
     }
 
     /// Writes an event of one line of data, framed as every client accepts it: `data: `, the line, a
     /// blank line.
-    pub fn data(&mut self, kind: EventKind, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn data(&mut self, kind: EventKind, write: impl FnOnce(&mut Vec<u8>)) {
         self.body.extend_from_slice(b"data: ");
         write(&mut self.body);
         self.body.extend_from_slice(b"\n\n");
@@ -27,7 +27,7 @@ impl Draft {
     }
 
     /// Writes the fields of an event, a `data:` line for each line of the data.
-    pub fn fields(&mut self, fields: &[(&str, &str)], kind: EventKind) {
+    pub(crate) fn fields(&mut self, fields: &[(&str, &str)], kind: EventKind) {
         for (name, value) in fields {
             for line in value.split('\n') {
                 self.body.extend_from_slice(name.as_bytes());
@@ -41,7 +41,7 @@ impl Draft {
     }
 
     /// Writes a comment, a line for each line of the text.
-    pub fn comment(&mut self, text: &str) {
+    pub(crate) fn comment(&mut self, text: &str) {
         for line in text.split('\n') {
             self.body.extend_from_slice(b": ");
             self.body.extend_from_slice(line.as_bytes());
@@ -52,7 +52,7 @@ impl Draft {
     }
 
     /// Takes the last line feed back.
-    pub fn trim_line_feed(&mut self) {
+    pub(crate) fn trim_line_feed(&mut self) {
         self.body.pop();
         if let Some((end, _)) = self.events.last_mut() {
             *end = self.body.len();
@@ -60,7 +60,7 @@ impl Draft {
     }
 
     /// Writes bytes as they are.
-    pub fn raw(&mut self, bytes: &[u8]) {
+    pub(crate) fn raw(&mut self, bytes: &[u8]) {
         self.body.extend_from_slice(bytes);
         self.end(EventKind::Other);
     }

@@ -179,7 +179,7 @@ pub(crate) fn delta(out: &mut Vec<u8>, order: Order, shape: &Shape, said: &Said<
         Said::Reasoning { text, .. } => field("{\"reasoning_content\":", text, "}"),
         Said::Refusal { text, .. } => field("{\"refusal\":", text, "}"),
         Said::Function { arguments, .. } => {
-            field("{\"function_call\":{\"arguments\":", arguments, "}}")
+            field("{\"function_call\":{\"arguments\":", arguments, "}}");
         }
         Said::Call {
             call,
@@ -227,7 +227,7 @@ fn open(order: Order, shape: &Shape, opening: &Opening<'_>) -> String {
     let mut fields = vec![("role", text(role))];
     match opening {
         Opening::Text | Opening::Role(_) if keys > OpeningKeys::Role => {
-            fields.push(("content", text("")))
+            fields.push(("content", text("")));
         }
         Opening::Text | Opening::Role(_) => {}
         _ if keys > OpeningKeys::Role => fields.push(("content", null())),

@@ -35,10 +35,10 @@ mod tools;
 mod validate;
 
 /// Every dialect, in the order in which they are asked whether a path is theirs.
-pub static DIALECTS: &[&dyn Dialect] = &[&azure::Azure, &openai::OpenAi];
+pub(crate) static DIALECTS: &[&dyn Dialect] = &[&azure::Azure, &openai::OpenAi];
 
 /// How a provider speaks.
-pub trait Dialect: fmt::Debug + Sync {
+pub(crate) trait Dialect: fmt::Debug + Sync {
     /// The name in fixtures, flags and the journal.
     fn name(&self) -> &'static str;
 
@@ -91,7 +91,7 @@ pub trait Dialect: fmt::Debug + Sync {
 
 /// What heads depend on.
 #[derive(Clone, Copy, Debug)]
-pub struct Facts<'a> {
+pub(crate) struct Facts<'a> {
     /// The head of the request.
     pub call: &'a Call,
     /// The model or deployment asked for.
@@ -110,19 +110,11 @@ pub struct Facts<'a> {
 
 /// What kind of body follows a head.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Form {
+pub(crate) enum Form {
     /// Server-sent events.
     Stream,
     /// A JSON body of so many bytes.
     Json(usize),
-}
-
-/// The dialect called `name`.
-pub fn by_name(name: &str) -> Option<&'static dyn Dialect> {
-    DIALECTS
-        .iter()
-        .copied()
-        .find(|dialect| dialect.name() == name)
 }
 
 #[cfg(test)]

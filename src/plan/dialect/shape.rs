@@ -5,7 +5,7 @@ use super::super::wire::{Profile, Wire};
 
 /// What a dialect's writers depend on, and nothing else.
 #[derive(Clone, Debug)]
-pub struct Shape {
+pub(crate) struct Shape {
     /// The date whose shape this is.
     pub profile: Profile,
     /// The completion's id.
@@ -38,7 +38,7 @@ pub struct Shape {
 
 /// What a choice says about log probabilities.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Logprobs {
+pub(crate) enum Logprobs {
     /// Nothing: no key.
     Absent,
     /// `null`.
@@ -49,7 +49,7 @@ pub enum Logprobs {
 
 /// What the first delta says beside the role.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum OpeningKeys {
+pub(crate) enum OpeningKeys {
     /// Nothing (to mid-2023; Azure's oldest api-versions).
     Role,
     /// `content` (to mid-2024).
@@ -60,7 +60,7 @@ pub enum OpeningKeys {
 
 /// Which details the usage has.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Details {
+pub(crate) enum Details {
     /// Three counts (to 2024-09).
     None,
     /// Cached and reasoning tokens only (2024-10).

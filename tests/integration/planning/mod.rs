@@ -5,7 +5,7 @@ mod plan;
 
 use std::path::PathBuf;
 
-pub(crate) use plan::{foreseen, planned};
+pub(crate) use plan::planned;
 
 /// A folder of recorded material beside the project, or where `LLMIRAGE_SHARED` says; a test that finds
 /// none says so and passes.

@@ -10,11 +10,6 @@ use serde_json::{Value, json};
 /// A body without `messages` or `model` asks gpt-4o-mini "hello".
 pub(crate) fn planned(target: &str, body: &Value, reply: &Value) -> Timeline {
     let file = json!({ "fixtures": [{ "name": "case", "reply": reply }] });
-    foreseen(target, body, &file)
-}
-
-/// The first answer of a fixture file to a POST of this body, seed 0.
-pub(crate) fn foreseen(target: &str, body: &Value, file: &Value) -> Timeline {
     let mut body = body.clone();
     for (key, value) in [
         ("model", json!("gpt-4o-mini")),

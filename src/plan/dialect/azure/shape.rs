@@ -27,6 +27,8 @@ pub(crate) fn shape(request: &Request, wire: &Wire, now: u64, server: Seed, seed
     let created = wire.created.unwrap_or(now);
     let model = asked(profile);
     let telemetry = since(2026, 9, 1);
+    let obfuscated = since(2025, 8, 7);
+    let nulls = !plain && since(2024, 3, 1);
     let default_fingerprint = || (!unfingerprinted(&model)).then(|| fingerprint(server, &model));
     Shape {
         profile,
@@ -41,11 +43,11 @@ pub(crate) fn shape(request: &Request, wire: &Wire, now: u64, server: Seed, seed
             .service_tier
             .clone()
             .unwrap_or_else(|| telemetry.then(|| "default".to_owned())),
-        obfuscation: wire.obfuscation.unwrap_or(since(2025, 8, 7)) && request.include_obfuscation(),
+        obfuscation: wire.obfuscation.unwrap_or(obfuscated) && request.include_obfuscation(),
         usage: request.include_usage(),
         logprobs: match () {
             () if request.logprobs() && !plain => Logprobs::Asked(request.top_logprobs()),
-            () if wire.logprobs_null.unwrap_or(!plain && since(2024, 3, 1)) => Logprobs::Null,
+            () if wire.logprobs_null.unwrap_or(nulls) => Logprobs::Null,
             () => Logprobs::Absent,
         },
         opening: match () {

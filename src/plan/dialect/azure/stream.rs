@@ -140,7 +140,7 @@ impl<'a> Writer<'a> {
     fn usage(&mut self, draft: &mut Draft, said: &Said<'_>, counts: &Counts) {
         let frame = frame(self.shape, self.order, Some(counts));
         draft.data(said.kind(), |out| {
-            frame.write(out, &mut self.obfuscation, |_| 0)
+            frame.write(out, &mut self.obfuscation, |_| 0);
         });
     }
 }

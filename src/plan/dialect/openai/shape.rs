@@ -16,9 +16,8 @@ pub(crate) fn shape(request: &Request, wire: &Wire, now: u64, server: Seed, seed
         .clone()
         .unwrap_or_else(|| snapshot(request.model()).into_owned());
     let class = ModelClass::of(&model);
-    let logprobs_null = wire
-        .logprobs_null
-        .unwrap_or(since(2024, 2, 1) && class.logprobs_null());
+    let (obfuscated, nulls) = (since(2025, 8, 7), since(2024, 2, 1) && class.logprobs_null());
+    let logprobs_null = wire.logprobs_null.unwrap_or(nulls);
     let default_fingerprint = || match () {
         () if class == ModelClass::Search => Some(String::new()),
         () if unfingerprinted(&model, profile) => None,
@@ -46,7 +45,7 @@ pub(crate) fn shape(request: &Request, wire: &Wire, now: u64, server: Seed, seed
             .service_tier
             .clone()
             .unwrap_or_else(|| since(2024, 12, 19).then(tier)),
-        obfuscation: wire.obfuscation.unwrap_or(since(2025, 8, 7)) && request.include_obfuscation(),
+        obfuscation: wire.obfuscation.unwrap_or(obfuscated) && request.include_obfuscation(),
         usage: request.include_usage(),
         logprobs: match () {
             () if request.logprobs() && since(2024, 2, 1) => {

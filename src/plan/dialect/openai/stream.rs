@@ -17,7 +17,7 @@ pub(super) fn stream(said: &[Said<'_>], shape: &Shape) -> Draft {
             Said::Usage(counts) => writer.usage(&mut draft, event, counts),
             // What only Azure says looks the same here, if a script asks for it.
             Said::Preamble(_) | Said::Annotation { .. } => {
-                azure::stream::borrowed(&mut draft, event, shape)
+                azure::stream::borrowed(&mut draft, event, shape);
             }
             _ => match chunk::choice_of(event) {
                 Some(index) => writer.choice(
@@ -93,7 +93,7 @@ impl<'a> Writer<'a> {
             ..self.frame.clone()
         };
         draft.data(said.kind(), |out| {
-            frame.write(out, &mut self.obfuscation, |_| 0)
+            frame.write(out, &mut self.obfuscation, |_| 0);
         });
     }
 }
