@@ -1,6 +1,6 @@
 //! What was typed: the commands and flags, each value checked by itself.
 //!
-//! Not what it means: flags that only make sense together are checked in [`options`](super::options).
+//! Not what it means: flags that only make sense together are checked in `options`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -133,7 +133,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "X", env = "LLMIRAGE_TIME_SCALE", value_parser = factor, default_value_t = 1.0, help_heading = "Pacing")]
     pub(super) time_scale: f64,
 
-    /// Break every answer: name[@position], for example close-mid-stream@event:3
+    /// Break every answer: NAME@POSITION, for example close-mid-stream@event:3
     ///
     /// `close-mid-stream` ends the connection without the end of the body. Positions: `head`,
     /// `event:3` (after three events; -1 is before the last), `event:3,byte:10`, `byte:100`, `end`,

@@ -1,4 +1,4 @@
-//! The command line: what was typed ([`args`]), what it means ([`options`]), and one file per command.
+//! The command line: what was typed ([`args`]), what it means (`options`), and one file per command.
 //!
 //! The only part of the package that prints, reads the environment or listens to signals. It is not
 //! part of the library's interface.

@@ -132,7 +132,7 @@ mod tests {
         let expected = |path: &Path, mode| BTreeMap::from([(path.to_owned(), mode)]);
 
         assert_eq!(
-            folders(&[file.clone()]),
+            folders(std::slice::from_ref(&file)),
             expected(folder.path(), RecursiveMode::NonRecursive)
         );
         assert_eq!(
