@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::runtime;
 
 use super::authority::Authority;
-use super::banner::Banner;
+use super::banner::{Banner, Question};
 use super::failure::{Failure, count};
 use super::fixtures::{Fixtures, Live, Look};
 use super::line::Stamp;
@@ -46,7 +46,7 @@ async fn serve(options: Serve, log: &Log) -> Result<(), Failure> {
     })?;
     let ready = options.ready_file.map(ReadyFile::claim).transpose()?;
     let (mut watching, fixtures) = load(&options.fixtures, options.watch)?;
-    let model = fixtures.models().and_then(|models| models.first()).cloned();
+    let question = Question::for_set(&fixtures);
     let observer = Arc::new(Observer::new(
         log.clone(),
         stamp(options.clock),
@@ -67,7 +67,7 @@ async fn serve(options: Serve, log: &Log) -> Result<(), Failure> {
     }
     let banner = Banner {
         key: options.key,
-        model: model.unwrap_or_else(|| "gpt-4o".to_owned()),
+        question,
         authority: authority
             .as_ref()
             .map(|authority| authority.path().to_owned()),

@@ -218,6 +218,12 @@ impl FixtureSet {
         names
     }
 
+    /// What each fixture asks of model and user text, where it spells that out; for examples.
+    pub(crate) fn wishes(&self) -> impl Iterator<Item = (Option<&str>, Option<&str>)> {
+        let conditions = self.fixtures.iter().map(|running| &running.fixture.conditions);
+        conditions.map(|conditions| (conditions.model(), conditions.user()))
+    }
+
     /// The fixtures' names, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.fixtures.iter().map(|running| &*running.name)

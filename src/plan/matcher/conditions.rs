@@ -141,6 +141,14 @@ impl Conditions {
             _ => None,
         })
     }
+
+    /// A text of the user that these conditions spell out.
+    pub(crate) fn user(&self) -> Option<&str> {
+        self.all.iter().find_map(|check| match check {
+            Check::Text(Subject::User, Test::Equals(text) | Test::Contains(text)) => Some(text.as_str()),
+            _ => None,
+        })
+    }
 }
 
 impl Check {

@@ -189,7 +189,12 @@ fn the_same_seed_gives_the_same_bytes() {
 fn pacing_flags_override_the_fixtures() {
     let dir = Dir::new();
     dir.create("f.json", FIXTURES);
-    for flags in ["--itl 1ms", "--time-scale 0", "--tps 1000", "--max-hold 5ms"] {
+    for flags in [
+        "--itl 1ms",
+        "--time-scale 0",
+        "--tps 1000",
+        "--max-hold 5ms",
+    ] {
         let mut served = dir.command(flags).arg("f.json").serve();
         let answer = served.chat("slow");
         assert_eq!(answer.events().last(), Some(&"[DONE]"), "{flags}");
@@ -197,7 +202,10 @@ fn pacing_flags_override_the_fixtures() {
         let line = served.stderr_line("slow#1");
         let took = line.rsplit(' ').next().unwrap().trim_end_matches('s');
         let seconds = took.parse::<f64>().unwrap_or(0.0);
-        assert!(took.ends_with(['m', 'u']) || seconds < 30.0, "{flags}: {line}");
+        assert!(
+            took.ends_with(['m', 'u']) || seconds < 30.0,
+            "{flags}: {line}"
+        );
     }
 }
 
@@ -209,7 +217,11 @@ fn a_fault_breaks_every_stream_at_the_same_byte() {
         .command("f.json --fault close-mid-stream@event:2")
         .serve();
     let answer = served.chat("hello");
-    assert!(answer.head.contains("Transfer-Encoding: chunked"), "{}", answer.head);
+    assert!(
+        answer.head.contains("Transfer-Encoding: chunked"),
+        "{}",
+        answer.head
+    );
     assert_eq!(
         (answer.status, answer.events().len(), answer.complete),
         (200, 2, false),
