@@ -4,17 +4,19 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use rand::RngExt;
-use serde_json::Value;
 
+use self::annotations::{annotate, hit, verdicts};
 use super::dialect::completion::Whole;
-use super::dialect::shape::{Logprobs, Shape};
-use super::fault::{At, Fault};
-use super::json::StringOr;
-use super::reply::{Answer, Base64, Offsets, Step, TokenLogprob, ToolCall, Usage};
+use super::dialect::shape::Shape;
+use super::fault::Fault;
 use super::request::Request;
-use super::said::{Counts, Filter, Opening, Said};
+use super::said::{Counts, Opening, Said};
 use super::spoken::{Call, Choice, Spoken};
 use super::wire::{FilterMode, Filters};
+
+mod annotations;
+mod logprobs;
+pub(crate) mod script;
 
 /// A stream, before any dialect has a word for it.
 #[derive(Debug, Default)]
@@ -99,68 +101,6 @@ pub(crate) fn answer<'a>(spoken: &'a Spoken, setting: &Setting<'a>) -> Compositi
     }
 }
 
-/// Composes the stream of a script: exactly its steps.
-pub(crate) fn script<'a>(steps: &'a [Step], counts: impl Fn(&Usage) -> Counts) -> Composition<'a> {
-    let mut composition = Composition::default();
-    let choice = 0;
-    for step in steps {
-        let said = match step {
-            Step::Role(role) => Said::Open {
-                choice,
-                opening: Opening::Role(role),
-            },
-            Step::Text(text) => Said::Text {
-                choice,
-                text,
-                logprob: None,
-            },
-            Step::Reasoning(text) => Said::Reasoning { choice, text },
-            Step::Refusal(text) => Said::Refusal {
-                choice,
-                text,
-                logprob: None,
-            },
-            Step::ToolCall(call) => Said::Call {
-                choice,
-                call: call.index,
-                id: call.id.as_deref().map(Cow::Borrowed),
-                name: call.name.as_deref(),
-                arguments: call.arguments.as_deref(),
-                parallel: false,
-            },
-            Step::Delta(delta) => Said::Delta { choice, delta },
-            Step::Finish(reason) => Said::Finish { choice, reason },
-            Step::Usage(usage) => Said::Usage(counts(usage)),
-            Step::PromptFilter(verdicts) => Said::Preamble(verdicts),
-            Step::ContentFilter(step) => Said::Annotation {
-                choice,
-                verdicts: Cow::Borrowed(&step.results),
-                filter: Filter::Named,
-                offsets: step.offsets.unwrap_or_default(),
-                finish: step.finish_reason.as_deref(),
-            },
-            Step::Chunk(chunk) => Said::Chunk(chunk),
-            Step::Event(event) => Said::Event(event),
-            Step::Comment(text) => Said::Comment(text),
-            Step::Raw(StringOr::Text(text)) => Said::Raw(Cow::Borrowed(text.as_bytes())),
-            Step::Raw(StringOr::Object(Base64 { base64 })) => Said::Raw(Cow::Borrowed(base64)),
-            Step::Done => Said::Done,
-            Step::Wait(span) => {
-                composition.pauses.push((composition.said.len(), span.0));
-                continue;
-            }
-            Step::Fault(fault) => {
-                let here = At::event(i64::try_from(composition.said.len()).unwrap_or(i64::MAX));
-                let at = if fault.at == At::End { here } else { fault.at };
-                composition.fault = Some(Fault { at, ..*fault });
-                continue;
-            }
-        };
-        composition.said.push(said);
-    }
-    composition
-}
-
 /// The opening of a choice and its pieces, in order.
 fn content<'a>(index: usize, choice: &'a Choice, setting: &Setting<'a>) -> Vec<Said<'a>> {
     let (shape, request) = (setting.shape, setting.request);
@@ -171,7 +111,7 @@ fn content<'a>(index: usize, choice: &'a Choice, setting: &Setting<'a>) -> Vec<S
             shape.seed.base62(&format!("call {index} {number}"), 24)
         )),
     };
-    let mut logprob = logprobs(index, choice, shape);
+    let mut logprob = logprobs::of(index, choice, shape);
     let mut said = Vec::new();
     let open = |opening| Said::Open {
         choice: index,
@@ -283,162 +223,6 @@ fn finish_reason<'a>(choice: &'a Choice, setting: &Setting<'a>) -> &'a str {
     }
 }
 
-/// The log probability of each piece, where they were asked for: the answer's own, or made up.
-fn logprobs<'a>(
-    index: usize,
-    choice: &'a Choice,
-    shape: &Shape,
-) -> impl FnMut(usize, &'a str) -> Option<Cow<'a, TokenLogprob>> {
-    let mut stream = shape.seed.stream(&format!("logprobs {index}"));
-    let asked = shape.logprobs;
-    move |at, text| {
-        let Logprobs::Asked(top) = asked else {
-            return None;
-        };
-        if let Some(own) = choice.logprobs.as_ref().and_then(|own| own.get(at)) {
-            return Some(Cow::Borrowed(own));
-        }
-        let mut draw = |token: &str, least: f32| {
-            let chance: f32 = stream.random();
-            let (square, likely) = (chance * chance, 2.5);
-            let logprob = f64_as_printed(-(least + likely * square * square * square));
-            TokenLogprob {
-                token: token.to_owned(),
-                logprob,
-                bytes: None,
-                top_logprobs: Vec::new(),
-            }
-        };
-        let mut entry = draw(text, 0.000_002);
-        let alternatives = ALTERNATIVES
-            .iter()
-            .filter(|token| **token != text)
-            .enumerate();
-        let alternatives = alternatives.map(|(rank, token)| {
-            draw(
-                token,
-                3.0 + 2.0 * f32::from(u8::try_from(rank).unwrap_or(u8::MAX)),
-            )
-        });
-        let ranked: Vec<TokenLogprob> = std::iter::once(entry.clone())
-            .chain(alternatives)
-            .take(top)
-            .collect();
-        entry.top_logprobs = ranked;
-        Some(Cow::Owned(entry))
-    }
-}
-
-/// Tokens a model might have said instead; nobody's test depends on which.
-const ALTERNATIVES: [&str; 21] = [
-    " the", ",", " a", ".", " and", " to", " of", " is", " in", "The", " I", "Hello", " that",
-    " it", " for", "\n", " you", " with", "!", " on", "?",
-];
-
-/// Logprobs are single precision on the wire: the shortest digits that give the same `f32`.
-fn f64_as_printed(value: f32) -> f64 {
-    value
-        .to_string()
-        .parse()
-        .expect("a printed number is a number")
-}
-
-/// Adds the annotations that the asynchronous filter sends while tokens still come.
-fn annotate<'a>(said: Vec<Said<'a>>, setting: &Setting<'a>) -> Vec<Said<'a>> {
-    const WINDOW: usize = 40;
-    let mut out = Vec::with_capacity(said.len() + 4);
-    let mut texts = 0;
-    let mut seen = 0;
-    for event in said {
-        let text = match &event {
-            Said::Text {
-                choice: 0, text, ..
-            } => Some(text.chars().count()),
-            _ => None,
-        };
-        out.push(event);
-        if let Some(count) = text {
-            texts += 1;
-            seen += count;
-            if texts % WINDOW == 0 {
-                let clean = Cow::Owned(Default::default());
-                out.push(Said::Annotation {
-                    choice: 0,
-                    verdicts: clean,
-                    filter: Filter::Blocklists,
-                    offsets: offsets(setting, seen),
-                    finish: None,
-                });
-            }
-        }
-    }
-    out
-}
-
-/// The annotations that follow the finish: one for each filter, over the whole text.
-fn verdicts<'a>(
-    choice: usize,
-    spoken: &'a Choice,
-    setting: &Setting<'a>,
-) -> impl Iterator<Item = Said<'a>> {
-    let offsets = offsets(
-        setting,
-        spoken.text.iter().map(|text| text.chars().count()).sum(),
-    );
-    let verdicts = &setting.filters.completion;
-    FILTERS.into_iter().map(move |filter| Said::Annotation {
-        choice,
-        verdicts: Cow::Borrowed(verdicts),
-        filter,
-        offsets,
-        finish: None,
-    })
-}
-
-/// The annotation with which the asynchronous filter ends a stream.
-fn hit<'a>(choice: usize, spoken: &'a Choice, setting: &Setting<'a>) -> Option<Said<'a>> {
-    let Filters {
-        completion, after, ..
-    } = setting.filters;
-    let filter = FILTERS
-        .into_iter()
-        .find(|filter| completion.filtered_by(*filter))
-        .unwrap_or(Filter::Named);
-    let sent = spoken
-        .text
-        .iter()
-        .take((*after)?)
-        .map(|text| text.chars().count())
-        .sum();
-    let offsets = offsets(setting, sent);
-    Some(Said::Annotation {
-        choice,
-        verdicts: Cow::Borrowed(completion),
-        filter,
-        offsets,
-        finish: Some("content_filter"),
-    })
-}
-
-const FILTERS: [Filter; 4] = [
-    Filter::Code,
-    Filter::Blocklists,
-    Filter::Text,
-    Filter::Categories,
-];
-
-/// Offsets count from the start of the prompt, in characters; the checked part starts where it ends.
-fn offsets(setting: &Setting<'_>, seen: usize) -> Offsets {
-    let request = setting.request;
-    let prompt =
-        (request.system_text().chars().count() + request.user_text().chars().count()) as u64;
-    Offsets {
-        check_offset: prompt,
-        start_offset: prompt,
-        end_offset: prompt + seen as u64,
-    }
-}
-
 /// The choices of an answer that is not streamed.
 pub(crate) fn wholes<'a>(spoken: &'a Spoken, setting: &Setting<'a>) -> Vec<Whole<'a>> {
     let Setting {
@@ -480,49 +264,3 @@ fn call_id_of(said: &Said<'_>) -> Option<String> {
     }
 }
 
-/// What a script says, as one answer: for a request that asks for no stream.
-pub(crate) fn answer_of_script(steps: &[Step]) -> Answer {
-    let mut answer = Answer::default();
-    let mut calls: Vec<ToolCall> = Vec::new();
-    let add = |to: &mut Option<String>, text: &str| to.get_or_insert_default().push_str(text);
-    for step in steps {
-        match step {
-            Step::Text(text) => add(&mut answer.text, text),
-            Step::Reasoning(text) => add(&mut answer.reasoning, text),
-            Step::Refusal(text) => add(&mut answer.refusal, text),
-            Step::ToolCall(step) => {
-                let index = usize::try_from(step.index)
-                    .unwrap_or(usize::MAX)
-                    .min(calls.len());
-                if index == calls.len() {
-                    calls.push(ToolCall {
-                        arguments: Value::from(""),
-                        ..ToolCall::default()
-                    });
-                }
-                let call = &mut calls[index];
-                call.id = call.id.take().or_else(|| step.id.clone());
-                call.name.push_str(step.name.as_deref().unwrap_or_default());
-                if let (Value::String(arguments), Some(more)) =
-                    (&mut call.arguments, &step.arguments)
-                {
-                    arguments.push_str(more);
-                }
-            }
-            Step::Delta(delta) => {
-                let text = |key| delta.get(key).and_then(Value::as_str);
-                text("content")
-                    .into_iter()
-                    .for_each(|text| add(&mut answer.text, text));
-                text("refusal")
-                    .into_iter()
-                    .for_each(|text| add(&mut answer.refusal, text));
-            }
-            Step::Finish(reason) => answer.finish_reason = Some(reason.clone()),
-            Step::Usage(usage) => answer.usage = Some(*usage),
-            _ => {}
-        }
-    }
-    answer.tool_calls = (!calls.is_empty()).then_some(calls);
-    answer
-}

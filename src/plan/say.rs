@@ -166,10 +166,10 @@ impl<'a> Planner<'a> {
 
     fn script(&self, steps: &[Step]) -> (Timeline, Option<Fault>) {
         let counts = |usage: &Usage| self.counts(*usage, None);
-        let composition = compose::script(steps, counts);
+        let composition = compose::script::stream(steps, counts);
         let chat = self.request.call.route.endpoint == Endpoint::ChatCompletions;
         if chat && !self.request.stream() {
-            let answer = compose::answer_of_script(steps);
+            let answer = compose::script::answer(steps);
             return (
                 self.answer(&answer, &Spoken::new(&answer, self.vocabulary)),
                 composition.fault,

@@ -218,3 +218,31 @@ pub enum Detection {
     /// Found and filtered.
     Filtered,
 }
+
+impl Severity {
+    /// Whether Azure's default thresholds filter it.
+    pub(crate) fn filtered(self) -> bool {
+        matches!(self, Self::Medium | Self::High)
+    }
+}
+
+impl Verdicts {
+    /// Whether any verdict filters: blocks the prompt, or ends the completion.
+    pub(crate) fn filtered(&self) -> bool {
+        let Self {
+            hate,
+            self_harm,
+            sexual,
+            violence,
+            jailbreak,
+            protected_material_code,
+            protected_material_text,
+            custom_blocklists,
+        } = self;
+        let severities = [hate, self_harm, sexual, violence];
+        let detections = [jailbreak, protected_material_code, protected_material_text];
+        severities.into_iter().flatten().any(|severity| severity.filtered())
+            || detections.contains(&&Some(Detection::Filtered))
+            || custom_blocklists.as_ref().is_some_and(|lists| !lists.is_empty())
+    }
+}

@@ -11,6 +11,7 @@ mod cli;
 mod files;
 mod golden;
 mod invariants;
+mod hostile;
 mod limits;
 mod load;
 mod matching;

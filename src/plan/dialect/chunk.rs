@@ -12,7 +12,7 @@ use super::super::reply::TokenLogprob;
 use super::super::said::{Counts, Opening, Said};
 use super::super::seed::{BASE62, Stream};
 use super::super::sse::Draft;
-use super::shape::{Details, OpeningKeys, Shape};
+use super::shape::{Details, Logprobs, OpeningKeys, Shape};
 
 /// The order of an object's keys.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -280,8 +280,28 @@ fn tool_call(
     object(order, fields)
 }
 
+/// Writes the `logprobs` field of a choice, with the comma before it, where the shape has one.
+pub(crate) fn logprobs_field(out: &mut Vec<u8>, order: Order, shape: &Shape, said: &Said<'_>) {
+    let asked = match shape.logprobs {
+        Logprobs::Absent => return,
+        Logprobs::Null => None,
+        Logprobs::Asked(_) => logprobs(order, shape, said),
+    };
+    out.extend_from_slice(b",\"logprobs\":");
+    out.extend_from_slice(asked.as_deref().unwrap_or("null").as_bytes());
+}
+
+/// Writes the value of `finish_reason`.
+pub(crate) fn finish_reason(out: &mut Vec<u8>, shape: &Shape, said: &Said<'_>) {
+    match said {
+        Said::Finish { reason, .. } => string(out, reason, shape.ascii),
+        Said::Filtered { .. } => out.extend_from_slice(b"\"content_filter\""),
+        _ => out.extend_from_slice(b"null"),
+    }
+}
+
 /// The log probabilities of an event, where they were asked for.
-pub(crate) fn logprobs(order: Order, shape: &Shape, said: &Said<'_>) -> Option<String> {
+fn logprobs(order: Order, shape: &Shape, said: &Said<'_>) -> Option<String> {
     let list = |logprob: &Option<Cow<'_, TokenLogprob>>| {
         let entry = logprob
             .as_ref()

@@ -167,33 +167,7 @@ fn blocklists(verdicts: &Verdicts, always: bool) -> Option<(&'static str, String
     (always || lists.is_some()).then(|| ("custom_blocklists", format!("[{}]", entries.join(","))))
 }
 
-impl Severity {
-    /// Whether Azure's default thresholds filter it.
-    pub(crate) fn filtered(self) -> bool {
-        matches!(self, Self::Medium | Self::High)
-    }
-}
-
 impl Verdicts {
-    /// Whether any verdict filters.
-    pub(crate) fn filtered(&self) -> bool {
-        let severities = [self.hate, self.self_harm, self.sexual, self.violence];
-        let detections = [
-            self.jailbreak,
-            self.protected_material_code,
-            self.protected_material_text,
-        ];
-        severities
-            .iter()
-            .flatten()
-            .any(|severity| severity.filtered())
-            || detections.contains(&Some(Detection::Filtered))
-            || self
-                .custom_blocklists
-                .as_ref()
-                .is_some_and(|lists| !lists.is_empty())
-    }
-
     /// Whether a filter of the asynchronous mode filters.
     pub(crate) fn filtered_by(&self, filter: Filter) -> bool {
         match filter {

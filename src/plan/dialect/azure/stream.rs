@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use rand::RngExt;
 
 use super::super::chunk::{self, Frame, Obfuscation, Order, characters, nullable, quoted};
-use super::super::shape::{Details, Logprobs, Shape};
+use super::super::shape::{Details, Shape};
 use super::filter;
 use crate::plan::reply::Offsets;
 use crate::plan::said::{Counts, Said};
@@ -220,22 +220,10 @@ fn sorted_choice(
     if let (true, Said::Text { text, .. } | Said::Refusal { text, .. }) = (shape.ascii, said) {
         added += chunk::escaped_extra(text);
     }
-    out.extend_from_slice(
-        format!(
-            ",\"finish_reason\":{},\"index\":{index}",
-            finish_reason(said)
-        )
-        .as_bytes(),
-    );
-    match shape.logprobs {
-        Logprobs::Absent => {}
-        Logprobs::Null => out.extend_from_slice(b",\"logprobs\":null"),
-        Logprobs::Asked(_) => {
-            let logprobs = chunk::logprobs(Order::Sorted, shape, said);
-            out.extend_from_slice(b",\"logprobs\":");
-            out.extend_from_slice(logprobs.as_deref().unwrap_or("null").as_bytes());
-        }
-    }
+    out.extend_from_slice(b",\"finish_reason\":");
+    chunk::finish_reason(out, shape, said);
+    out.extend_from_slice(format!(",\"index\":{index}").as_bytes());
+    chunk::logprobs_field(out, Order::Sorted, shape, said);
     out.push(b'}');
     added
 }
@@ -248,27 +236,15 @@ fn hand_choice(
     said: &Said<'_>,
     results: Option<&(String, usize)>,
 ) -> usize {
-    out.extend_from_slice(
-        format!(
-            "{{\"index\":{index},\"finish_reason\":{},\"delta\":",
-            finish_reason(said)
-        )
-        .as_bytes(),
-    );
+    out.extend_from_slice(format!("{{\"index\":{index},\"finish_reason\":").as_bytes());
+    chunk::finish_reason(out, shape, said);
+    out.extend_from_slice(b",\"delta\":");
     chunk::delta(out, Order::Hand, shape, said);
     if let Some((results, _)) = results {
         out.extend_from_slice(format!(",\"content_filter_results\":{results}").as_bytes());
     }
     out.push(b'}');
     0
-}
-
-fn finish_reason(said: &Said<'_>) -> String {
-    match said {
-        Said::Finish { reason, .. } => quoted(reason, false),
-        Said::Filtered { .. } => "\"content_filter\"".to_owned(),
-        _ => "null".to_owned(),
-    }
 }
 
 fn latency_checkpoint(shape: &Shape) -> String {

@@ -2,7 +2,7 @@
 
 use super::super::azure;
 use super::super::chunk::{self, Frame, Obfuscation, Order, nullable, quoted};
-use super::super::shape::{Logprobs, Shape};
+use super::super::shape::Shape;
 use crate::plan::said::{Counts, Said};
 use crate::plan::sse::Draft;
 use crate::plan::wire::Profile;
@@ -130,20 +130,8 @@ fn choice(out: &mut Vec<u8>, shape: &Shape, index: usize, said: &Said<'_>) {
     if !index_first {
         out.extend_from_slice(format!(",\"index\":{index}").as_bytes());
     }
-    match shape.logprobs {
-        Logprobs::Absent => {}
-        Logprobs::Null => out.extend_from_slice(b",\"logprobs\":null"),
-        Logprobs::Asked(_) => {
-            let logprobs = chunk::logprobs(Order::Hand, shape, said);
-            out.extend_from_slice(b",\"logprobs\":");
-            out.extend_from_slice(logprobs.as_deref().unwrap_or("null").as_bytes());
-        }
-    }
+    chunk::logprobs_field(out, Order::Hand, shape, said);
     out.extend_from_slice(b",\"finish_reason\":");
-    match said {
-        Said::Finish { reason, .. } => chunk::string(out, reason, shape.ascii),
-        Said::Filtered { .. } => out.extend_from_slice(b"\"content_filter\""),
-        _ => out.extend_from_slice(b"null"),
-    }
+    chunk::finish_reason(out, shape, said);
     out.push(b'}');
 }

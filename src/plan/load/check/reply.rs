@@ -11,7 +11,7 @@ use crate::plan::load::words::{quoted, short};
 use crate::plan::pacing::Pacing;
 use crate::plan::reply::{Content, ErrorReply, Prepared, Reply, ReplyObject, Step};
 use crate::plan::template::Templates;
-use crate::plan::wire::{Detection, Filters, Severity, Verdicts};
+use crate::plan::wire::Filters;
 
 use super::{answer, pacing, script};
 
@@ -196,38 +196,13 @@ fn only_fault(object: &ReplyObject, at: &str, problems: &mut Problems) -> Option
 }
 
 fn check_filters(filters: &Filters, at: &str, problems: &mut Problems) {
-    if filters.after.is_some() && !is_filtered(&filters.completion) {
+    if filters.after.is_some() && !filters.completion.filtered() {
         problems.value(
             below(at, "after"),
             "`after` says where a filtered completion ends: filter it, \
              like {\"completion\": {\"violence\": \"medium\"}}",
         );
     }
-}
-
-/// Whether a verdict blocks the prompt or ends the completion.
-fn is_filtered(verdicts: &Verdicts) -> bool {
-    let Verdicts {
-        hate,
-        self_harm,
-        sexual,
-        violence,
-        jailbreak,
-        protected_material_code,
-        protected_material_text,
-        custom_blocklists,
-    } = verdicts;
-    let severe = [hate, self_harm, sexual, violence];
-    let found = [jailbreak, protected_material_code, protected_material_text];
-    severe
-        .into_iter()
-        .any(|severity| matches!(severity, Some(Severity::Medium | Severity::High)))
-        || found
-            .into_iter()
-            .any(|detection| matches!(detection, Some(Detection::Filtered)))
-        || custom_blocklists
-            .as_ref()
-            .is_some_and(|lists| !lists.is_empty())
 }
 
 fn check_error(error: &ErrorReply, at: &str, problems: &mut Problems) {

@@ -1,0 +1,120 @@
+//! What a script says: as a stream, exactly its steps; to a request that asks for none, one answer.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use super::Composition;
+use crate::plan::fault::{At, Fault};
+use crate::plan::json::StringOr;
+use crate::plan::reply::{Answer, Base64, Step, ToolCall, Usage};
+use crate::plan::said::{Counts, Filter, Opening, Said};
+
+/// Composes the stream of a script: exactly its steps.
+pub(crate) fn stream<'a>(steps: &'a [Step], counts: impl Fn(&Usage) -> Counts) -> Composition<'a> {
+    let mut composition = Composition::default();
+    let choice = 0;
+    for step in steps {
+        let said = match step {
+            Step::Role(role) => Said::Open {
+                choice,
+                opening: Opening::Role(role),
+            },
+            Step::Text(text) => Said::Text {
+                choice,
+                text,
+                logprob: None,
+            },
+            Step::Reasoning(text) => Said::Reasoning { choice, text },
+            Step::Refusal(text) => Said::Refusal {
+                choice,
+                text,
+                logprob: None,
+            },
+            Step::ToolCall(call) => Said::Call {
+                choice,
+                call: call.index,
+                id: call.id.as_deref().map(Cow::Borrowed),
+                name: call.name.as_deref(),
+                arguments: call.arguments.as_deref(),
+                parallel: false,
+            },
+            Step::Delta(delta) => Said::Delta { choice, delta },
+            Step::Finish(reason) => Said::Finish { choice, reason },
+            Step::Usage(usage) => Said::Usage(counts(usage)),
+            Step::PromptFilter(verdicts) => Said::Preamble(verdicts),
+            Step::ContentFilter(step) => Said::Annotation {
+                choice,
+                verdicts: Cow::Borrowed(&step.results),
+                filter: Filter::Named,
+                offsets: step.offsets.unwrap_or_default(),
+                finish: step.finish_reason.as_deref(),
+            },
+            Step::Chunk(chunk) => Said::Chunk(chunk),
+            Step::Event(event) => Said::Event(event),
+            Step::Comment(text) => Said::Comment(text),
+            Step::Raw(StringOr::Text(text)) => Said::Raw(Cow::Borrowed(text.as_bytes())),
+            Step::Raw(StringOr::Object(Base64 { base64 })) => Said::Raw(Cow::Borrowed(base64)),
+            Step::Done => Said::Done,
+            Step::Wait(span) => {
+                composition.pauses.push((composition.said.len(), span.0));
+                continue;
+            }
+            Step::Fault(fault) => {
+                let here = At::event(i64::try_from(composition.said.len()).unwrap_or(i64::MAX));
+                let at = if fault.at == At::End { here } else { fault.at };
+                composition.fault = Some(Fault { at, ..*fault });
+                continue;
+            }
+        };
+        composition.said.push(said);
+    }
+    composition
+}
+
+/// What a script says, as one answer: for a request that asks for no stream.
+pub(crate) fn answer(steps: &[Step]) -> Answer {
+    let mut answer = Answer::default();
+    let mut calls: Vec<ToolCall> = Vec::new();
+    let add = |to: &mut Option<String>, text: &str| to.get_or_insert_default().push_str(text);
+    for step in steps {
+        match step {
+            Step::Text(text) => add(&mut answer.text, text),
+            Step::Reasoning(text) => add(&mut answer.reasoning, text),
+            Step::Refusal(text) => add(&mut answer.refusal, text),
+            Step::ToolCall(step) => {
+                let index = usize::try_from(step.index)
+                    .unwrap_or(usize::MAX)
+                    .min(calls.len());
+                if index == calls.len() {
+                    calls.push(ToolCall {
+                        arguments: Value::from(""),
+                        ..ToolCall::default()
+                    });
+                }
+                let call = &mut calls[index];
+                call.id = call.id.take().or_else(|| step.id.clone());
+                call.name.push_str(step.name.as_deref().unwrap_or_default());
+                if let (Value::String(arguments), Some(more)) =
+                    (&mut call.arguments, &step.arguments)
+                {
+                    arguments.push_str(more);
+                }
+            }
+            Step::Delta(delta) => {
+                let text = |key| delta.get(key).and_then(Value::as_str);
+                text("content")
+                    .into_iter()
+                    .for_each(|text| add(&mut answer.text, text));
+                text("refusal")
+                    .into_iter()
+                    .for_each(|text| add(&mut answer.refusal, text));
+            }
+            Step::Finish(reason) => answer.finish_reason = Some(reason.clone()),
+            Step::Usage(usage) => answer.usage = Some(*usage),
+            _ => {}
+        }
+    }
+    answer.tool_calls = (!calls.is_empty()).then_some(calls);
+    answer
+}
