@@ -37,11 +37,7 @@ impl LoadErrors {
     }
 
     fn listing(&self) -> String {
-        self.0
-            .iter()
-            .map(LoadError::to_string)
-            .collect::<Vec<_>>()
-            .join("\n")
+        self.0.iter().map(LoadError::to_string).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -80,9 +76,7 @@ pub enum StartError {
         source: std::io::Error,
     },
     /// A non-loopback address without the means to protect the admin API.
-    #[error(
-        "{address} is open to the network: give an admin token, or listen on a loopback address"
-    )]
+    #[error("{address} is open to the network: give an admin token, or listen on a loopback address")]
     Exposed {
         /// The address asked for.
         address: std::net::SocketAddr,

@@ -43,10 +43,7 @@ impl Reading {
     fn folder(&mut self, path: &Path, depth: usize) {
         // Links may lead in circles, and the system only stops following after thousands of files.
         if depth > DEEPEST {
-            self.fail(
-                path,
-                format!("more than {DEEPEST} folders deep; is there a link in a circle?"),
-            );
+            self.fail(path, format!("more than {DEEPEST} folders deep; is there a link in a circle?"));
             return;
         }
         let entries = fs::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
@@ -59,18 +56,12 @@ impl Reading {
         };
         paths.sort();
         for path in paths {
-            if path
-                .file_name()
-                .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
-            {
+            if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".")) {
                 continue;
             }
             if path.is_dir() {
                 self.folder(&path, depth + 1);
-            } else if path
-                .extension()
-                .is_some_and(|extension| extension == "json")
-            {
+            } else if path.extension().is_some_and(|extension| extension == "json") {
                 self.file(&path);
             }
         }
@@ -79,10 +70,7 @@ impl Reading {
     fn file(&mut self, path: &Path) {
         self.found += 1;
         match read_text(path) {
-            Ok(text) => self.sources.push(Source::File {
-                path: path.to_owned(),
-                text,
-            }),
+            Ok(text) => self.sources.push(Source::File { path: path.to_owned(), text }),
             Err(message) => self.fail(path, message),
         }
     }
@@ -103,17 +91,12 @@ fn read_text(path: &Path) -> Result<String, String> {
     let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(|error| format!("cannot be read: {error}"))?;
     let mut limited = file.take(LARGEST + 1);
-    limited
-        .read_to_end(&mut bytes)
-        .map_err(|error| format!("cannot be read: {error}"))?;
+    limited.read_to_end(&mut bytes).map_err(|error| format!("cannot be read: {error}"))?;
     if bytes.len() as u64 > LARGEST {
         return Err(format!("larger than {} MiB", LARGEST >> 20));
     }
     String::from_utf8(bytes).map_err(|error| {
-        format!(
-            "not UTF-8 from byte {} on: save it as UTF-8",
-            error.utf8_error().valid_up_to()
-        )
+        format!("not UTF-8 from byte {} on: save it as UTF-8", error.utf8_error().valid_up_to())
     })
 }
 

@@ -66,13 +66,7 @@ pub struct ServeArgs {
     ///
     /// The same fixtures, requests and seed give the same bytes at the same offsets, on every
     /// machine.
-    #[arg(
-        long,
-        value_name = "N",
-        env = "LLMIRAGE_SEED",
-        default_value_t = 0,
-        help_heading = "Fixtures"
-    )]
+    #[arg(long, value_name = "N", env = "LLMIRAGE_SEED", default_value_t = 0, help_heading = "Fixtures")]
     pub(super) seed: u64,
 
     /// Where `created`, dates and ids take the time from
@@ -100,21 +94,11 @@ pub struct ServeArgs {
     ///
     /// Counted from the moment the request was read. Overrides the fixtures' own. A duration has a
     /// unit: 300ms, 1.5s, 2m.
-    #[arg(
-        long,
-        value_name = "DUR",
-        env = "LLMIRAGE_TTFT",
-        help_heading = "Pacing"
-    )]
+    #[arg(long, value_name = "DUR", env = "LLMIRAGE_TTFT", help_heading = "Pacing")]
     pub(super) ttft: Option<Span>,
 
     /// Inter-token latency: the time between content events
-    #[arg(
-        long,
-        value_name = "DUR",
-        env = "LLMIRAGE_ITL",
-        help_heading = "Pacing"
-    )]
+    #[arg(long, value_name = "DUR", env = "LLMIRAGE_ITL", help_heading = "Pacing")]
     pub(super) itl: Option<Span>,
 
     /// Tokens per second, instead of --itl
@@ -139,13 +123,7 @@ pub struct ServeArgs {
     /// `event:3` (after three events; -1 is before the last), `event:3,byte:10`, `byte:100`, `end`,
     /// and after an event by name: `role`, `first-content`, `finish`, `usage`, `done`. May be given
     /// again, but only one fault can end a response. In the environment: separated by spaces.
-    #[arg(
-        long,
-        value_name = "SPEC",
-        env = "LLMIRAGE_FAULT",
-        value_delimiter = ' ',
-        help_heading = "Faults"
-    )]
+    #[arg(long, value_name = "SPEC", env = "LLMIRAGE_FAULT", value_delimiter = ' ', help_heading = "Faults")]
     pub(super) fault: Vec<Fault>,
 
     /// Where to listen; port 0 takes a free one
@@ -224,25 +202,14 @@ pub struct ServeArgs {
     /// How long streams may go on after SIGINT or SIGTERM
     ///
     /// A second signal cuts them at once.
-    #[arg(
-        long,
-        value_name = "DUR",
-        env = "LLMIRAGE_GRACE",
-        default_value = "5s",
-        help_heading = "Limits"
-    )]
+    #[arg(long, value_name = "DUR", env = "LLMIRAGE_GRACE", default_value = "5s", help_heading = "Limits")]
     pub(super) grace: Span,
 
     /// Write the base URL to this file once connections are accepted
     ///
     /// The file appears whole (written aside, then renamed) and holds the URL alone; it goes away
     /// at shutdown. The URL is also stdout's first line.
-    #[arg(
-        long,
-        value_name = "PATH",
-        env = "LLMIRAGE_READY_FILE",
-        help_heading = "Output"
-    )]
+    #[arg(long, value_name = "PATH", env = "LLMIRAGE_READY_FILE", help_heading = "Output")]
     pub(super) ready_file: Option<PathBuf>,
 
     /// No line per request on stderr, and nothing but the URL on stdout
@@ -281,12 +248,7 @@ pub struct PlanArgs {
     pub(super) request: PathBuf,
 
     /// Where a body alone is sent
-    #[arg(
-        long,
-        value_name = "PATH",
-        env = "LLMIRAGE_PATH",
-        default_value = "/v1/chat/completions"
-    )]
+    #[arg(long, value_name = "PATH", env = "LLMIRAGE_PATH", default_value = "/v1/chat/completions")]
     pub(super) path: String,
 
     /// The answer to the N-th time this request is sent
@@ -340,10 +302,7 @@ impl LowArgs {
             // The short help is an overview; the twins are in the long one.
             command = command.mut_subcommands(|command| command.mut_args(|arg| arg.hide_env(true)));
         }
-        let first = args
-            .get(1)
-            .and_then(|first| first.to_str())
-            .unwrap_or_default();
+        let first = args.get(1).and_then(|first| first.to_str()).unwrap_or_default();
         match first {
             // `help` and `help COMMAND` are what other tools taught people to type.
             "help" => {
@@ -445,11 +404,7 @@ mod tests {
         ] {
             match read(args) {
                 Ok(Command::Serve(serve)) => {
-                    assert_eq!(
-                        serve.paths,
-                        paths.iter().map(PathBuf::from).collect::<Vec<_>>(),
-                        "{args}"
-                    );
+                    assert_eq!(serve.paths, paths.iter().map(PathBuf::from).collect::<Vec<_>>(), "{args}");
                 }
                 other => panic!("{args}: {other:?}"),
             }
@@ -466,12 +421,7 @@ mod tests {
                 let twin = format!("LLMIRAGE_{}", long.to_uppercase().replace('-', "_"));
                 match long {
                     "help" | "version" => assert_eq!(flag.get_env(), None),
-                    _ => assert_eq!(
-                        flag.get_env(),
-                        Some(twin.as_ref()),
-                        "{} --{long}",
-                        command.get_name()
-                    ),
+                    _ => assert_eq!(flag.get_env(), Some(twin.as_ref()), "{} --{long}", command.get_name()),
                 }
             }
         }
@@ -482,18 +432,9 @@ mod tests {
         for command in LowArgs::command().get_subcommands() {
             for flag in command.get_arguments() {
                 let help = flag.get_help().map(ToString::to_string).unwrap_or_default();
-                assert!(
-                    !help.is_empty() && !help.ends_with('.'),
-                    "{}: {:?}",
-                    flag.get_id(),
-                    help
-                );
+                assert!(!help.is_empty() && !help.ends_with('.'), "{}: {:?}", flag.get_id(), help);
                 if command.get_name() == "serve" {
-                    assert!(
-                        flag.get_help_heading().is_some(),
-                        "{} has a heading",
-                        flag.get_id()
-                    );
+                    assert!(flag.get_help_heading().is_some(), "{} has a heading", flag.get_id());
                 }
             }
         }
@@ -501,15 +442,9 @@ mod tests {
 
     #[test]
     fn help_lists_every_command() {
-        for command in LowArgs::command()
-            .get_subcommands()
-            .filter(|command| command.get_name() != "serve")
-        {
+        for command in LowArgs::command().get_subcommands().filter(|command| command.get_name() != "serve") {
             let line = format!("  llmirage {}", command.get_name());
-            assert!(
-                AFTER_SERVE.contains(&line) && AFTER_SERVE_SHORT.contains(&line),
-                "{line}"
-            );
+            assert!(AFTER_SERVE.contains(&line) && AFTER_SERVE_SHORT.contains(&line), "{line}");
         }
     }
 }

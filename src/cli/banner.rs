@@ -33,21 +33,16 @@ impl Question {
     pub(super) fn for_set(set: &FixtureSet) -> Self {
         let model = set.models().and_then(|models| models.first());
         let model = model.map_or("gpt-4o", String::as_str);
-        let question = |model: &str, user: &str| Self {
-            model: model.to_owned(),
-            user: user.to_owned(),
-        };
+        let question = |model: &str, user: &str| Self { model: model.to_owned(), user: user.to_owned() };
         let usual = question(model, "hello");
         let wishes = set.wishes();
         let own = wishes.map(|(own, user)| question(own.unwrap_or(model), user.unwrap_or("hello")));
         let mut all = std::iter::once(usual.clone()).chain(own);
-        all.find(|question| question.is_answered(set))
-            .unwrap_or(usual)
+        all.find(|question| question.is_answered(set)).unwrap_or(usual)
     }
 
     fn is_answered(&self, set: &FixtureSet) -> bool {
-        set.candidates(&Request::post("/v1/chat/completions", self.body()))
-            .is_ok()
+        set.candidates(&Request::post("/v1/chat/completions", self.body())).is_ok()
     }
 
     fn body(&self) -> Value {
@@ -61,23 +56,14 @@ impl Banner {
     pub(super) fn text(&self, url: &str) -> String {
         let Self { key, question, .. } = self;
         let (deployment, body) = (segment(&question.model), question.body());
-        let openai = self.curl(
-            &format!("{url}/v1/chat/completions"),
-            &format!("authorization: Bearer {key}"),
-            &body,
-        );
+        let openai =
+            self.curl(&format!("{url}/v1/chat/completions"), &format!("authorization: Bearer {key}"), &body);
         let azure = self.curl(
-            &format!(
-                "{url}/openai/deployments/{deployment}/chat/completions?api-version=2024-10-21"
-            ),
+            &format!("{url}/openai/deployments/{deployment}/chat/completions?api-version=2024-10-21"),
             &format!("api-key: {key}"),
             &body,
         );
-        let token = if self.guarded {
-            " (with the admin token)"
-        } else {
-            ""
-        };
+        let token = if self.guarded { " (with the admin token)" } else { "" };
         let mut text = format!(
             "\n\
              Try it:\n  {openai}\n\n\
@@ -92,10 +78,8 @@ impl Banner {
     }
 
     fn curl(&self, url: &str, header: &str, body: &Value) -> String {
-        let trust = self
-            .authority
-            .as_ref()
-            .map(|path| format!(" --cacert {}", quoted(&path.display().to_string())));
+        let trust =
+            self.authority.as_ref().map(|path| format!(" --cacert {}", quoted(&path.display().to_string())));
         format!(
             "curl -N{} {} -H {} -H 'content-type: application/json' -d {}",
             trust.unwrap_or_default(),
@@ -132,10 +116,7 @@ mod tests {
     fn banner() -> Banner {
         Banner {
             key: "sk-test".to_owned(),
-            question: Question {
-                model: "gpt-4o".to_owned(),
-                user: "hello".to_owned(),
-            },
+            question: Question { model: "gpt-4o".to_owned(), user: "hello".to_owned() },
             authority: None,
             guarded: false,
         }
@@ -160,24 +141,11 @@ What was asked: http://127.0.0.1:4010/__admin/requests
 
     #[test]
     fn https_names_the_certificate_and_quotes_survive_the_shell() {
-        let banner = Banner {
-            key: "it's".to_owned(),
-            authority: Some("/tmp/ca.pem".into()),
-            ..banner()
-        };
+        let banner = Banner { key: "it's".to_owned(), authority: Some("/tmp/ca.pem".into()), ..banner() };
         let text = banner.text("https://127.0.0.1:1");
-        assert!(
-            text.contains("curl -N --cacert '/tmp/ca.pem' 'https://127.0.0.1:1/v1"),
-            "{text}"
-        );
-        assert!(
-            text.contains(r"-H 'authorization: Bearer it'\''s'"),
-            "{text}"
-        );
-        assert!(
-            text.ends_with("Certificate to trust: /tmp/ca.pem\n"),
-            "{text}"
-        );
+        assert!(text.contains("curl -N --cacert '/tmp/ca.pem' 'https://127.0.0.1:1/v1"), "{text}");
+        assert!(text.contains(r"-H 'authorization: Bearer it'\''s'"), "{text}");
+        assert!(text.ends_with("Certificate to trust: /tmp/ca.pem\n"), "{text}");
     }
 
     #[test]
@@ -190,26 +158,15 @@ What was asked: http://127.0.0.1:4010/__admin/requests
         let path = "f.json".into();
         let text = format!(r#"{{ "fixtures": [{fixtures}] }}"#);
         let set = FixtureSet::load(vec![Source::File { path, text }]).unwrap();
-        let expected = Question {
-            model: model.to_owned(),
-            user: user.to_owned(),
-        };
+        let expected = Question { model: model.to_owned(), user: user.to_owned() };
         assert_eq!(Question::for_set(&set), expected);
     }
 
     #[test]
     fn the_question_is_one_that_is_answered() {
         check(r#"{ "name": "a", "reply": "A." }"#, "gpt-4o", "hello");
-        check(
-            r#"{ "name": "a", "match": { "user": "hell" }, "reply": "A." }"#,
-            "gpt-4o",
-            "hello",
-        );
-        check(
-            r#"{ "name": "a", "match": { "user": "moon" }, "reply": "A." }"#,
-            "gpt-4o",
-            "moon",
-        );
+        check(r#"{ "name": "a", "match": { "user": "hell" }, "reply": "A." }"#, "gpt-4o", "hello");
+        check(r#"{ "name": "a", "match": { "user": "moon" }, "reply": "A." }"#, "gpt-4o", "moon");
         check(
             r#"{ "name": "a", "match": { "model": "m", "user": { "equals": "x" } }, "reply": "A." }"#,
             "m",

@@ -19,11 +19,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), Failure> {
     };
     let warnings = set.lints();
     let mut text = lines(warnings.iter(), "warning: ");
-    text.push_str(&format!(
-        "ok: {} in {}",
-        count(set.names().count(), "fixture"),
-        count(files, "file")
-    ));
+    text.push_str(&format!("ok: {} in {}", count(set.names().count(), "fixture"), count(files, "file")));
     if !warnings.is_empty() {
         text.push_str(&format!(", {}", count(warnings.len(), "warning")));
     }

@@ -75,17 +75,11 @@ impl Failure {
     /// 1: failed at run time; 2: the command line or the fixtures are wrong.
     fn code(&self) -> u8 {
         match self {
-            Self::Arguments(_)
-            | Self::Usage(_)
-            | Self::Load(_)
-            | Self::Checked(_)
-            | Self::Read { .. } => 2,
+            Self::Arguments(_) | Self::Usage(_) | Self::Load(_) | Self::Checked(_) | Self::Read { .. } => 2,
             Self::Start(StartError::Load(_) | StartError::Exposed { .. } | StartError::Tls(_)) => 2,
-            Self::Start(_)
-            | Self::Write { .. }
-            | Self::System { .. }
-            | Self::Output(_)
-            | Self::Strict(_) => 1,
+            Self::Start(_) | Self::Write { .. } | Self::System { .. } | Self::Output(_) | Self::Strict(_) => {
+                1
+            }
         }
     }
 }
@@ -93,11 +87,7 @@ impl Failure {
 /// An error and what caused it: `cannot read a.json: No such file or directory`.
 pub(super) fn chain(error: &dyn Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| Error::source(*cause));
-    std::iter::once(error)
-        .chain(causes)
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
+    std::iter::once(error).chain(causes).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// `1 problem`, `2 problems`.
@@ -122,18 +112,12 @@ fn report_arguments(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         // Help and the version: what was asked for, with colours where stdout shows them.
         return match error.print() {
-            Err(failed) if failed.kind() != io::ErrorKind::BrokenPipe => {
-                Failure::Output(failed).report()
-            }
+            Err(failed) if failed.kind() != io::ErrorKind::BrokenPipe => Failure::Output(failed).report(),
             _ => ExitCode::SUCCESS,
         };
     }
     let text = error.render().to_string();
-    say(format!(
-        "llmirage: {}",
-        text.strip_prefix("error: ").unwrap_or(&text)
-    )
-    .trim_end());
+    say(format!("llmirage: {}", text.strip_prefix("error: ").unwrap_or(&text)).trim_end());
     ExitCode::from(2)
 }
 
@@ -149,18 +133,12 @@ mod tests {
     #[test]
     fn the_chain_of_causes_is_printed_once() {
         let source = io::Error::new(io::ErrorKind::NotFound, "gone");
-        let failure = Failure::Read {
-            path: "a.json".into(),
-            source,
-        };
+        let failure = Failure::Read { path: "a.json".into(), source };
         assert_eq!(chain(&failure), "cannot read a.json: gone");
     }
 
     #[test]
     fn counts_have_a_plural() {
-        assert_eq!(
-            [count(0, "file"), count(1, "file"), count(2, "file")],
-            ["0 files", "1 file", "2 files"]
-        );
+        assert_eq!([count(0, "file"), count(1, "file"), count(2, "file")], ["0 files", "1 file", "2 files"]);
     }
 }

@@ -47,11 +47,7 @@ pub(super) enum Look {
 impl Fixtures {
     /// The paths given, or the embedded set for none.
     pub(super) fn new(paths: Vec<PathBuf>) -> Self {
-        if paths.is_empty() {
-            Self::Embedded
-        } else {
-            Self::Paths(paths)
-        }
+        if paths.is_empty() { Self::Embedded } else { Self::Paths(paths) }
     }
 
     /// Reads and checks the fixtures.

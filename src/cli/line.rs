@@ -15,38 +15,19 @@ use crate::serve::{Entry, Outcome};
 pub(super) fn settled(entry: &Entry, time: &str, paint: Paint) -> String {
     let status = paint.status(entry.status.as_u16(), entry.status.as_str());
     let path = plain(&entry.path);
-    let mut line = format!(
-        "{time:>12} {:<4} {path:<24} {status} {}",
-        entry.method,
-        answer(entry)
-    );
+    let mut line = format!("{time:>12} {:<4} {path:<24} {status} {}", entry.method, answer(entry));
     let complete = matches!(entry.outcome, Some(Outcome::Completed { .. }));
     // That a refusal went out whole is nothing to tell.
-    if let Some(outcome) = entry
-        .outcome
-        .filter(|_| entry.refusal.is_none() || !complete)
-    {
-        line.push_str(&format!(
-            " {}",
-            outcome_text(outcome, entry.events_planned, paint)
-        ));
+    if let Some(outcome) = entry.outcome.filter(|_| entry.refusal.is_none() || !complete) {
+        line.push_str(&format!(" {}", outcome_text(outcome, entry.events_planned, paint)));
     }
-    line.extend(
-        entry
-            .duration
-            .map(|duration| format!(" {}", span(duration))),
-    );
+    line.extend(entry.duration.map(|duration| format!(" {}", span(duration))));
     if !entry.session.is_empty() {
         line.push_str(&format!(" session={}", plain(&entry.session)));
     }
     let retry = entry.retry.filter(|attempt| *attempt > 0);
     line.extend(retry.map(|attempt| format!(" retry={attempt}")));
-    line.extend(
-        entry
-            .refusal
-            .as_ref()
-            .map(|why| format!(": {}", plain(why))),
-    );
+    line.extend(entry.refusal.as_ref().map(|why| format!(": {}", plain(why))));
     line
 }
 
@@ -125,10 +106,7 @@ impl Stamp {
 fn time_of_day(since_epoch: Duration) -> String {
     let second = since_epoch.as_secs() % 86_400;
     let (hours, minutes, seconds) = (second / 3600, second / 60 % 60, second % 60);
-    format!(
-        "{hours:02}:{minutes:02}:{seconds:02}.{:03}",
-        since_epoch.subsec_millis()
-    )
+    format!("{hours:02}:{minutes:02}:{seconds:02}.{:03}", since_epoch.subsec_millis())
 }
 
 /// How many characters of a client's own words are shown.
@@ -169,23 +147,13 @@ mod tests {
 
     #[track_caller]
     fn check(entry: &Entry, expected: &str) {
-        assert_eq!(
-            settled(entry, "+3.118s", Paint::plain()),
-            format!("     +3.118s POST {expected}")
-        );
+        assert_eq!(settled(entry, "+3.118s", Paint::plain()), format!("     +3.118s POST {expected}"));
     }
 
     #[test]
     fn an_answer_says_who_how_and_how_long() {
-        check(
-            &entry(),
-            "/v1/chat/completions     200 greeting#1 completed 12 events 231ms",
-        );
-        let again = Entry {
-            retry: Some(2),
-            session: "s-1".to_owned(),
-            ..entry()
-        };
+        check(&entry(), "/v1/chat/completions     200 greeting#1 completed 12 events 231ms");
+        let again = Entry { retry: Some(2), session: "s-1".to_owned(), ..entry() };
         check(
             &again,
             "/v1/chat/completions     200 greeting#1 completed 12 events 231ms session=s-1 retry=2",
@@ -196,88 +164,42 @@ mod tests {
             outcome: Some(Outcome::Completed { events: 1 }),
             ..entry()
         };
-        check(
-            &first,
-            "/v1/chat/completions     200 greeting#1 completed 1 event 231ms",
-        );
+        check(&first, "/v1/chat/completions     200 greeting#1 completed 1 event 231ms");
     }
 
     #[test]
     fn what_did_not_go_out_whole_says_how_far_it_came() {
-        let sent = |outcome| Entry {
-            outcome: Some(outcome),
-            ..entry()
-        };
+        let sent = |outcome| Entry { outcome: Some(outcome), ..entry() };
         for (outcome, expected) in [
-            (
-                Outcome::ClientLeft { events: 3 },
-                "client left 3 of 12 events",
-            ),
+            (Outcome::ClientLeft { events: 3 }, "client left 3 of 12 events"),
             (Outcome::Cut { events: 0 }, "cut 0 of 12 events"),
-            (
-                Outcome::Faulted {
-                    events: 12,
-                    ending: Ending::Close,
-                },
-                "faulted 12 events",
-            ),
+            (Outcome::Faulted { events: 12, ending: Ending::Close }, "faulted 12 events"),
         ] {
-            check(
-                &sent(outcome),
-                &format!("/v1/chat/completions     200 greeting#1 {expected} 231ms"),
-            );
+            check(&sent(outcome), &format!("/v1/chat/completions     200 greeting#1 {expected} 231ms"));
         }
     }
 
     #[test]
     fn a_request_that_no_fixture_answers_says_why() {
-        let nobody = Entry {
-            fixture: None,
-            hit: None,
-            ..entry()
-        };
+        let nobody = Entry { fixture: None, hit: None, ..entry() };
         let refusal = Some("nearest is \"greeting\"".to_owned());
-        let unmatched = Entry {
-            unmatched: true,
-            refusal,
-            status: StatusCode::NOT_FOUND,
-            ..nobody.clone()
-        };
+        let unmatched = Entry { unmatched: true, refusal, status: StatusCode::NOT_FOUND, ..nobody.clone() };
+        check(&unmatched, "/v1/chat/completions     404 unmatched 231ms: nearest is \"greeting\"");
+        let refused = Entry { unmatched: false, ..unmatched.clone() };
+        check(&refused, "/v1/chat/completions     404 refused 231ms: nearest is \"greeting\"");
         check(
-            &unmatched,
-            "/v1/chat/completions     404 unmatched 231ms: nearest is \"greeting\"",
-        );
-        let refused = Entry {
-            unmatched: false,
-            ..unmatched.clone()
-        };
-        check(
-            &refused,
-            "/v1/chat/completions     404 refused 231ms: nearest is \"greeting\"",
-        );
-        check(
-            &Entry {
-                refusal: None,
-                ..unmatched
-            },
+            &Entry { refusal: None, ..unmatched },
             "/v1/chat/completions     404 echo completed 12 events 231ms",
         );
         check(
-            &Entry {
-                endpoint: "models",
-                ..nobody
-            },
+            &Entry { endpoint: "models", ..nobody },
             "/v1/chat/completions     200 models completed 12 events 231ms",
         );
     }
 
     #[test]
     fn what_a_client_wrote_cannot_steer_a_terminal() {
-        let hostile = Entry {
-            session: "a\n\x1b[2J".to_owned(),
-            path: "/".repeat(500),
-            ..entry()
-        };
+        let hostile = Entry { session: "a\n\x1b[2J".to_owned(), path: "/".repeat(500), ..entry() };
         let line = settled(&hostile, "", Paint::plain());
         assert!(line.ends_with(r" session=a\n\u{1b}[2J"), "{line}");
         assert!(line.contains("//… 200 ") && line.len() < 500, "{line}");
@@ -292,13 +214,9 @@ mod tests {
 
     #[test]
     fn durations_have_a_fitting_unit() {
-        for (micros, expected) in [
-            (0, "0us"),
-            (870, "870us"),
-            (231_400, "231ms"),
-            (1_500_000, "1.50s"),
-            (90_000_000, "90.00s"),
-        ] {
+        for (micros, expected) in
+            [(0, "0us"), (870, "870us"), (231_400, "231ms"), (1_500_000, "1.50s"), (90_000_000, "90.00s")]
+        {
             assert_eq!(span(Duration::from_micros(micros)), expected);
         }
     }

@@ -34,10 +34,7 @@ impl Log {
         let (queue, lines) = sync_channel(QUEUE);
         let (told, written) = sync_channel(1);
         let dropped = Arc::new(AtomicU64::new(0));
-        let log = Self {
-            queue,
-            dropped: Arc::clone(&dropped),
-        };
+        let log = Self { queue, dropped: Arc::clone(&dropped) };
         let writer = thread::Builder::new().name("log".to_owned());
         let writer = writer.spawn(move || {
             write_lines(&lines, &dropped);
@@ -46,10 +43,7 @@ impl Log {
         });
         match writer {
             Ok(_) => Ok((log, Written(written))),
-            Err(source) => Err(Failure::System {
-                task: "start a thread",
-                source: source.into(),
-            }),
+            Err(source) => Err(Failure::System { task: "start a thread", source: source.into() }),
         }
     }
 
@@ -91,11 +85,10 @@ pub(super) struct Paint(bool);
 impl Paint {
     /// As the environment wants it: <https://no-color.org>.
     pub(super) fn of_stderr() -> Self {
-        let refused = |name, value: fn(&std::ffi::OsStr) -> bool| {
-            std::env::var_os(name).is_some_and(|it| value(&it))
-        };
-        let refused = refused("NO_COLOR", |value| !value.is_empty())
-            || refused("TERM", |value| value == "dumb");
+        let refused =
+            |name, value: fn(&std::ffi::OsStr) -> bool| std::env::var_os(name).is_some_and(|it| value(&it));
+        let refused =
+            refused("NO_COLOR", |value| !value.is_empty()) || refused("TERM", |value| value == "dumb");
         Self(io::stderr().is_terminal() && !refused)
     }
 
@@ -121,11 +114,7 @@ impl Paint {
     }
 
     fn in_colour(self, colour: u8, text: &str) -> String {
-        if self.0 {
-            format!("\x1b[{colour}m{text}\x1b[0m")
-        } else {
-            text.to_owned()
-        }
+        if self.0 { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
     }
 }
 

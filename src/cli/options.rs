@@ -66,17 +66,10 @@ impl Serve {
             .max_hold(args.max_hold.0)
             .journal_limit(size(args.journal_limit))
             .grace(args.grace.0);
-        let key = args
-            .api_key
-            .first()
-            .cloned()
-            .unwrap_or_else(|| "sk-test".to_owned());
+        let key = args.api_key.first().cloned().unwrap_or_else(|| "sk-test".to_owned());
         builder = args.fault.into_iter().fold(builder, Builder::fault);
         builder = args.api_key.into_iter().fold(builder, Builder::api_key);
-        builder = args
-            .allow_host
-            .into_iter()
-            .fold(builder, Builder::allow_host);
+        builder = args.allow_host.into_iter().fold(builder, Builder::allow_host);
         let guarded = args.admin_token.is_some();
         if let Some(token) = args.admin_token {
             builder = builder.admin_token(token);
@@ -114,16 +107,11 @@ fn check(args: &ServeArgs) -> Result<(), Failure> {
              (and --allow-host NAME for each name that clients use)"
         ));
     }
-    let command = args
-        .paths
-        .iter()
-        .find(|path| is_command(path) && !path.exists());
+    let command = args.paths.iter().find(|path| is_command(path) && !path.exists());
     match command {
         Some(command) => {
             let command = command.display();
-            usage(format!(
-                "there is no file {command}; the command comes first: llmirage {command} …"
-            ))
+            usage(format!("there is no file {command}; the command comes first: llmirage {command} …"))
         }
         None => Ok(()),
     }
@@ -145,16 +133,14 @@ fn secure(builder: Builder, certificate: Certificate) -> Result<Builder, Failure
 fn secure(builder: Builder, certificate: Certificate) -> Result<Builder, Failure> {
     match certificate {
         Certificate::Off => Ok(builder),
-        Certificate::SelfSigned | Certificate::Files(..) => Err(Failure::Usage(
-            "--tls: this llmirage was built without TLS".to_owned(),
-        )),
+        Certificate::SelfSigned | Certificate::Files(..) => {
+            Err(Failure::Usage("--tls: this llmirage was built without TLS".to_owned()))
+        }
     }
 }
 
 fn is_command(path: &Path) -> bool {
-    LowArgs::command()
-        .get_subcommands()
-        .any(|command| path.as_os_str() == command.get_name())
+    LowArgs::command().get_subcommands().any(|command| path.as_os_str() == command.get_name())
 }
 
 /// A limit as the library counts it.

@@ -21,24 +21,16 @@ use crate::serve::{Entry, MockServer};
 
 /// Plans and prints.
 pub(super) fn run(args: &PlanArgs) -> Result<(), Failure> {
-    let fixtures = Fixtures::new(args.paths.clone())
-        .load()
-        .map_err(Failure::Load)?;
+    let fixtures = Fixtures::new(args.paths.clone()).load().map_err(Failure::Load)?;
     let request = Typed::read(&args.request, &args.path)?;
-    let service = MockServer::builder()
-        .seed(args.seed)
-        .fixtures(fixtures)
-        .service()
-        .map_err(Failure::Start)?;
+    let service =
+        MockServer::builder().seed(args.seed).fixtures(fixtures).service().map_err(Failure::Start)?;
     let mut foreseen = service.foresee(request.parts()?, &request.body);
     for _ in 1..args.hit {
         foreseen = service.foresee(request.parts()?, &request.body);
     }
     let (timeline, entry) = foreseen;
-    let planned = Planned {
-        timeline: &timeline,
-        entry: entry.as_ref(),
-    };
+    let planned = Planned { timeline: &timeline, entry: entry.as_ref() };
     match args.format {
         PlanFormat::Text => print(planned.text())?,
         PlanFormat::Json => print(planned.json() + "\n")?,
@@ -60,35 +52,18 @@ impl Planned<'_> {
         let mut text = format!("{}\n\n", self.answered_by());
         push(
             &mut text,
-            format_args!(
-                "{:>10}  HTTP/1.1 {} {}\n",
-                offset(head.at),
-                head.status.as_str(),
-                reason(head)
-            ),
+            format_args!("{:>10}  HTTP/1.1 {} {}\n", offset(head.at), head.status.as_str(), reason(head)),
         );
         for header in &head.headers {
             let value = String::from_utf8_lossy(header.value.as_bytes());
-            push(
-                &mut text,
-                format_args!("{:>10}  {}: {value}\n", "", header.name),
-            );
+            push(&mut text, format_args!("{:>10}  {}: {value}\n", "", header.name));
         }
-        push(
-            &mut text,
-            format_args!(
-                "\n{:>10}  {:>5}  {:<8}  {:>6}\n",
-                "time", "event", "kind", "bytes"
-            ),
-        );
+        push(&mut text, format_args!("\n{:>10}  {:>5}  {:<8}  {:>6}\n", "time", "event", "kind", "bytes"));
         for (index, event) in self.timeline.events.iter().enumerate() {
             let bytes = self.timeline.event_bytes(index);
             let kind = kind_name(event.kind);
             let (at, len, shown) = (offset(event.at), bytes.len(), shown(&bytes));
-            push(
-                &mut text,
-                format_args!("{at:>10}  {index:>5}  {kind:<8}  {len:>6}  {shown}\n"),
-            );
+            push(&mut text, format_args!("{at:>10}  {index:>5}  {kind:<8}  {len:>6}  {shown}\n"));
         }
         let end = match self.timeline.ending {
             Ending::Complete => "the body ends as HTTP wants it",
@@ -101,11 +76,9 @@ impl Planned<'_> {
 
     fn answered_by(&self) -> String {
         match self.entry {
-            Some(Entry {
-                fixture: Some(fixture),
-                hit: Some(hit),
-                ..
-            }) => format!("fixture {fixture:?}, hit {hit}"),
+            Some(Entry { fixture: Some(fixture), hit: Some(hit), .. }) => {
+                format!("fixture {fixture:?}, hit {hit}")
+            }
             _ => "no fixture answers this".to_owned(),
         }
     }
@@ -121,9 +94,7 @@ impl Planned<'_> {
                 at: Span(head.at),
                 status: head.status.as_u16(),
                 reason: head.reason,
-                headers: headers
-                    .map(|header| (&*header.name, raw(header.value.as_bytes())))
-                    .collect(),
+                headers: headers.map(|header| (&*header.name, raw(header.value.as_bytes()))).collect(),
             },
             events: events
                 .map(|(index, event)| EventDocument {
@@ -211,18 +182,12 @@ fn offset(at: Duration) -> String {
     let micros = at.as_micros();
     match micros % 1000 {
         0 => format!("{}ms", micros / 1000),
-        rest => format!(
-            "{}.{}ms",
-            micros / 1000,
-            format!("{rest:03}").trim_end_matches('0')
-        ),
+        rest => format!("{}.{}ms", micros / 1000, format!("{rest:03}").trim_end_matches('0')),
     }
 }
 
 fn reason(head: &Head) -> &str {
-    head.reason
-        .or_else(|| head.status.canonical_reason())
-        .unwrap_or_default()
+    head.reason.or_else(|| head.status.canonical_reason()).unwrap_or_default()
 }
 
 fn kind_name(kind: EventKind) -> &'static str {
@@ -260,13 +225,9 @@ mod tests {
 
     #[test]
     fn offsets_are_milliseconds() {
-        for (micros, expected) in [
-            (0, "0ms"),
-            (250_000, "250ms"),
-            (12_500, "12.5ms"),
-            (1, "0.001ms"),
-            (60_000_000, "60000ms"),
-        ] {
+        for (micros, expected) in
+            [(0, "0ms"), (250_000, "250ms"), (12_500, "12.5ms"), (1, "0.001ms"), (60_000_000, "60000ms")]
+        {
             assert_eq!(offset(Duration::from_micros(micros)), expected);
         }
     }

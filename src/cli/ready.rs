@@ -17,9 +17,7 @@ impl ReadyFile {
     /// Removes what an earlier run left behind: whoever waits for the file waits for this run.
     pub(super) fn claim(path: PathBuf) -> Result<Self, Failure> {
         match fs::remove_file(&path) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                Err(Failure::Write { path, source })
-            }
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Failure::Write { path, source }),
             _ => Ok(Self { path }),
         }
     }
@@ -30,10 +28,7 @@ impl ReadyFile {
         let written = fs::write(&aside, url).and_then(|()| fs::rename(&aside, &self.path));
         written.map_err(|source| {
             let _ = fs::remove_file(&aside);
-            Failure::Write {
-                path: self.path.clone(),
-                source,
-            }
+            Failure::Write { path: self.path.clone(), source }
         })
     }
 }

@@ -29,12 +29,8 @@ impl Typed {
         } else {
             fs::read(file).map(|read| bytes = read)
         };
-        read.map_err(|source| Failure::Read {
-            path: file.to_owned(),
-            source,
-        })?;
-        Self::parse(bytes, target)
-            .map_err(|problem| Failure::Usage(format!("{}: {problem}", file.display())))
+        read.map_err(|source| Failure::Read { path: file.to_owned(), source })?;
+        Self::parse(bytes, target).map_err(|problem| Failure::Usage(format!("{}: {problem}", file.display())))
     }
 
     /// The head as the service wants it.
@@ -68,8 +64,8 @@ impl Typed {
 
     fn whole(mut whole: Map<String, Value>, target: &str) -> Result<Self, String> {
         let method = text(whole.remove("method"), "method")?.unwrap_or_else(|| "POST".to_owned());
-        let method = Method::from_bytes(method.as_bytes())
-            .map_err(|_| format!("method: {method:?} is none"))?;
+        let method =
+            Method::from_bytes(method.as_bytes()).map_err(|_| format!("method: {method:?} is none"))?;
         let target = text(whole.remove("path"), "path")?.unwrap_or_else(|| target.to_owned());
         let body = match whole.remove("body") {
             None => Bytes::new(),
@@ -81,12 +77,7 @@ impl Typed {
             Some(Value::Object(headers)) => read_headers(headers)?,
             Some(_) => return Err("headers: expected an object of strings".to_owned()),
         };
-        Ok(Self {
-            method,
-            target,
-            headers,
-            body,
-        })
+        Ok(Self { method, target, headers, body })
     }
 }
 
@@ -111,10 +102,10 @@ fn read_headers(headers: Map<String, Value>) -> Result<HeaderMap, String> {
     let mut read = HeaderMap::new();
     for (name, value) in headers {
         let value = text(Some(value), &name)?.unwrap_or_default();
-        let header = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| format!("headers: {name:?} is no name"))?;
-        let value = HeaderValue::from_str(&value)
-            .map_err(|_| format!("headers: {name}: {value:?} is no value"))?;
+        let header =
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("headers: {name:?} is no name"))?;
+        let value =
+            HeaderValue::from_str(&value).map_err(|_| format!("headers: {name}: {value:?} is no value"))?;
         read.append(header, value);
     }
     Ok(read)
@@ -129,12 +120,7 @@ fn usual_headers() -> HeaderMap {
         ("api-key", "test"),
     ];
     headers
-        .map(|(name, value)| {
-            (
-                HeaderName::from_static(name),
-                HeaderValue::from_static(value),
-            )
-        })
+        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
         .into_iter()
         .collect()
 }
@@ -151,14 +137,9 @@ mod tests {
 
     #[test]
     fn a_body_alone_is_posted_as_it_is() {
-        for body in [
-            "{\"model\": \"m\", \"messages\": []}",
-            "{}",
-            "[]",
-            "{\"body\":1,\"model\":2}",
-            "{ broken",
-            "",
-        ] {
+        for body in
+            ["{\"model\": \"m\", \"messages\": []}", "{}", "[]", "{\"body\":1,\"model\":2}", "{ broken", ""]
+        {
             let request = parse(body).unwrap();
             assert_eq!(request.method, Method::POST, "{body}");
             assert_eq!(request.target, "/v1/chat/completions", "{body}");
@@ -169,12 +150,8 @@ mod tests {
 
     #[test]
     fn a_whole_request_says_everything_itself() {
-        let request =
-            parse(r#"{"method":"GET","path":"/v1/models?a=b","headers":{"X-One":"1"}}"#).unwrap();
-        assert_eq!(
-            (request.method, request.target.as_str()),
-            (Method::GET, "/v1/models?a=b")
-        );
+        let request = parse(r#"{"method":"GET","path":"/v1/models?a=b","headers":{"X-One":"1"}}"#).unwrap();
+        assert_eq!((request.method, request.target.as_str()), (Method::GET, "/v1/models?a=b"));
         assert_eq!(request.headers.len(), 1);
         assert_eq!(request.headers["x-one"], "1");
         assert!(request.body.is_empty());
@@ -191,15 +168,9 @@ mod tests {
             (r#"{"method":1}"#, "method: expected a string, got 1"),
             (r#"{"method":"GE T"}"#, r#"method: "GE T" is none"#),
             (r#"{"path":["/"]}"#, r#"path: expected a string, got ["/"]"#),
-            (
-                r#"{"headers":[]}"#,
-                "headers: expected an object of strings",
-            ),
+            (r#"{"headers":[]}"#, "headers: expected an object of strings"),
             (r#"{"headers":{"a b":"c"}}"#, r#"headers: "a b" is no name"#),
-            (
-                r#"{"headers":{"a":"b\n"}}"#,
-                r#"headers: a: "b\n" is no value"#,
-            ),
+            (r#"{"headers":{"a":"b\n"}}"#, r#"headers: a: "b\n" is no value"#),
         ] {
             assert_eq!(parse(text), Err(expected.to_owned()));
         }

@@ -25,10 +25,8 @@ type Watching = (Watch, Live);
 /// Serves until a signal ends it.
 pub(super) fn run(options: Serve) -> Result<(), Failure> {
     let threads = runtime::Builder::new_multi_thread().enable_all().build();
-    let threads = threads.map_err(|source| Failure::System {
-        task: "start threads",
-        source: source.into(),
-    })?;
+    let threads =
+        threads.map_err(|source| Failure::System { task: "start threads", source: source.into() })?;
     let (log, written) = Log::start()?;
     let served = threads.block_on(serve(options, &log));
     // Connections that a second signal left behind end with their threads.
@@ -40,37 +38,23 @@ pub(super) fn run(options: Serve) -> Result<(), Failure> {
 async fn serve(options: Serve, log: &Log) -> Result<(), Failure> {
     // Caught before anything is announced: whoever reads the URL may signal at once.
     let signals = Signals::catch();
-    let mut signals = signals.map_err(|source| Failure::System {
-        task: "catch signals",
-        source: source.into(),
-    })?;
+    let mut signals =
+        signals.map_err(|source| Failure::System { task: "catch signals", source: source.into() })?;
     let ready = options.ready_file.map(ReadyFile::claim).transpose()?;
     let (mut watching, fixtures) = load(&options.fixtures, options.watch)?;
     let question = Question::for_set(&fixtures);
-    let observer = Arc::new(Observer::new(
-        log.clone(),
-        stamp(options.clock),
-        options.quiet,
-    ));
+    let observer = Arc::new(Observer::new(log.clone(), stamp(options.clock), options.quiet));
     let told = Arc::clone(&observer);
-    let builder = options
-        .builder
-        .fixtures(fixtures)
-        .on_settled(move |entry| told.settled(entry));
+    let builder = options.builder.fixtures(fixtures).on_settled(move |entry| told.settled(entry));
     let server = builder.start().await.map_err(Failure::Start)?;
-    let authority = server
-        .ca_pem()
-        .map(|pem| Authority::write(pem, server.address().port()))
-        .transpose()?;
+    let authority = server.ca_pem().map(|pem| Authority::write(pem, server.address().port())).transpose()?;
     if let Some(ready) = &ready {
         ready.write(server.base_url())?;
     }
     let banner = Banner {
         key: options.key,
         question,
-        authority: authority
-            .as_ref()
-            .map(|authority| authority.path().to_owned()),
+        authority: authority.as_ref().map(|authority| authority.path().to_owned()),
         guarded: options.guarded,
     };
     announce(&banner, server.base_url(), options.quiet)?;
@@ -134,26 +118,17 @@ fn reload(watching: &mut Option<Watching>, server: &MockServer, log: &Log) {
         Look::New(set, files) => {
             let fixtures = count(set.names().count(), "fixture");
             server.replace_fixtures(set);
-            log.line(format!(
-                "llmirage: reloaded {fixtures} in {}",
-                count(files, "file")
-            ));
+            log.line(format!("llmirage: reloaded {fixtures} in {}", count(files, "file")));
         }
         Look::Broken(errors) => {
             let problems = count(errors.iter().count(), "problem");
-            log.line(format!(
-                "{errors}\nllmirage: {problems}: the fixtures stay as they were"
-            ));
+            log.line(format!("{errors}\nllmirage: {problems}: the fixtures stay as they were"));
         }
     }
 }
 
 /// Lets streams finish; a second signal cuts them. Then looks at what `--strict` asks for.
-async fn stop(
-    server: MockServer,
-    signals: &mut Signals,
-    strict: Option<&Observer>,
-) -> Result<(), Failure> {
+async fn stop(server: MockServer, signals: &mut Signals, strict: Option<&Observer>) -> Result<(), Failure> {
     let mut missed = server.unmet();
     let unmatched = server.unmatched_count();
     tokio::select! {
@@ -165,11 +140,7 @@ async fn stop(
         return Ok(());
     };
     missed.extend(observer.unmatched(unmatched));
-    if missed.is_empty() {
-        Ok(())
-    } else {
-        Err(Failure::Strict(missed))
-    }
+    if missed.is_empty() { Ok(()) } else { Err(Failure::Strict(missed)) }
 }
 
 /// Lines show the time of day only where answers do.

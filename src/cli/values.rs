@@ -17,14 +17,10 @@ impl FromStr for Size {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let fault = || format!("expected a size like 10MiB, 512KiB or 1000, got {text:?}");
-        let digits = text
-            .find(|digit: char| !digit.is_ascii_digit())
-            .unwrap_or(text.len());
+        let digits = text.find(|digit: char| !digit.is_ascii_digit()).unwrap_or(text.len());
         let (number, unit) = text.split_at(digits);
-        let (_, factor) = UNITS
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(unit.trim()))
-            .ok_or_else(fault)?;
+        let (_, factor) =
+            UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit.trim())).ok_or_else(fault)?;
         let number: usize = number.parse().map_err(|_| fault())?;
         number.checked_mul(*factor).map(Self).ok_or_else(fault)
     }
@@ -38,15 +34,12 @@ impl FromStr for Listen {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let port = text
-            .strip_prefix("localhost:")
-            .unwrap_or(text)
-            .parse::<u16>();
+        let port = text.strip_prefix("localhost:").unwrap_or(text).parse::<u16>();
         let local = port.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
         let address = local.or_else(|_| text.parse());
-        address.map(Self).map_err(|_| {
-            format!("expected an address like 127.0.0.1:4010, or a port, got {text:?}")
-        })
+        address
+            .map(Self)
+            .map_err(|_| format!("expected an address like 127.0.0.1:4010, or a port, got {text:?}"))
     }
 }
 
@@ -101,14 +94,10 @@ pub(super) fn jitter(text: &str) -> Result<Jitter, String> {
         ("normal", deviation) => deviation.parse().map(Jitter::Normal).map_err(|_| fault()),
         ("lognormal", percentiles) => {
             let (p50, p95) = percentiles.split_once(',').ok_or_else(fault)?;
-            let (p50, p95): (Span, Span) = (
-                p50.parse().map_err(|_| fault())?,
-                p95.parse().map_err(|_| fault())?,
-            );
+            let (p50, p95): (Span, Span) =
+                (p50.parse().map_err(|_| fault())?, p95.parse().map_err(|_| fault())?);
             if p50.0.is_zero() || p95 < p50 {
-                return Err(format!(
-                    "expected 0 < p50 <= p95 in lognormal:p50,p95, got {text:?}"
-                ));
+                return Err(format!("expected 0 < p50 <= p95 in lognormal:p50,p95, got {text:?}"));
             }
             Ok(Jitter::Lognormal(Percentiles { p50, p95 }))
         }
@@ -122,19 +111,13 @@ pub(super) fn jitter(text: &str) -> Result<Jitter, String> {
 
 /// A factor on times: a number, 0 or more.
 pub(super) fn factor(text: &str) -> Result<f64, String> {
-    let number = text
-        .parse()
-        .ok()
-        .filter(|number: &f64| number.is_finite() && *number >= 0.0);
+    let number = text.parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0);
     number.ok_or_else(|| format!("expected a number, 0 or more, got {text:?}"))
 }
 
 /// Events per second: a number above 0.
 pub(super) fn rate(text: &str) -> Result<f64, String> {
-    let number = text
-        .parse()
-        .ok()
-        .filter(|number: &f64| number.is_finite() && *number > 0.0);
+    let number = text.parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0);
     number.ok_or_else(|| format!("expected a number above 0, got {text:?}"))
 }
 
@@ -199,13 +182,7 @@ mod tests {
             ("0", Some(Jitter::Uniform(0.0))),
             ("exponential", Some(Jitter::Exponential)),
             ("normal:5ms", Some(Jitter::Normal(ms(5)))),
-            (
-                "lognormal:20ms,60ms",
-                Some(Jitter::Lognormal(Percentiles {
-                    p50: ms(20),
-                    p95: ms(60),
-                })),
-            ),
+            ("lognormal:20ms,60ms", Some(Jitter::Lognormal(Percentiles { p50: ms(20), p95: ms(60) }))),
             ("lognormal:60ms,20ms", None),
             ("lognormal:20ms", None),
             ("normal:5", None),
@@ -224,10 +201,7 @@ mod tests {
             ("self-signed", Some(Certificate::SelfSigned)),
             ("true", Some(Certificate::SelfSigned)),
             ("false", Some(Certificate::Off)),
-            (
-                "cert.pem,key.pem",
-                Some(Certificate::Files("cert.pem".into(), "key.pem".into())),
-            ),
+            ("cert.pem,key.pem", Some(Certificate::Files("cert.pem".into(), "key.pem".into()))),
             ("cert.pem", None),
             ("cert.pem,", None),
         ] {

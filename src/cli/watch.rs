@@ -28,10 +28,8 @@ pub(super) struct Watch {
 impl Watch {
     /// Watches files and folders. Changes from now on count.
     pub(super) fn start(paths: &[PathBuf]) -> Result<Self, Failure> {
-        let failure = |source: notify::Error| Failure::System {
-            task: "watch the fixtures",
-            source: source.into(),
-        };
+        let failure =
+            |source: notify::Error| Failure::System { task: "watch the fixtures", source: source.into() };
         let (events, changes) = channel();
         let mut watcher =
             notify::recommended_watcher(move |event| forward(event, &events)).map_err(failure)?;
@@ -42,14 +40,8 @@ impl Watch {
         let gatherer = thread::Builder::new().name("watch".to_owned());
         let gatherer = gatherer.spawn(move || gather(&changes, &told));
         match gatherer {
-            Ok(_) => Ok(Self {
-                _watcher: watcher,
-                bursts,
-            }),
-            Err(source) => Err(Failure::System {
-                task: "start a thread",
-                source: source.into(),
-            }),
+            Ok(_) => Ok(Self { _watcher: watcher, bursts }),
+            Err(source) => Err(Failure::System { task: "start a thread", source: source.into() }),
         }
     }
 
@@ -69,13 +61,9 @@ fn folders(paths: &[PathBuf]) -> BTreeMap<PathBuf, RecursiveMode> {
             folders.insert(path.clone(), RecursiveMode::Recursive);
             continue;
         }
-        let parent = path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty());
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let parent = parent.unwrap_or_else(|| Path::new("."));
-        folders
-            .entry(parent.to_owned())
-            .or_insert(RecursiveMode::NonRecursive);
+        folders.entry(parent.to_owned()).or_insert(RecursiveMode::NonRecursive);
     }
     folders
 }
@@ -135,15 +123,9 @@ mod tests {
             folders(std::slice::from_ref(&file)),
             expected(folder.path(), RecursiveMode::NonRecursive)
         );
-        assert_eq!(
-            folders(&["a.json".into()]),
-            expected(Path::new("."), RecursiveMode::NonRecursive)
-        );
+        assert_eq!(folders(&["a.json".into()]), expected(Path::new("."), RecursiveMode::NonRecursive));
         let both = [file, folder.path().to_owned()];
-        assert_eq!(
-            folders(&both),
-            expected(folder.path(), RecursiveMode::Recursive)
-        );
+        assert_eq!(folders(&both), expected(folder.path(), RecursiveMode::Recursive));
     }
 
     #[test]

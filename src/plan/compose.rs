@@ -42,13 +42,7 @@ pub(crate) struct Setting<'a> {
 
 /// Composes the stream of an answer.
 pub(crate) fn answer<'a>(spoken: &'a Spoken, setting: &Setting<'a>) -> Composition<'a> {
-    let Setting {
-        request,
-        shape,
-        filters,
-        counts,
-        ..
-    } = setting;
+    let Setting { request, shape, filters, counts, .. } = setting;
     let n = request.n();
     let filtering = shape.filtered && filters.mode != FilterMode::Off;
     let blocking = filtering
@@ -76,17 +70,14 @@ pub(crate) fn answer<'a>(spoken: &'a Spoken, setting: &Setting<'a>) -> Compositi
         said = annotate(said, setting);
     }
     if blocking && !asynchronous {
-        said.extend((0..n).map(|choice| Said::Filtered {
-            choice,
-            verdicts: &filters.completion,
-        }));
+        said.extend((0..n).map(|choice| Said::Filtered { choice, verdicts: &filters.completion }));
     } else if blocking {
         said.extend((0..n).filter_map(|choice| hit(choice, spoken.choice(choice), setting)));
     } else {
-        said.extend((0..n).map(|choice| Said::Finish {
-            choice,
-            reason: finish_reason(spoken.choice(choice), setting),
-        }));
+        said.extend(
+            (0..n)
+                .map(|choice| Said::Finish { choice, reason: finish_reason(spoken.choice(choice), setting) }),
+        );
         if asynchronous {
             said.extend((0..n).flat_map(|choice| verdicts(choice, spoken.choice(choice), setting)));
         }
@@ -95,10 +86,7 @@ pub(crate) fn answer<'a>(spoken: &'a Spoken, setting: &Setting<'a>) -> Compositi
         }
     }
     said.push(Said::Done);
-    Composition {
-        said,
-        ..Composition::default()
-    }
+    Composition { said, ..Composition::default() }
 }
 
 /// The opening of a choice and its pieces, in order.
@@ -106,31 +94,19 @@ fn content<'a>(index: usize, choice: &'a Choice, setting: &Setting<'a>) -> Vec<S
     let (shape, request) = (setting.shape, setting.request);
     let call_id = |number: usize, call: &'a Call| match &call.id {
         Some(id) => Cow::Borrowed(id.as_str()),
-        None => Cow::Owned(format!(
-            "call_{}",
-            shape.seed.base62(&format!("call {index} {number}"), 24)
-        )),
+        None => Cow::Owned(format!("call_{}", shape.seed.base62(&format!("call {index} {number}"), 24))),
     };
     let mut logprob = logprobs::of(index, choice, shape);
     let mut said = Vec::new();
-    let open = |opening| Said::Open {
-        choice: index,
-        opening,
-    };
+    let open = |opening| Said::Open { choice: index, opening };
     let first = match choice.calls.as_slice() {
         [call] if choice.text.is_empty() && request.offers_functions_only() => {
             said.push(open(Opening::Function { name: &call.name }));
-            said.extend(call.pieces.iter().map(|arguments| Said::Function {
-                choice: index,
-                arguments,
-            }));
+            said.extend(call.pieces.iter().map(|arguments| Said::Function { choice: index, arguments }));
             return said;
         }
         [call] if choice.text.is_empty() => {
-            said.push(open(Opening::Call {
-                id: call_id(0, call),
-                name: &call.name,
-            }));
+            said.push(open(Opening::Call { id: call_id(0, call), name: &call.name }));
             Some(0)
         }
         [_, _, ..] if choice.text.is_empty() => {
@@ -151,17 +127,11 @@ fn content<'a>(index: usize, choice: &'a Choice, setting: &Setting<'a>) -> Vec<S
         text,
         logprob: logprob(at, text),
     }));
-    said.extend(
-        choice
-            .refusal
-            .iter()
-            .enumerate()
-            .map(|(at, text)| Said::Refusal {
-                choice: index,
-                text,
-                logprob: logprob(at, text),
-            }),
-    );
+    said.extend(choice.refusal.iter().enumerate().map(|(at, text)| Said::Refusal {
+        choice: index,
+        text,
+        logprob: logprob(at, text),
+    }));
     let parallel = choice.calls.len() > 1;
     for (number, call) in choice.calls.iter().enumerate() {
         let piece = |arguments: &'a str| Said::Call {
@@ -189,11 +159,7 @@ fn content<'a>(index: usize, choice: &'a Choice, setting: &Setting<'a>) -> Vec<S
 }
 
 /// Takes the rest of all choices: mostly in turn, with runs, as generated in parallel.
-fn interleave<'a>(
-    said: &mut Vec<Said<'a>>,
-    choices: &mut [std::vec::IntoIter<Said<'a>>],
-    shape: &Shape,
-) {
+fn interleave<'a>(said: &mut Vec<Said<'a>>, choices: &mut [std::vec::IntoIter<Said<'a>>], shape: &Shape) {
     if let [only] = choices {
         said.extend(only);
         return;
@@ -214,9 +180,7 @@ fn finish_reason<'a>(choice: &'a Choice, setting: &Setting<'a>) -> &'a str {
     match &choice.finish {
         Some(reason) => reason,
         None if choice.calls.is_empty() => "stop",
-        None if setting.request.offers_functions_only() && choice.calls.len() == 1 => {
-            "function_call"
-        }
+        None if setting.request.offers_functions_only() && choice.calls.len() == 1 => "function_call",
         // Of all recorded forced calls, 62 of 62 of the older models finish so.
         None if setting.request.forces_a_function() && !setting.reasoning => "stop",
         None => "tool_calls",
@@ -225,25 +189,15 @@ fn finish_reason<'a>(choice: &'a Choice, setting: &Setting<'a>) -> &'a str {
 
 /// The choices of an answer that is not streamed.
 pub(crate) fn wholes<'a>(spoken: &'a Spoken, setting: &Setting<'a>) -> Vec<Whole<'a>> {
-    let Setting {
-        request,
-        shape,
-        filters,
-        ..
-    } = setting;
-    let withheld =
-        shape.filtered && filters.mode != FilterMode::Off && filters.completion.filtered();
+    let Setting { request, shape, filters, .. } = setting;
+    let withheld = shape.filtered && filters.mode != FilterMode::Off && filters.completion.filtered();
     (0..request.n())
         .map(|index| {
             let choice = spoken.choice(index);
             let events = content(index, choice, setting);
             Whole {
                 choice,
-                finish: if withheld {
-                    "content_filter"
-                } else {
-                    finish_reason(choice, setting)
-                },
+                finish: if withheld { "content_filter" } else { finish_reason(choice, setting) },
                 call_ids: events.iter().filter_map(call_id_of).collect(),
                 pieces: events,
                 function: request.offers_functions_only() && choice.calls.len() == 1,
@@ -255,12 +209,9 @@ pub(crate) fn wholes<'a>(spoken: &'a Spoken, setting: &Setting<'a>) -> Vec<Whole
 
 fn call_id_of(said: &Said<'_>) -> Option<String> {
     match said {
-        Said::Open {
-            opening: Opening::Call { id, .. },
-            ..
+        Said::Open { opening: Opening::Call { id, .. }, .. } | Said::Call { id: Some(id), .. } => {
+            Some(id.clone().into_owned())
         }
-        | Said::Call { id: Some(id), .. } => Some(id.clone().into_owned()),
         _ => None,
     }
 }
-

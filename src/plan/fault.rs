@@ -73,10 +73,7 @@ pub enum Name {
 impl Fault {
     /// FIN at a place, without the last chunk.
     pub const fn close(at: At) -> Self {
-        Self {
-            kind: Kind::CloseMidStream,
-            at,
-        }
+        Self { kind: Kind::CloseMidStream, at }
     }
 
     /// Applies the fault to a planned response: nothing after the place is left.
@@ -107,28 +104,19 @@ impl At {
         let total = timeline.body.len();
         let end_of = |count: usize| match count {
             0 => 0,
-            count => timeline
-                .events
-                .get(count - 1)
-                .map_or(total, |event| event.end),
+            count => timeline.events.get(count - 1).map_or(total, |event| event.end),
         };
         match self {
             Self::Head => 0,
             Self::Event { index, byte } => {
                 let events = timeline.events.len();
                 let count = usize::try_from(index).unwrap_or_else(|_| {
-                    events
-                        .saturating_sub(usize::try_from(index.unsigned_abs()).unwrap_or(usize::MAX))
+                    events.saturating_sub(usize::try_from(index.unsigned_abs()).unwrap_or(usize::MAX))
                 });
-                end_of(count)
-                    .saturating_add(byte)
-                    .min(end_of(count.saturating_add(1)))
+                end_of(count).saturating_add(byte).min(end_of(count.saturating_add(1)))
             }
             Self::Named(name) => {
-                let found = timeline
-                    .events
-                    .iter()
-                    .find(|event| event.kind == name.kind());
+                let found = timeline.events.iter().find(|event| event.kind == name.kind());
                 found.map_or(total, |event| event.end)
             }
             Self::Byte(byte) => byte.min(total),
@@ -157,10 +145,7 @@ impl Name {
     }
 
     fn as_str(self) -> &'static str {
-        let (name, _) = Self::ALL
-            .iter()
-            .find(|(_, name)| *name == self)
-            .expect("ALL lists every name");
+        let (name, _) = Self::ALL.iter().find(|(_, name)| *name == self).expect("ALL lists every name");
         name
     }
 }
@@ -169,10 +154,7 @@ impl Kind {
     pub(super) const ALL: [(&str, Self); 1] = [("close-mid-stream", Self::CloseMidStream)];
 
     fn as_str(self) -> &'static str {
-        let (name, _) = Self::ALL
-            .iter()
-            .find(|(_, kind)| *kind == self)
-            .expect("ALL lists every kind");
+        let (name, _) = Self::ALL.iter().find(|(_, kind)| *kind == self).expect("ALL lists every kind");
         name
     }
 }
@@ -189,25 +171,15 @@ mod tests {
 
     /// Five events of four bytes: role, two pieces, finish, done.
     fn timeline() -> Timeline {
-        let kinds = [
-            EventKind::Role,
-            EventKind::Content,
-            EventKind::Content,
-            EventKind::Finish,
-            EventKind::Done,
-        ];
+        let kinds =
+            [EventKind::Role, EventKind::Content, EventKind::Content, EventKind::Finish, EventKind::Done];
         let event = |(index, kind)| Event {
             at: Duration::from_millis(10 * index as u64),
             end: 4 * (index + 1),
             kind,
         };
         Timeline {
-            head: Head {
-                at: Duration::ZERO,
-                status: StatusCode::OK,
-                reason: None,
-                headers: Vec::new(),
-            },
+            head: Head { at: Duration::ZERO, status: StatusCode::OK, reason: None, headers: Vec::new() },
             body: Bytes::from_static(b"aaaabbbbccccddddeeee"),
             events: kinds.into_iter().enumerate().map(event).collect(),
             ending: Ending::Complete,
@@ -219,14 +191,7 @@ mod tests {
         let mut timeline = timeline();
         Fault::close(at).apply(&mut timeline);
         assert_eq!(std::str::from_utf8(&timeline.body).unwrap(), body);
-        assert_eq!(
-            timeline
-                .events
-                .iter()
-                .map(|event| event.end)
-                .collect::<Vec<_>>(),
-            ends
-        );
+        assert_eq!(timeline.events.iter().map(|event| event.end).collect::<Vec<_>>(), ends);
         assert_eq!(timeline.ending, Ending::Close);
     }
 
@@ -248,11 +213,7 @@ mod tests {
     #[test]
     fn a_byte_cuts_inside_the_next_event() {
         check(At::event_byte(1, 3), "aaaabbb", &[4, 7]);
-        check(
-            At::event_byte(-1, 1),
-            "aaaabbbbccccdddde",
-            &[4, 8, 12, 16, 17],
-        );
+        check(At::event_byte(-1, 1), "aaaabbbbccccdddde", &[4, 8, 12, 16, 17]);
         check(At::Byte(9), "aaaabbbbc", &[4, 8, 9]);
     }
 
@@ -261,11 +222,7 @@ mod tests {
         check(At::Named(Name::Role), "aaaa", &[4]);
         check(At::Named(Name::FirstContent), "aaaabbbb", &[4, 8]);
         check(At::Named(Name::Finish), "aaaabbbbccccdddd", &[4, 8, 12, 16]);
-        check(
-            At::Named(Name::Done),
-            "aaaabbbbccccddddeeee",
-            &[4, 8, 12, 16, 20],
-        );
+        check(At::Named(Name::Done), "aaaabbbbccccddddeeee", &[4, 8, 12, 16, 20]);
     }
 
     #[test]

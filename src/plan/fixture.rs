@@ -85,10 +85,7 @@ pub enum AfterLast {
 impl Fixture {
     /// A fixture that answers every request; [`when`](Self::when) says which ones it is for.
     pub fn named(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            ..Self::default()
-        }
+        Self { name: name.into(), ..Self::default() }
     }
 
     /// Answers only requests that `matcher` matches.

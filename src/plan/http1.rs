@@ -46,15 +46,10 @@ pub struct Peer {
 /// The body is chunked, one chunk for each event, if the head says so; else it follows as it is.
 pub fn wire(timeline: &Timeline, version: Version) -> Wire {
     let chunked = is_chunked(&timeline.head);
-    let mut bytes =
-        BytesMut::with_capacity(timeline.body.len() + 1024 + 16 * timeline.events.len());
+    let mut bytes = BytesMut::with_capacity(timeline.body.len() + 1024 + 16 * timeline.events.len());
     write_head(&mut bytes, &timeline.head, version);
     let mut segments = Vec::with_capacity(1 + timeline.events.len());
-    segments.push(Segment {
-        at: timeline.head.at,
-        end: bytes.len(),
-        events: 0,
-    });
+    segments.push(Segment { at: timeline.head.at, end: bytes.len(), events: 0 });
     for (index, event) in timeline.events.iter().enumerate() {
         let data = timeline.event_bytes(index);
         if chunked && !data.is_empty() {
@@ -64,11 +59,7 @@ pub fn wire(timeline: &Timeline, version: Version) -> Wire {
         } else {
             bytes.extend_from_slice(&data);
         }
-        segments.push(Segment {
-            at: event.at,
-            end: bytes.len(),
-            events: index + 1,
-        });
+        segments.push(Segment { at: event.at, end: bytes.len(), events: index + 1 });
     }
     match timeline.ending {
         Ending::Complete if chunked => bytes.extend_from_slice(b"0\r\n\r\n"),
@@ -76,61 +67,39 @@ pub fn wire(timeline: &Timeline, version: Version) -> Wire {
     }
     let last = segments.last_mut().expect("the head is a segment");
     last.end = bytes.len();
-    Wire {
-        bytes: bytes.freeze(),
-        segments,
-    }
+    Wire { bytes: bytes.freeze(), segments }
 }
 
 /// Fits a planned head to the client that gets it: no chunks for HTTP/1.0, and no promise to keep a
 /// connection that ends.
 pub fn fit(head: &mut Head, peer: Peer) {
     if peer.version < Version::HTTP_11 {
-        head.headers
-            .retain(|header| !is(header, TRANSFER_ENCODING.as_str()));
+        head.headers.retain(|header| !is(header, TRANSFER_ENCODING.as_str()));
     }
     if peer.keep_alive {
         return;
     }
     let close = HeaderValue::from_static("close");
-    match head
-        .headers
-        .iter_mut()
-        .find(|header| is(header, CONNECTION.as_str()))
-    {
+    match head.headers.iter_mut().find(|header| is(header, CONNECTION.as_str())) {
         Some(header) => header.value = close,
-        None => head.headers.push(Header {
-            name: CONNECTION.as_str().into(),
-            value: close,
-        }),
+        None => head.headers.push(Header { name: CONNECTION.as_str().into(), value: close }),
     }
 }
 
 /// The reason phrase that is sent; empty for codes without one.
 pub fn reason(head: &Head) -> &'static str {
-    head.reason
-        .or_else(|| head.status.canonical_reason())
-        .unwrap_or_default()
+    head.reason.or_else(|| head.status.canonical_reason()).unwrap_or_default()
 }
 
 /// Whether the head announces a chunked body.
 pub fn is_chunked(head: &Head) -> bool {
-    let mut encodings = head
-        .headers
-        .iter()
-        .filter(|header| is(header, TRANSFER_ENCODING.as_str()));
+    let mut encodings = head.headers.iter().filter(|header| is(header, TRANSFER_ENCODING.as_str()));
     encodings.any(|header| header.value.as_bytes().eq_ignore_ascii_case(b"chunked"))
 }
 
 fn write_head(bytes: &mut BytesMut, head: &Head, version: Version) {
-    let version = if version < Version::HTTP_11 {
-        "HTTP/1.0"
-    } else {
-        "HTTP/1.1"
-    };
-    bytes.extend_from_slice(
-        format!("{version} {} {}\r\n", head.status.as_str(), reason(head)).as_bytes(),
-    );
+    let version = if version < Version::HTTP_11 { "HTTP/1.0" } else { "HTTP/1.1" };
+    bytes.extend_from_slice(format!("{version} {} {}\r\n", head.status.as_str(), reason(head)).as_bytes());
     for header in &head.headers {
         bytes.extend_from_slice(header.name.as_bytes());
         bytes.extend_from_slice(b": ");
@@ -156,11 +125,7 @@ mod tests {
         let mut end = 0;
         let events_of = |(index, data): (usize, &&str)| {
             end += data.len();
-            Event {
-                at: Duration::from_millis(10 * index as u64),
-                end,
-                kind: EventKind::Content,
-            }
+            Event { at: Duration::from_millis(10 * index as u64), end, kind: EventKind::Content }
         };
         Timeline {
             head: Head {
@@ -185,19 +150,8 @@ mod tests {
     fn check(timeline: &Timeline, version: Version, expected: &str, ends: &[usize]) {
         let wire = wire(timeline, version);
         assert_eq!(std::str::from_utf8(&wire.bytes).unwrap(), expected);
-        assert_eq!(
-            wire.segments
-                .iter()
-                .map(|segment| segment.end)
-                .collect::<Vec<_>>(),
-            ends
-        );
-        assert!(
-            wire.segments
-                .iter()
-                .enumerate()
-                .all(|(index, segment)| segment.events == index)
-        );
+        assert_eq!(wire.segments.iter().map(|segment| segment.end).collect::<Vec<_>>(), ends);
+        assert!(wire.segments.iter().enumerate().all(|(index, segment)| segment.events == index));
     }
 
     #[test]
@@ -216,43 +170,21 @@ mod tests {
     fn a_closed_stream_has_no_last_chunk() {
         let head = HEAD.len();
         let expected = format!("{HEAD}5\r\nhello\r\n");
-        check(
-            &stream(&["hello"], Ending::Close),
-            Version::HTTP_11,
-            &expected,
-            &[head, head + 10],
-        );
+        check(&stream(&["hello"], Ending::Close), Version::HTTP_11, &expected, &[head, head + 10]);
     }
 
     #[test]
     fn a_stream_without_events_is_its_head_and_the_last_chunk() {
         let expected = format!("{HEAD}0\r\n\r\n");
-        check(
-            &stream(&[], Ending::Complete),
-            Version::HTTP_11,
-            &expected,
-            &[expected.len()],
-        );
+        check(&stream(&[], Ending::Complete), Version::HTTP_11, &expected, &[expected.len()]);
     }
 
     #[test]
     fn http_1_0_gets_no_chunks_and_no_promise() {
         let mut timeline = stream(&["hello"], Ending::Complete);
-        fit(
-            &mut timeline.head,
-            Peer {
-                version: Version::HTTP_10,
-                keep_alive: false,
-            },
-        );
-        let head =
-            "HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
-        check(
-            &timeline,
-            Version::HTTP_10,
-            &format!("{head}hello"),
-            &[head.len(), head.len() + 5],
-        );
+        fit(&mut timeline.head, Peer { version: Version::HTTP_10, keep_alive: false });
+        let head = "HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
+        check(&timeline, Version::HTTP_10, &format!("{head}hello"), &[head.len(), head.len() + 5]);
     }
 
     #[test]
@@ -261,12 +193,7 @@ mod tests {
         timeline.head.headers.clear();
         timeline.head.status = StatusCode::UNAUTHORIZED;
         timeline.head.reason = Some("PermissionDenied");
-        check(
-            &timeline,
-            Version::HTTP_11,
-            "HTTP/1.1 401 PermissionDenied\r\n\r\n",
-            &[33],
-        );
+        check(&timeline, Version::HTTP_11, "HTTP/1.1 401 PermissionDenied\r\n\r\n", &[33]);
         timeline.head.reason = None;
         timeline.head.status = StatusCode::from_u16(529).unwrap();
         check(&timeline, Version::HTTP_11, "HTTP/1.1 529 \r\n\r\n", &[17]);

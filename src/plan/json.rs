@@ -17,8 +17,7 @@ impl std::str::FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let fault =
-            || format!("expected a duration with a unit, like \"20ms\" or \"1.5s\", got {text:?}");
+        let fault = || format!("expected a duration with a unit, like \"20ms\" or \"1.5s\", got {text:?}");
         let signed: jiff::SignedDuration = text.parse().map_err(|_| fault())?;
         Duration::try_from(signed).map(Self).map_err(|_| fault())
     }
@@ -46,9 +45,7 @@ impl Serialize for Span {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let nanos = self.0.as_nanos();
         match nanos {
-            n if n % 1_000_000_000 == 0 => {
-                serializer.collect_str(&format_args!("{}s", n / 1_000_000_000))
-            }
+            n if n % 1_000_000_000 == 0 => serializer.collect_str(&format_args!("{}s", n / 1_000_000_000)),
             n if n % 1_000_000 == 0 => serializer.collect_str(&format_args!("{}ms", n / 1_000_000)),
             n if n % 1_000 == 0 => serializer.collect_str(&format_args!("{}us", n / 1_000)),
             n => serializer.collect_str(&format_args!("{n}ns")),
@@ -217,9 +214,7 @@ pub(crate) mod base64 {
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Bytes, D::Error> {
         let text = String::deserialize(input)?;
         STANDARD.decode(&text).map(Bytes::from).map_err(|_| {
-            D::Error::custom(format!(
-                "expected base64 (standard alphabet, padded), got {text:?}"
-            ))
+            D::Error::custom(format!("expected base64 (standard alphabet, padded), got {text:?}"))
         })
     }
 

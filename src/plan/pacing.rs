@@ -74,12 +74,7 @@ impl Pacing {
     /// The first content event is due at `ttft`, and so is all before it; each later content event one
     /// gap after the one before; anything else with the content event before it. `pauses` are a
     /// script's waits: (index of the event after it, how long), each moving all that follows.
-    pub(crate) fn due(
-        &self,
-        kinds: &[EventKind],
-        pauses: &[(usize, Duration)],
-        seed: Seed,
-    ) -> Vec<Duration> {
+    pub(crate) fn due(&self, kinds: &[EventKind], pauses: &[(usize, Duration)], seed: Seed) -> Vec<Duration> {
         let mut gaps = self.gaps(seed);
         let burst = self.burst.unwrap_or(1).max(1);
         let mut pauses = pauses.iter().peekable();
@@ -117,9 +112,7 @@ impl Pacing {
         move || {
             let gap = match jitter {
                 None => mean,
-                Some(Jitter::Uniform(share)) => {
-                    mean * (1.0 + share * (2.0 * stream.random::<f64>() - 1.0))
-                }
+                Some(Jitter::Uniform(share)) => mean * (1.0 + share * (2.0 * stream.random::<f64>() - 1.0)),
                 Some(Jitter::Normal(Span(deviation))) => {
                     let variate: f64 = StandardNormal.sample(&mut stream);
                     mean + deviation.as_secs_f64() * variate
@@ -172,65 +165,33 @@ mod tests {
 
     #[test]
     fn all_before_the_first_content_goes_out_with_it_and_all_after_the_last() {
-        let pacing = Pacing {
-            ttft: ms("250ms"),
-            itl: ms("20ms"),
-            ..Pacing::default()
-        };
-        assert_eq!(
-            due(&pacing, &[]),
-            [
-                250_000, 250_000, 270_000, 290_000, 310_000, 310_000, 310_000
-            ]
-        );
+        let pacing = Pacing { ttft: ms("250ms"), itl: ms("20ms"), ..Pacing::default() };
+        assert_eq!(due(&pacing, &[]), [250_000, 250_000, 270_000, 290_000, 310_000, 310_000, 310_000]);
     }
 
     #[test]
     fn tps_is_one_over_itl() {
-        let pacing = Pacing {
-            tps: Some(50.0),
-            ..Pacing::default()
-        };
-        assert_eq!(
-            due(&pacing, &[]),
-            [0, 0, 20_000, 40_000, 60_000, 60_000, 60_000]
-        );
+        let pacing = Pacing { tps: Some(50.0), ..Pacing::default() };
+        assert_eq!(due(&pacing, &[]), [0, 0, 20_000, 40_000, 60_000, 60_000, 60_000]);
     }
 
     #[test]
     fn a_burst_keeps_the_mean_pace() {
-        let pacing = Pacing {
-            itl: ms("10ms"),
-            burst: Some(2),
-            ..Pacing::default()
-        };
+        let pacing = Pacing { itl: ms("10ms"), burst: Some(2), ..Pacing::default() };
         assert_eq!(due(&pacing, &[]), [0, 0, 0, 20_000, 20_000, 20_000, 20_000]);
     }
 
     #[test]
     fn a_pause_moves_all_that_follows() {
-        let pacing = Pacing {
-            itl: ms("10ms"),
-            ..Pacing::default()
-        };
+        let pacing = Pacing { itl: ms("10ms"), ..Pacing::default() };
         let pauses = [(2, Duration::from_secs(2)), (6, Duration::from_secs(1))];
-        assert_eq!(
-            due(&pacing, &pauses),
-            [0, 0, 2_010_000, 2_020_000, 2_030_000, 2_030_000, 3_030_000]
-        );
+        assert_eq!(due(&pacing, &pauses), [0, 0, 2_010_000, 2_020_000, 2_030_000, 2_030_000, 3_030_000]);
     }
 
     #[test]
     fn the_same_seed_gives_the_same_jitter_for_ever() {
-        let paced = |jitter| Pacing {
-            itl: ms("20ms"),
-            jitter: Some(jitter),
-            ..Pacing::default()
-        };
-        let percentiles = Percentiles {
-            p50: "20ms".parse().unwrap(),
-            p95: "60ms".parse().unwrap(),
-        };
+        let paced = |jitter| Pacing { itl: ms("20ms"), jitter: Some(jitter), ..Pacing::default() };
+        let percentiles = Percentiles { p50: "20ms".parse().unwrap(), p95: "60ms".parse().unwrap() };
         let table = [
             (Jitter::Uniform(0.2), [0, 20_801, 38_397, 59_226]),
             (Jitter::Normal("5ms".parse().unwrap()), [0, 21_484, 39_892, 62_137]),

@@ -68,12 +68,7 @@ impl From<Violation> for Reject {
 
 impl Violation {
     fn new(param: Option<&str>, code: Option<&'static str>, message: String) -> Self {
-        Self {
-            status: 400,
-            message,
-            param: param.map(str::to_owned),
-            code,
-        }
+        Self { status: 400, message, param: param.map(str::to_owned), code }
     }
 
     /// A parameter that must be there. (C for `messages[1].content[0].type`)
@@ -87,28 +82,18 @@ impl Violation {
 
     /// A parameter that the API does not know. (I)
     pub fn unknown(param: &str) -> Self {
-        Self::new(
-            Some(param),
-            Some("unknown_parameter"),
-            format!("Unknown parameter: '{param}'."),
-        )
+        Self::new(Some(param), Some("unknown_parameter"), format!("Unknown parameter: '{param}'."))
     }
 
     /// A parameter that the API did not know yet; the words of the older validator. (T)
     pub fn unrecognized(param: &str) -> Self {
-        Self::new(
-            None,
-            None,
-            format!("Unrecognized request argument supplied: {param}"),
-        )
+        Self::new(None, None, format!("Unrecognized request argument supplied: {param}"))
     }
 
     /// A value of another type; `expected` with its article. (I for `max_tokens` and `content`)
     pub fn wrong_type(param: &str, expected: &str, got: &Value) -> Self {
-        let message = format!(
-            "Invalid type for '{param}': expected {expected}, but got {} instead.",
-            kind(got)
-        );
+        let message =
+            format!("Invalid type for '{param}': expected {expected}, but got {} instead.", kind(got));
         Self::new(Some(param), Some("invalid_type"), message)
     }
 
@@ -118,19 +103,12 @@ impl Violation {
             Value::String(text) => format!("'{text}'"),
             other => other.to_string(),
         };
-        Self::new(
-            None,
-            None,
-            format!("{got} is not of type 'boolean' - '{param}'"),
-        )
+        Self::new(None, None, format!("{got} is not of type 'boolean' - '{param}'"))
     }
 
     /// A value that is none of `supported`. (T)
     pub fn invalid_value(param: &str, got: &str, supported: &[&str]) -> Self {
-        let message = format!(
-            "Invalid value: '{got}'. Supported values are: {}.",
-            listing(supported)
-        );
+        let message = format!("Invalid value: '{got}'. Supported values are: {}.", listing(supported));
         Self::new(Some(param), Some("invalid_value"), message)
     }
 
@@ -200,11 +178,8 @@ impl Violation {
 
     /// A parameter that this model does not take. (C for `max_tokens`)
     pub fn unsupported(param: &str, instead: Option<&str>) -> Self {
-        let hint = instead
-            .map(|instead| format!(" Use '{instead}' instead."))
-            .unwrap_or_default();
-        let message =
-            format!("Unsupported parameter: '{param}' is not supported with this model.{hint}");
+        let hint = instead.map(|instead| format!(" Use '{instead}' instead.")).unwrap_or_default();
+        let message = format!("Unsupported parameter: '{param}' is not supported with this model.{hint}");
         Self::new(Some(param), Some("unsupported_parameter"), message)
     }
 
@@ -218,8 +193,7 @@ impl Violation {
 
     /// A role that this model does not take. (C for `developer` with o1-mini)
     pub fn unsupported_role(param: &str, role: &str) -> Self {
-        let message =
-            format!("Unsupported value: '{param}' does not support '{role}' with this model.");
+        let message = format!("Unsupported value: '{param}' does not support '{role}' with this model.");
         Self::new(Some(param), Some("unsupported_value"), message)
     }
 
@@ -232,11 +206,7 @@ impl Violation {
     /// A message whose content is null, though its role needs one. (I)
     pub fn null_content(index: usize) -> Self {
         let message = "Invalid value for 'content': expected a string, got null.";
-        Self::new(
-            Some(&format!("messages.[{index}].content")),
-            None,
-            message.to_owned(),
-        )
+        Self::new(Some(&format!("messages.[{index}].content")), None, message.to_owned())
     }
 
     /// A parameter that needs another beside it. (T for `tool_choice`, I for `function_call`)
@@ -251,11 +221,7 @@ impl Violation {
     /// A tool message that answers no call. The spelling is the real one. (I)
     pub fn stray_tool_message(index: usize) -> Self {
         let message = "Invalid parameter: messages with role 'tool' must be a response to a preceeding message with 'tool_calls'.";
-        Self::new(
-            Some(&format!("messages.[{index}].role")),
-            None,
-            message.to_owned(),
-        )
+        Self::new(Some(&format!("messages.[{index}].role")), None, message.to_owned())
     }
 
     /// A tool message that answers a call which the message before does not have. (T)
@@ -263,11 +229,7 @@ impl Violation {
         let message = format!(
             "Invalid parameter: 'tool_call_id' of '{id}' not found in 'tool_calls' of previous message."
         );
-        Self::new(
-            Some(&format!("messages.[{index}].tool_call_id")),
-            None,
-            message,
-        )
+        Self::new(Some(&format!("messages.[{index}].tool_call_id")), None, message)
     }
 
     /// Tool calls without a tool message for each. `index` is that of the message which comes
@@ -283,10 +245,7 @@ impl Violation {
     /// A model of the legacy completions endpoint. (C)
     pub fn not_a_chat_model() -> Self {
         let message = "This is not a chat model and thus not supported in the v1/chat/completions endpoint. Did you mean to use v1/completions?";
-        Self {
-            status: 404,
-            ..Self::new(Some("model"), None, message.to_owned())
-        }
+        Self { status: 404, ..Self::new(Some("model"), None, message.to_owned()) }
     }
 }
 

@@ -305,11 +305,7 @@ pub struct ErrorReply {
     /// The status code.
     pub(crate) status: u16,
     /// The error's code, a string or a number; `null` for none.
-    #[serde(
-        default,
-        deserialize_with = "json::present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "json::present", skip_serializing_if = "Option::is_none")]
     pub(crate) code: Option<Value>,
     /// The error's type.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]

@@ -90,14 +90,7 @@ impl Call {
         let mut routes = dialect::DIALECTS.iter();
         let route = routes.find_map(|dialect| dialect.claim(&path, query.as_deref()));
         let route = route.expect("the last dialect claims every path");
-        Self {
-            method,
-            path,
-            query,
-            headers,
-            scope,
-            route,
-        }
+        Self { method, path, query, headers, scope, route }
     }
 
     /// The API key that the client shows: Azure's `api-key` header, else a bearer token.
@@ -140,13 +133,7 @@ impl Request {
             Some((path, query)) => (path, Some(query.to_owned())),
             None => (target, None),
         };
-        let call = Call::new(
-            Method::POST,
-            path.to_owned(),
-            query,
-            HeaderMap::new(),
-            Scope::default(),
-        );
+        let call = Call::new(Method::POST, path.to_owned(), query, HeaderMap::new(), Scope::default());
         Self { call, body }
     }
 
@@ -192,10 +179,7 @@ impl Request {
 
     /// Whether `tool_choice` names one function.
     pub fn forces_a_function(&self) -> bool {
-        self.body
-            .pointer("/tool_choice/type")
-            .and_then(Value::as_str)
-            == Some("function")
+        self.body.pointer("/tool_choice/type").and_then(Value::as_str) == Some("function")
     }
 
     /// Whether only functions are offered, as before there were tools.
@@ -205,71 +189,40 @@ impl Request {
 
     /// The messages; none where the body has none.
     pub fn messages(&self) -> &[Value] {
-        self.body
-            .get("messages")
-            .and_then(Value::as_array)
-            .map_or(&[], Vec::as_slice)
+        self.body.get("messages").and_then(Value::as_array).map_or(&[], Vec::as_slice)
     }
 
     /// The text of the last user message; the `prompt` of a completion, the `input` of others.
     pub fn user_text(&self) -> String {
-        let last = self
-            .messages()
-            .iter()
-            .rev()
-            .find(|message| role(message) == "user");
+        let last = self.messages().iter().rev().find(|message| role(message) == "user");
         match last {
             Some(message) => message_text(message),
-            None => self
-                .text("prompt")
-                .or_else(|| self.text("input"))
-                .unwrap_or_default()
-                .to_owned(),
+            None => self.text("prompt").or_else(|| self.text("input")).unwrap_or_default().to_owned(),
         }
     }
 
     /// The text of the system and developer messages, joined by line feeds.
     pub fn system_text(&self) -> String {
-        let system = self
-            .messages()
-            .iter()
-            .filter(|message| matches!(role(message), "system" | "developer"));
+        let system = self.messages().iter().filter(|message| matches!(role(message), "system" | "developer"));
         system.map(message_text).collect::<Vec<_>>().join("\n")
     }
 
     /// The text of the last tool message, or `None`.
     pub fn tool_result(&self) -> Option<String> {
-        let last = self
-            .messages()
-            .iter()
-            .rev()
-            .find(|message| matches!(role(message), "tool" | "function"));
+        let last = self.messages().iter().rev().find(|message| matches!(role(message), "tool" | "function"));
         last.map(message_text)
     }
 
     /// Which turn of the conversation this is: 1 + the number of assistant messages.
     pub fn turn(&self) -> u64 {
-        1 + self
-            .messages()
-            .iter()
-            .filter(|message| role(message) == "assistant")
-            .count() as u64
+        1 + self.messages().iter().filter(|message| role(message) == "assistant").count() as u64
     }
 
     /// The names of the tools and functions offered.
     pub fn tools(&self) -> impl Iterator<Item = &str> {
-        let list = |key| {
-            self.body
-                .get(key)
-                .and_then(Value::as_array)
-                .map_or(&[][..], Vec::as_slice)
-        };
-        let tools = list("tools")
-            .iter()
-            .filter_map(|tool| tool.pointer("/function/name"));
-        let functions = list("functions")
-            .iter()
-            .filter_map(|function| function.get("name"));
+        let list = |key| self.body.get(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let tools = list("tools").iter().filter_map(|tool| tool.pointer("/function/name"));
+        let functions = list("functions").iter().filter_map(|function| function.get("name"));
         tools.chain(functions).filter_map(Value::as_str)
     }
 
@@ -279,10 +232,7 @@ impl Request {
 }
 
 fn role(message: &Value) -> &str {
-    message
-        .get("role")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
+    message.get("role").and_then(Value::as_str).unwrap_or_default()
 }
 
 /// A message's text: its content, or its text parts joined.
@@ -290,9 +240,7 @@ fn message_text(message: &Value) -> String {
     match message.get("content") {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Array(parts)) => {
-            let texts = parts
-                .iter()
-                .filter_map(|part| part.get("text").and_then(Value::as_str));
+            let texts = parts.iter().filter_map(|part| part.get("text").and_then(Value::as_str));
             texts.collect::<Vec<_>>().join("\n")
         }
         _ => String::new(),

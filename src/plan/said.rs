@@ -16,19 +16,11 @@ pub(crate) enum Said<'a> {
     /// A choice opens.
     Open { choice: usize, opening: Opening<'a> },
     /// A piece of text.
-    Text {
-        choice: usize,
-        text: &'a str,
-        logprob: Option<Cow<'a, TokenLogprob>>,
-    },
+    Text { choice: usize, text: &'a str, logprob: Option<Cow<'a, TokenLogprob>> },
     /// A piece of reasoning, as relays send it.
     Reasoning { choice: usize, text: &'a str },
     /// A piece of a refusal.
-    Refusal {
-        choice: usize,
-        text: &'a str,
-        logprob: Option<Cow<'a, TokenLogprob>>,
-    },
+    Refusal { choice: usize, text: &'a str, logprob: Option<Cow<'a, TokenLogprob>> },
     /// A piece of a tool call: `id` and `name` at its start.
     Call {
         choice: usize,
@@ -45,10 +37,7 @@ pub(crate) enum Said<'a> {
     /// A choice ends.
     Finish { choice: usize, reason: &'a str },
     /// A choice ends because Azure's filter found something.
-    Filtered {
-        choice: usize,
-        verdicts: &'a Verdicts,
-    },
+    Filtered { choice: usize, verdicts: &'a Verdicts },
     /// Azure's verdict on a part of the text, in a chunk of its own.
     Annotation {
         choice: usize,
@@ -132,9 +121,7 @@ impl Said<'_> {
             | Self::Delta { .. }
             | Self::Event(_) => EventKind::Content,
             Self::Finish { .. } | Self::Filtered { .. } => EventKind::Finish,
-            Self::Annotation {
-                finish: Some(_), ..
-            } => EventKind::Finish,
+            Self::Annotation { finish: Some(_), .. } => EventKind::Finish,
             Self::Annotation { finish: None, .. } => EventKind::Filter,
             Self::Usage(_) => EventKind::Usage,
             Self::Chunk(chunk) => kind_of_chunk(chunk),
@@ -155,10 +142,7 @@ fn kind_of_chunk(chunk: &Value) -> EventKind {
     let Some(choice) = chunk.pointer("/choices/0") else {
         return EventKind::Other;
     };
-    if choice
-        .get("finish_reason")
-        .is_some_and(|reason| !reason.is_null())
-    {
+    if choice.get("finish_reason").is_some_and(|reason| !reason.is_null()) {
         return EventKind::Finish;
     }
     match choice.get("delta") {

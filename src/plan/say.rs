@@ -54,24 +54,17 @@ pub fn plan(reply: &Prepared, request: &Request, turn: &Turn<'_>) -> Timeline {
         Content::Error(error) => (planner.error(error), None),
         Content::Script(steps) => planner.script(steps),
         Content::Answer(_) => match reply.answer(request, turn.hit) {
-            Ok(Cow::Borrowed(answer)) => (
-                planner.answer(answer, &reply.spoken.cut(answer, planner.vocabulary)),
-                None,
-            ),
-            Ok(Cow::Owned(answer)) => (
-                planner.answer(&answer, &Spoken::new(&answer, planner.vocabulary)),
-                None,
-            ),
+            Ok(Cow::Borrowed(answer)) => {
+                (planner.answer(answer, &reply.spoken.cut(answer, planner.vocabulary)), None)
+            }
+            Ok(Cow::Owned(answer)) => {
+                (planner.answer(&answer, &Spoken::new(&answer, planner.vocabulary)), None)
+            }
             Err(message) => (planner.failed_template(&message), None),
         },
     };
     overrule(&mut timeline.head, reply);
-    if let Some(fault) = turn
-        .fault
-        .or(request.call.scope.fault)
-        .or(fault)
-        .or(reply.fault)
-    {
+    if let Some(fault) = turn.fault.or(request.call.scope.fault).or(fault).or(reply.fault) {
         fault.apply(&mut timeline);
     }
     hold(&mut timeline, turn);
@@ -80,10 +73,7 @@ pub fn plan(reply: &Prepared, request: &Request, turn: &Turn<'_>) -> Timeline {
 
 /// Plans the response to a request that is refused.
 pub fn plan_reject(reject: &Reject, call: &Call, turn: &Turn<'_>) -> Timeline {
-    let (head, body) = call
-        .route
-        .dialect
-        .reject(reject, &bare_facts(call, "", turn));
+    let (head, body) = call.route.dialect.reject(reject, &bare_facts(call, "", turn));
     whole(head, body, Duration::ZERO)
 }
 
@@ -92,11 +82,7 @@ pub fn plan_models(names: &[&str], call: &Call, turn: &Turn<'_>) -> Timeline {
     let dialect = call.route.dialect;
     let facts = bare_facts(call, "", turn);
     let body = dialect.models(names, &facts);
-    whole(
-        dialect.success(&facts, Form::Json(body.len())),
-        body,
-        Duration::ZERO,
-    )
+    whole(dialect.success(&facts, Form::Json(body.len())), body, Duration::ZERO)
 }
 
 /// Everything the steps of a plan have in common.
@@ -112,23 +98,11 @@ struct Planner<'a> {
 impl<'a> Planner<'a> {
     fn new(reply: &'a Prepared, request: &'a Request, turn: &'a Turn<'a>) -> Self {
         let seed = own_seed(&request.call, turn);
-        let shape = request.call.route.dialect.shape(
-            request,
-            &reply.wire,
-            turn.now,
-            Seed::new(turn.seed),
-            seed,
-        );
+        let shape =
+            request.call.route.dialect.shape(request, &reply.wire, turn.now, Seed::new(turn.seed), seed);
         let pacing = reply.pacing.and(*turn.pacing);
         let vocabulary = Vocabulary::of(&shape.model);
-        Self {
-            reply,
-            request,
-            turn,
-            pacing,
-            shape,
-            vocabulary,
-        }
+        Self { reply, request, turn, pacing, shape, vocabulary }
     }
 
     /// The refusal of a backend of the reply's date, where it did not know what is asked.
@@ -170,10 +144,7 @@ impl<'a> Planner<'a> {
         let chat = self.request.call.route.endpoint == Endpoint::ChatCompletions;
         if chat && !self.request.stream() {
             let answer = compose::script::answer(steps);
-            return (
-                self.answer(&answer, &Spoken::new(&answer, self.vocabulary)),
-                composition.fault,
-            );
+            return (self.answer(&answer, &Spoken::new(&answer, self.vocabulary)), composition.fault);
         }
         (self.stream(&composition), composition.fault)
     }
@@ -184,53 +155,26 @@ impl<'a> Planner<'a> {
         let due = self.due(&draft, &composition.pauses);
         let first = due.first().copied().unwrap_or_default();
         let head = dialect.success(&self.facts(first), Form::Stream);
-        let events = draft
-            .events
-            .iter()
-            .zip(&due)
-            .map(|((end, kind), at)| Event {
-                at: *at,
-                end: *end,
-                kind: *kind,
-            });
+        let events =
+            draft.events.iter().zip(&due).map(|((end, kind), at)| Event { at: *at, end: *end, kind: *kind });
         let events = events.collect();
         self.timeline(head, draft.body.into(), events, first)
     }
 
     /// A body that is not streamed comes when the stream would have ended.
-    fn json(
-        &self,
-        composition: &Composition<'_>,
-        choices: Vec<Whole<'_>>,
-        counts: Counts,
-    ) -> Timeline {
+    fn json(&self, composition: &Composition<'_>, choices: Vec<Whole<'_>>, counts: Counts) -> Timeline {
         let dialect = self.request.call.route.dialect;
         let kinds: Vec<EventKind> = composition.said.iter().map(Said::kind).collect();
-        let at = self
-            .pacing
-            .due(&kinds, &composition.pauses, self.shape.seed)
-            .last()
-            .copied()
-            .unwrap_or_default();
-        let body: Bytes = dialect
-            .completion(choices, counts, &self.shape, &self.reply.filters)
-            .into();
+        let at =
+            self.pacing.due(&kinds, &composition.pauses, self.shape.seed).last().copied().unwrap_or_default();
+        let body: Bytes = dialect.completion(choices, counts, &self.shape, &self.reply.filters).into();
         let head = dialect.success(&self.facts(at), Form::Json(body.len()));
-        let events = vec![Event {
-            at,
-            end: body.len(),
-            kind: EventKind::Body,
-        }];
+        let events = vec![Event { at, end: body.len(), kind: EventKind::Body }];
         self.timeline(head, body, events, at)
     }
 
     fn error(&self, error: &ErrorReply) -> Timeline {
-        let (head, body) = self
-            .request
-            .call
-            .route
-            .dialect
-            .error(error, &self.facts(Duration::ZERO));
+        let (head, body) = self.request.call.route.dialect.error(error, &self.facts(Duration::ZERO));
         whole(head, body, self.pacing.head.unwrap_or_default().0)
     }
 
@@ -239,10 +183,7 @@ impl<'a> Planner<'a> {
             status: StatusCode::INTERNAL_SERVER_ERROR.as_u16(),
             kind: Some("server_error".to_owned()),
             code: Some(Value::from("template_failed")),
-            message: Some(format!(
-                "the template of fixture {:?} failed: {message}",
-                self.turn.fixture
-            )),
+            message: Some(format!("the template of fixture {:?} failed: {message}", self.turn.fixture)),
             ..ErrorReply::default()
         };
         self.error(&error)
@@ -250,12 +191,7 @@ impl<'a> Planner<'a> {
 
     fn timeline(&self, head: Head, body: Bytes, events: Vec<Event>, first: Duration) -> Timeline {
         let at = self.pacing.head.map_or(first, |head| head.0.min(first));
-        Timeline {
-            head: Head { at, ..head },
-            body,
-            events,
-            ending: Ending::Complete,
-        }
+        Timeline { head: Head { at, ..head }, body, events, ending: Ending::Complete }
     }
 
     fn due(&self, draft: &Draft, pauses: &[(usize, Duration)]) -> Vec<Duration> {
@@ -272,29 +208,17 @@ impl<'a> Planner<'a> {
     /// Token counts: the reply's, else the tokenizer's. Counted only where they are sent.
     fn counts(&self, usage: Usage, spoken: Option<&Spoken>) -> Counts {
         let needed = self.shape.usage || !self.request.stream();
-        let (prompt_details, details) =
-            (usage.prompt_tokens_details, usage.completion_tokens_details);
+        let (prompt_details, details) = (usage.prompt_tokens_details, usage.completion_tokens_details);
         let count_prompt = || {
-            if needed {
-                prompt_tokens(self.request, self.vocabulary)
-            } else {
-                0
-            }
+            if needed { prompt_tokens(self.request, self.vocabulary) } else { 0 }
         };
-        let reasoning = details
-            .reasoning_tokens
-            .unwrap_or_else(|| spoken.map_or(0, |spoken| spoken.reasoning));
+        let reasoning =
+            details.reasoning_tokens.unwrap_or_else(|| spoken.map_or(0, |spoken| spoken.reasoning));
         let said = || {
-            spoken.map_or(0, |spoken| {
-                (0..self.request.n())
-                    .map(|index| spoken.choice(index).tokens)
-                    .sum()
-            })
+            spoken.map_or(0, |spoken| (0..self.request.n()).map(|index| spoken.choice(index).tokens).sum())
         };
         let prompt = usage.prompt_tokens.unwrap_or_else(count_prompt);
-        let completion = usage
-            .completion_tokens
-            .unwrap_or_else(|| reasoning + said());
+        let completion = usage.completion_tokens.unwrap_or_else(|| reasoning + said());
         Counts {
             prompt,
             completion,
@@ -311,12 +235,8 @@ impl<'a> Planner<'a> {
 
     fn facts(&self, processing: Duration) -> Facts<'_> {
         // The limiter estimates before any tokenizer runs: a quarter of the characters.
-        let characters: usize = self
-            .request
-            .messages()
-            .iter()
-            .map(|message| message["content"].to_string().len())
-            .sum();
+        let characters: usize =
+            self.request.messages().iter().map(|message| message["content"].to_string().len()).sum();
         Facts {
             profile: self.shape.profile,
             seed: self.shape.seed,
@@ -329,9 +249,7 @@ impl<'a> Planner<'a> {
 
 /// The seed of one response: nothing in it depends on which server answers, or when.
 fn own_seed(call: &Call, turn: &Turn<'_>) -> Seed {
-    let seed = Seed::new(turn.seed)
-        .child(&call.scope.session)
-        .child(turn.fixture);
+    let seed = Seed::new(turn.seed).child(&call.scope.session).child(turn.fixture);
     seed.child(&turn.hit.to_string())
 }
 
@@ -350,22 +268,9 @@ fn bare_facts<'a>(call: &'a Call, model: &'a str, turn: &Turn<'_>) -> Facts<'a> 
 
 /// A response with a body that is not a stream.
 fn whole(head: Head, body: Bytes, at: Duration) -> Timeline {
-    let event = Event {
-        at,
-        end: body.len(),
-        kind: EventKind::Body,
-    };
-    let events = if body.is_empty() {
-        Vec::new()
-    } else {
-        vec![event]
-    };
-    Timeline {
-        head: Head { at, ..head },
-        body,
-        events,
-        ending: Ending::Complete,
-    }
+    let event = Event { at, end: body.len(), kind: EventKind::Body };
+    let events = if body.is_empty() { Vec::new() } else { vec![event] };
+    Timeline { head: Head { at, ..head }, body, events, ending: Ending::Complete }
 }
 
 /// Lays the reply's status and headers over those of its kind.
@@ -390,18 +295,12 @@ fn overrule(head: &mut Head, reply: &Prepared) {
 fn hold(timeline: &mut Timeline, turn: &Turn<'_>) {
     let (mut planned, mut bounded) = (Duration::ZERO, Duration::ZERO);
     let mut next = |at: &mut Duration| {
-        let scaled = if turn.time_scale == 1.0 {
-            *at
-        } else {
-            whole_micros(at.as_secs_f64() * turn.time_scale)
-        };
+        let scaled =
+            if turn.time_scale == 1.0 { *at } else { whole_micros(at.as_secs_f64() * turn.time_scale) };
         bounded += scaled.saturating_sub(planned).min(turn.max_hold);
         planned = planned.max(scaled);
         *at = bounded;
     };
     next(&mut timeline.head.at);
-    timeline
-        .events
-        .iter_mut()
-        .for_each(|event| next(&mut event.at));
+    timeline.events.iter_mut().for_each(|event| next(&mut event.at));
 }

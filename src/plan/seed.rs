@@ -42,44 +42,32 @@ impl Seed {
     /// `len` characters of [0-9A-Za-z].
     pub fn base62(self, label: &str, len: usize) -> String {
         let mut stream = self.stream(label);
-        (0..len)
-            .map(|_| char::from(BASE62[stream.random_range(0..62usize)]))
-            .collect()
+        (0..len).map(|_| char::from(BASE62[stream.random_range(0..62usize)])).collect()
     }
 
     /// `len` lower-case hexadecimal digits.
     pub fn hex(self, label: &str, len: usize) -> String {
         let mut stream = self.stream(label);
-        (0..len)
-            .map(|_| char::from(BASE62_HEX[stream.random_range(0..16usize)]))
-            .collect()
+        (0..len).map(|_| char::from(BASE62_HEX[stream.random_range(0..16usize)])).collect()
     }
 
     /// A version 4 UUID.
     pub fn uuid(self, label: &str) -> String {
         let hex = self.hex(label, 32);
         let variant = ["8", "9", "a", "b"][self.stream(label).random_range(0..4usize)];
-        format!(
-            "{}-{}-4{}-{variant}{}-{}",
-            &hex[..8],
-            &hex[8..12],
-            &hex[13..16],
-            &hex[17..20],
-            &hex[20..]
-        )
+        format!("{}-{}-4{}-{variant}{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
     }
 }
 
 /// The digits of OpenAI's identifiers: 0-9, A-Z, a-z, in this order.
-pub(crate) const BASE62: &[u8; 62] =
-    b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+pub(crate) const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 const BASE62_HEX: &[u8; 16] = b"0123456789abcdef";
 
 fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// The finalizer of splitmix64: FNV alone leaves labels that differ in one digit too close.
@@ -104,9 +92,6 @@ mod tests {
     fn labels_are_independent_streams() {
         let seed = Seed::new(7);
         assert_ne!(seed.hex("a", 32), seed.hex("b", 32));
-        assert_ne!(
-            seed.child("hit 1").hex("a", 32),
-            seed.child("hit 2").hex("a", 32)
-        );
+        assert_ne!(seed.child("hit 1").hex("a", 32), seed.child("hit 2").hex("a", 32));
     }
 }

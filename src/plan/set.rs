@@ -24,21 +24,14 @@ macro_rules! embedded {
     ($name:literal) => {
         (
             concat!("default/", $name),
-            include_str!(concat!(
-                env!("CARGO_MANIFEST_DIR"),
-                "/fixtures/default/",
-                $name
-            )),
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/default/", $name)),
         )
     };
 }
 
 /// Where fixtures come from.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "few, short-lived, and a box would be in the way of callers"
-)]
+#[expect(clippy::large_enum_variant, reason = "few, short-lived, and a box would be in the way of callers")]
 pub enum Source {
     /// A file that was read.
     File {
@@ -119,10 +112,7 @@ impl FixtureSet {
             fixture,
             spot,
         });
-        Ok(Self {
-            fixtures: fixtures.collect(),
-            models: loaded.models,
-        })
+        Ok(Self { fixtures: fixtures.collect(), models: loaded.models })
     }
 
     /// The set that is served where none is given: one fixture for each feature, and an answer for
@@ -152,11 +142,7 @@ impl FixtureSet {
                 }
             }
         }
-        if found.is_empty() {
-            Err(self.miss(request, &view))
-        } else {
-            Ok(found)
-        }
+        if found.is_empty() { Err(self.miss(request, &view)) } else { Ok(found) }
     }
 
     /// Counts a hit of the first candidate that is not used up. Where all are, `None`; see
@@ -167,29 +153,17 @@ impl FixtureSet {
             let so_far = hits.0.get(&running.name).copied().unwrap_or(0);
             let reply = running.fixture.reply(so_far)?;
             hits.0.insert(Arc::clone(&running.name), so_far + 1);
-            Some(Admission {
-                fixture: &running.name,
-                hit: so_far + 1,
-                reply,
-            })
+            Some(Admission { fixture: &running.name, hit: so_far + 1, reply })
         })
     }
 
     /// Why no candidate was admitted, for the client.
     pub fn used_up(&self, candidates: &[usize]) -> String {
-        let names = candidates
-            .iter()
-            .filter_map(|index| self.fixtures.get(*index));
+        let names = candidates.iter().filter_map(|index| self.fixtures.get(*index));
         let names: Vec<String> = names.map(|running| format!("{:?}", running.name)).collect();
         match names.len() {
-            1 => format!(
-                "the fixture that matches this request is used up: {}",
-                names[0]
-            ),
-            _ => format!(
-                "the fixtures that match this request are used up: {}",
-                names.join(", ")
-            ),
+            1 => format!("the fixture that matches this request is used up: {}", names[0]),
+            _ => format!("the fixtures that match this request are used up: {}", names.join(", ")),
         }
     }
 
@@ -204,9 +178,7 @@ impl FixtureSet {
             Some(models) => models.iter().map(String::as_str).collect(),
             None => {
                 let fixtures = self.fixtures.iter();
-                fixtures
-                    .filter_map(|running| running.fixture.conditions.model())
-                    .collect()
+                fixtures.filter_map(|running| running.fixture.conditions.model()).collect()
             }
         };
         let mut names = Vec::new();
@@ -236,17 +208,14 @@ impl FixtureSet {
             let got = hits.count(&running.name);
             let name = &running.name;
             let noun = if expected == 1 { "hit" } else { "hits" };
-            (got < expected)
-                .then(|| format!("fixture {name:?}: expected {expected} {noun}, got {got}"))
+            (got < expected).then(|| format!("fixture {name:?}: expected {expected} {noun}, got {got}"))
         };
         self.fixtures.iter().filter_map(unmet).collect()
     }
 
     /// Whether a fixture serves this path itself.
     pub fn serves(&self, method: &Method, path: &str) -> bool {
-        self.fixtures
-            .iter()
-            .any(|running| running.fixture.conditions.serve(method, path))
+        self.fixtures.iter().any(|running| running.fixture.conditions.serve(method, path))
     }
 
     /// What loads but is probably a mistake: a fixture that nothing reaches, a model that does not
@@ -270,9 +239,7 @@ impl FixtureSet {
         let nearest = self
             .eligible(request)
             .map(|(_, running)| (running.fixture.conditions.failures(view), running))
-            .min_by_key(|(failures, running)| {
-                (*failures, Reverse(running.fixture.conditions.len()))
-            });
+            .min_by_key(|(failures, running)| (*failures, Reverse(running.fixture.conditions.len())));
         let nearest = nearest.and_then(|(failures, running)| {
             Some(Nearest {
                 fixture: running.name.to_string(),

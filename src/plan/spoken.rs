@@ -62,19 +62,12 @@ impl Spoken {
     /// Cuts an answer.
     pub(crate) fn new(answer: &Answer, vocabulary: Vocabulary) -> Self {
         let choices = match answer.choices.as_deref() {
-            Some(choices) if !choices.is_empty() => choices
-                .iter()
-                .map(|choice| Choice::new(choice, vocabulary))
-                .collect(),
+            Some(choices) if !choices.is_empty() => {
+                choices.iter().map(|choice| Choice::new(choice, vocabulary)).collect()
+            }
             _ => vec![Choice::new(answer, vocabulary)],
         };
-        Self {
-            choices,
-            reasoning: answer
-                .reasoning
-                .as_deref()
-                .map_or(0, |text| vocabulary.count(text)),
-        }
+        Self { choices, reasoning: answer.reasoning.as_deref().map_or(0, |text| vocabulary.count(text)) }
     }
 
     /// The choice at `index` of those asked for: the answer's choices in turn.
@@ -90,25 +83,15 @@ impl Choice {
             tokens::pieces(text.as_deref().unwrap_or_default(), &chunking, vocabulary)
         };
         let calls = answer.tool_calls.as_deref().unwrap_or_default();
-        let calls: Vec<Call> = calls
-            .iter()
-            .map(|call| Call::new(call, calls.len() > 1, vocabulary))
-            .collect();
-        let count =
-            |text: &Option<String>| text.as_deref().map_or(0, |text| vocabulary.count(text));
-        let called = |call: &Call| {
-            vocabulary.count(&call.name) + vocabulary.count(&call.arguments) + CALL_OVERHEAD
-        };
+        let calls: Vec<Call> =
+            calls.iter().map(|call| Call::new(call, calls.len() > 1, vocabulary)).collect();
+        let count = |text: &Option<String>| text.as_deref().map_or(0, |text| vocabulary.count(text));
+        let called =
+            |call: &Call| vocabulary.count(&call.name) + vocabulary.count(&call.arguments) + CALL_OVERHEAD;
         Self {
             text: cut(&answer.text),
-            refusal: if answer.text.is_some() {
-                Vec::new()
-            } else {
-                cut(&answer.refusal)
-            },
-            tokens: count(&answer.text)
-                + count(&answer.refusal)
-                + calls.iter().map(called).sum::<u64>(),
+            refusal: if answer.text.is_some() { Vec::new() } else { cut(&answer.refusal) },
+            tokens: count(&answer.text) + count(&answer.refusal) + calls.iter().map(called).sum::<u64>(),
             calls,
             finish: answer.finish_reason.clone(),
             logprobs: answer.logprobs.clone(),
@@ -126,18 +109,9 @@ impl Call {
         };
         let pieces = match &call.chunking {
             None | Some(Chunking::Token) if parallel => tokens::parallel_pieces(&arguments),
-            chunking => tokens::pieces(
-                &arguments,
-                chunking.as_ref().unwrap_or(&Chunking::Token),
-                vocabulary,
-            ),
+            chunking => tokens::pieces(&arguments, chunking.as_ref().unwrap_or(&Chunking::Token), vocabulary),
         };
-        Self {
-            id: call.id.clone(),
-            name: call.name.clone(),
-            arguments,
-            pieces,
-        }
+        Self { id: call.id.clone(), name: call.name.clone(), arguments, pieces }
     }
 }
 
@@ -153,18 +127,11 @@ pub(crate) fn prompt_tokens(request: &Request, vocabulary: Vocabulary) -> u64 {
         _ => 0,
     };
     let message = |message: &Value| {
-        let calls = message
-            .get("tool_calls")
-            .map_or(0, |calls| vocabulary.count(&calls.to_string()));
+        let calls = message.get("tool_calls").map_or(0, |calls| vocabulary.count(&calls.to_string()));
         let name = message.get("name").map_or(0, |name| 1 + count(Some(name)));
         3 + count(message.get("role")) + count(message.get("content")) + calls + name
     };
-    let tools = |key| {
-        request
-            .body
-            .get(key)
-            .map_or(0, |tools| vocabulary.count(&tools.to_string()))
-    };
+    let tools = |key| request.body.get(key).map_or(0, |tools| vocabulary.count(&tools.to_string()));
     3 + request.messages().iter().map(message).sum::<u64>() + tools("tools") + tools("functions")
 }
 
@@ -197,20 +164,11 @@ mod tests {
             arguments: serde_json::json!({ "city": "Par:is, \"x\"", "days": [1, 2] }),
             ..ToolCall::default()
         };
-        let answer = |calls: Vec<ToolCall>| Answer {
-            tool_calls: Some(calls),
-            ..Answer::default()
-        };
+        let answer = |calls: Vec<ToolCall>| Answer { tool_calls: Some(calls), ..Answer::default() };
         let one = Spoken::new(&answer(vec![call("a")]), Vocabulary::O200k);
-        assert_eq!(
-            one.choices[0].calls[0].arguments,
-            r#"{"city":"Par:is, \"x\"","days":[1,2]}"#
-        );
+        assert_eq!(one.choices[0].calls[0].arguments, r#"{"city":"Par:is, \"x\"","days":[1,2]}"#);
         let two = Spoken::new(&answer(vec![call("a"), call("b")]), Vocabulary::O200k);
-        assert_eq!(
-            two.choices[0].calls[1].arguments,
-            r#"{"city": "Par:is, \"x\"", "days": [1, 2]}"#
-        );
+        assert_eq!(two.choices[0].calls[1].arguments, r#"{"city": "Par:is, \"x\"", "days": [1, 2]}"#);
         assert_eq!(two.choices[0].calls[0].pieces[..2], ["{\"ci", "ty\": "]);
     }
 }

@@ -37,13 +37,8 @@ impl Template {
     }
 
     fn with_engine(source: &str, engine: &Arc<Environment<'static>>) -> Result<Self, String> {
-        engine
-            .template_from_str(source)
-            .map_err(|error| describe(&error))?;
-        Ok(Self {
-            source: source.to_owned(),
-            engine: Arc::clone(engine),
-        })
+        engine.template_from_str(source).map_err(|error| describe(&error))?;
+        Ok(Self { source: source.to_owned(), engine: Arc::clone(engine) })
     }
 
     /// The text for a request.
@@ -56,9 +51,7 @@ impl Template {
     }
 
     fn render_in(&self, scene: &minijinja::Value) -> Result<String, String> {
-        self.engine
-            .render_str(&self.source, scene)
-            .map_err(|error| describe(&error))
+        self.engine.render_str(&self.source, scene).map_err(|error| describe(&error))
     }
 }
 
@@ -88,11 +81,7 @@ impl Templates {
                 },
             }
         });
-        if problems.is_empty() {
-            Ok(Self(templates))
-        } else {
-            Err(problems)
-        }
+        if problems.is_empty() { Ok(Self(templates)) } else { Err(problems) }
     }
 
     fn render(&self, answer: &Answer, request: &Request, hit: u64) -> Result<Answer, String> {
@@ -207,9 +196,7 @@ fn scene(request: &Request, hit: u64) -> minijinja::Value {
 
 /// minijinja's error in one line, without the name it gives to templates without one.
 fn describe(error: &minijinja::Error) -> String {
-    let what = error
-        .detail()
-        .map_or_else(|| error.kind().to_string(), str::to_owned);
+    let what = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
     match error.line() {
         Some(line) => format!("{what} (line {line} of the template)"),
         None => what,
@@ -242,10 +229,7 @@ mod tests {
             path: String::new(),
             query: None,
             headers,
-            scope: Scope {
-                session: "s1".to_owned(),
-                fault: None,
-            },
+            scope: Scope { session: "s1".to_owned(), fault: None },
             route,
         };
         let body = json!({
@@ -262,59 +246,33 @@ mod tests {
     #[track_caller]
     fn check(source: &str, expected: Result<&str, &str>) {
         let rendered = Template::new(source).unwrap().render(&request(), 3);
-        assert_eq!(
-            rendered.as_deref().map_err(String::as_str),
-            expected,
-            "{source}"
-        );
+        assert_eq!(rendered.as_deref().map_err(String::as_str), expected, "{source}");
     }
 
     #[test]
     fn a_template_sees_the_request() {
-        check(
-            "{{ model }} {{ user }} {{ system }}",
-            Ok("gpt-4o <Tom & \"Ann\"> Be brief."),
-        );
-        check(
-            "{{ turn }} {{ hit }} {{ session }} {{ tools[0] }}",
-            Ok("1 3 s1 f"),
-        );
-        check(
-            "{{ body.messages[1].role }} {{ headers['x-test'] }}",
-            Ok("user yes"),
-        );
-        check(
-            "{{ user | upper }}{% if hit > 2 %}!{% endif %}",
-            Ok("<TOM & \"ANN\">!"),
-        );
+        check("{{ model }} {{ user }} {{ system }}", Ok("gpt-4o <Tom & \"Ann\"> Be brief."));
+        check("{{ turn }} {{ hit }} {{ session }} {{ tools[0] }}", Ok("1 3 s1 f"));
+        check("{{ body.messages[1].role }} {{ headers['x-test'] }}", Ok("user yes"));
+        check("{{ user | upper }}{% if hit > 2 %}!{% endif %}", Ok("<TOM & \"ANN\">!"));
     }
 
     #[test]
     fn what_is_not_there_is_empty() {
-        check(
-            "[{{ tool_result }}{{ nobody }}{{ body.metadata.id }}{{ headers.x }}]",
-            Ok("[]"),
-        );
+        check("[{{ tool_result }}{{ nobody }}{{ body.metadata.id }}{{ headers.x }}]", Ok("[]"));
     }
 
     #[test]
     fn a_template_that_fails_says_why() {
         let failure = "tried to use + operator on unsupported types string and number";
-        check(
-            "{{ user + 1 }}",
-            Err(&format!("{failure} (line 1 of the template)")),
-        );
+        check("{{ user + 1 }}", Err(&format!("{failure} (line 1 of the template)")));
     }
 
     #[test]
     fn a_template_that_runs_on_is_stopped() {
-        let source =
-            "{% for i in range(9999) %}{% for j in range(9999) %}x{% endfor %}{% endfor %}";
+        let source = "{% for i in range(9999) %}{% for j in range(9999) %}x{% endfor %}{% endfor %}";
         let rendered = Template::new(source).unwrap().render(&request(), 1);
-        assert_eq!(
-            rendered,
-            Err("engine ran out of fuel (line 1 of the template)".to_owned())
-        );
+        assert_eq!(rendered, Err("engine ran out of fuel (line 1 of the template)".to_owned()));
     }
 
     #[test]

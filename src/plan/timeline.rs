@@ -125,9 +125,7 @@ impl Head {
     /// The value of the first header called `name`, in any case.
     pub fn header(&self, name: &str) -> Option<&HeaderValue> {
         let mut headers = self.headers.iter();
-        headers
-            .find(|header| header.name.eq_ignore_ascii_case(name))
-            .map(|header| &header.value)
+        headers.find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| &header.value)
     }
 }
 
@@ -136,15 +134,9 @@ impl Header {
     pub fn new(name: impl Into<Cow<'static, str>>, value: impl AsRef<str>) -> Self {
         let value = value.as_ref();
         let value = HeaderValue::from_str(value).unwrap_or_else(|_| {
-            let visible: Vec<u8> = value
-                .bytes()
-                .filter(|byte| (32..127).contains(byte))
-                .collect();
+            let visible: Vec<u8> = value.bytes().filter(|byte| (32..127).contains(byte)).collect();
             HeaderValue::from_bytes(&visible).expect("visible ASCII is a header value")
         });
-        Self {
-            name: name.into(),
-            value,
-        }
+        Self { name: name.into(), value }
     }
 }

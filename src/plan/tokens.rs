@@ -18,23 +18,14 @@ pub enum Vocabulary {
 impl Vocabulary {
     /// The vocabulary of a model, by its name in either provider's spelling.
     pub fn of(model: &str) -> Self {
-        let old = ["gpt-3.5", "gpt-35", "gpt-4-", "text-embedding"]
-            .iter()
-            .any(|prefix| model.starts_with(prefix));
-        if old || model == "gpt-4" {
-            Self::Cl100k
-        } else {
-            Self::O200k
-        }
+        let old =
+            ["gpt-3.5", "gpt-35", "gpt-4-", "text-embedding"].iter().any(|prefix| model.starts_with(prefix));
+        if old || model == "gpt-4" { Self::Cl100k } else { Self::O200k }
     }
 
     /// How many tokens a text has.
     pub fn count(self, text: &str) -> u64 {
-        if text.is_empty() {
-            0
-        } else {
-            self.tokens(text)
-        }
+        if text.is_empty() { 0 } else { self.tokens(text) }
     }
 
     /// The text cut after each token, at the next character boundary: a character that takes several
@@ -60,9 +51,7 @@ impl Vocabulary {
     #[cfg(feature = "tokenizer")]
     fn token_lengths(self, text: &str) -> Vec<usize> {
         let table = self.table();
-        let lengths = table
-            ._decode_native_and_split(table.encode_ordinary(text))
-            .map(|token| token.len());
+        let lengths = table._decode_native_and_split(table.encode_ordinary(text)).map(|token| token.len());
         lengths.collect()
     }
 
@@ -108,10 +97,7 @@ pub fn parallel_pieces(text: &str) -> Vec<String> {
         if rest.is_empty() {
             break;
         }
-        let end = rest
-            .char_indices()
-            .nth(len)
-            .map_or(rest.len(), |(end, _)| end);
+        let end = rest.char_indices().nth(len).map_or(rest.len(), |(end, _)| end);
         let (piece, after) = rest.split_at(end);
         pieces.push(piece.to_owned());
         rest = after;
@@ -137,10 +123,7 @@ fn words(text: &str) -> Vec<String> {
 
 fn characters(text: &str, count: usize) -> Vec<String> {
     let characters: Vec<char> = text.chars().collect();
-    characters
-        .chunks(count.max(1))
-        .map(|piece| piece.iter().collect())
-        .collect()
+    characters.chunks(count.max(1)).map(|piece| piece.iter().collect()).collect()
 }
 
 #[cfg(test)]
@@ -150,12 +133,7 @@ mod tests {
     #[test]
     fn every_cut_joins_to_the_text() {
         let text = " Hello,  world!\n\n望月の👩‍👩‍👧 café\u{2028}x ";
-        for chunking in [
-            Chunking::Token,
-            Chunking::Word,
-            Chunking::Char,
-            Chunking::Chars(3),
-        ] {
+        for chunking in [Chunking::Token, Chunking::Word, Chunking::Char, Chunking::Chars(3)] {
             for vocabulary in [Vocabulary::O200k, Vocabulary::Cl100k] {
                 let pieces = pieces(text, &chunking, vocabulary);
                 assert_eq!(pieces.concat(), text, "{chunking:?}");
@@ -175,28 +153,16 @@ mod tests {
     fn parallel_calls_are_cut_in_four_five_six() {
         let arguments = r#"{"location": "San Francisco"}"#;
         let pieces = parallel_pieces(arguments);
-        assert_eq!(
-            pieces,
-            ["{\"lo", "catio", "n\": \"S", "an F", "ranci", "sco\"}"]
-        );
+        assert_eq!(pieces, ["{\"lo", "catio", "n\": \"S", "an F", "ranci", "sco\"}"]);
     }
 
     #[cfg(feature = "tokenizer")]
     #[test]
     fn tokens_are_the_models_own_and_characters_stay_whole() {
         let cut = |text| pieces(text, &Chunking::Token, Vocabulary::O200k);
-        assert_eq!(
-            cut(r#"{"location":"Paris"}"#),
-            ["{\"", "location", "\":\"", "Paris", "\"}"]
-        );
+        assert_eq!(cut(r#"{"location":"Paris"}"#), ["{\"", "location", "\":\"", "Paris", "\"}"]);
         assert_eq!(cut("👩‍👩‍👧").concat(), "👩‍👩‍👧");
-        assert_eq!(
-            Vocabulary::O200k.count("Hello! How can I help you today?"),
-            9
-        );
-        assert_eq!(
-            Vocabulary::Cl100k.count("Hello! How can I assist you today?"),
-            9
-        );
+        assert_eq!(Vocabulary::O200k.count("Hello! How can I help you today?"), 9);
+        assert_eq!(Vocabulary::Cl100k.count("Hello! How can I assist you today?"), 9);
     }
 }

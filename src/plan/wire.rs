@@ -26,17 +26,11 @@ pub struct Wire {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) model: Option<String>,
     /// The system fingerprint; `null` sends null.
-    #[serde(
-        deserialize_with = "json::present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "json::present", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub(crate) system_fingerprint: Option<Option<String>>,
     /// The service tier; `null` leaves the key out.
-    #[serde(
-        deserialize_with = "json::present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "json::present", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub(crate) service_tier: Option<Option<String>>,
     /// Whether chunks carry `obfuscation`.
@@ -67,30 +61,19 @@ impl FromStr for Profile {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let fault = || {
-            format!(
-                "expected a date like \"2025-08\" or \"2025-08-07\", from 2023-03 on, got {text:?}"
-            )
-        };
+        let fault =
+            || format!("expected a date like \"2025-08\" or \"2025-08-07\", from 2023-03 on, got {text:?}");
         let mut parts = text.split('-');
         let mut part = |len: usize| {
-            let part = parts.next().filter(|part| {
-                part.len() == len && part.bytes().all(|byte| byte.is_ascii_digit())
-            })?;
+            let part = parts
+                .next()
+                .filter(|part| part.len() == len && part.bytes().all(|byte| byte.is_ascii_digit()))?;
             part.parse::<u32>().ok()
         };
         let year = part(4).ok_or_else(fault)?;
-        let month = part(2)
-            .filter(|month| (1..=12).contains(month))
-            .ok_or_else(fault)?;
+        let month = part(2).filter(|month| (1..=12).contains(month)).ok_or_else(fault)?;
         let rest = text.len() > 7;
-        let day = if rest {
-            part(2)
-                .filter(|day| (1..=31).contains(day))
-                .ok_or_else(fault)?
-        } else {
-            31
-        };
+        let day = if rest { part(2).filter(|day| (1..=31).contains(day)).ok_or_else(fault)? } else { 31 };
         let profile = Self::new(year, month, day);
         if parts.next().is_some() || profile < Self::OLDEST {
             return Err(fault());
@@ -101,9 +84,7 @@ impl FromStr for Profile {
 
 impl<'de> Deserialize<'de> for Profile {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

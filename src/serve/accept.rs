@@ -48,29 +48,17 @@ pub(crate) async fn run(listener: TcpListener, service: Service, secure: impl Se
                 continue;
             }
         };
-        let Some(open) = service
-            .state
-            .lines
-            .open(service.state.config.max_connections)
-        else {
+        let Some(open) = service.state.lines.open(service.state.config.max_connections) else {
             continue;
         };
         tokio::spawn(serve(service.clone(), open, socket, peer, secure.clone()));
     }
 }
 
-async fn serve(
-    service: Service,
-    open: OpenLine,
-    socket: TcpStream,
-    peer: SocketAddr,
-    secure: impl Secure,
-) {
+async fn serve(service: Service, open: OpenLine, socket: TcpStream, peer: SocketAddr, secure: impl Secure) {
     // Without it, the kernel holds back each event until the one before is acknowledged.
     let _ = socket.set_nodelay(true);
-    let queue = socket
-        .local_addr()
-        .map_or(Queue::Unknown, |local| Queue::Tcp { local, peer });
+    let queue = socket.local_addr().map_or(Queue::Unknown, |local| Queue::Tcp { local, peer });
     let handshake = clock::before(clock::now() + HANDSHAKE_LIMIT, secure.secure(socket));
     if let Some(Some(Ok(stream))) = open.until_cut(handshake).await {
         connection::serve(service, open, stream, queue).await;
@@ -79,10 +67,7 @@ async fn serve(
 
 fn is_clients(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionRefused | ConnectionReset
-    )
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 /// How long a TLS handshake may take.

@@ -57,10 +57,7 @@ pub(crate) fn answer(
 }
 
 fn health() -> Timeline {
-    answer::json(
-        StatusCode::OK,
-        &json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }),
-    )
+    answer::json(StatusCode::OK, &json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
 }
 
 fn requests(state: &State, query: &Query) -> Timeline {
@@ -85,38 +82,20 @@ fn reset(state: &State, query: &Query) -> Timeline {
 
 /// Why a request is none that the owner of this machine meant.
 fn refuse(state: &State, headers: &HeaderMap, body: &Bytes) -> Option<Timeline> {
-    if headers
-        .get_all(ORIGIN)
-        .iter()
-        .any(|origin| !is_own(origin.to_str().ok(), headers))
-    {
+    if headers.get_all(ORIGIN).iter().any(|origin| !is_own(origin.to_str().ok(), headers)) {
         let message = "the admin API is not for pages of other origins";
-        return Some(answer::refusal(
-            StatusCode::FORBIDDEN,
-            "foreign_origin",
-            message,
-        ));
+        return Some(answer::refusal(StatusCode::FORBIDDEN, "foreign_origin", message));
     }
     if let Some(token) = &state.config.admin_token {
-        let given = headers
-            .get(AUTHORIZATION)
-            .and_then(|value| redact::bearer(value.to_str().ok()?));
+        let given = headers.get(AUTHORIZATION).and_then(|value| redact::bearer(value.to_str().ok()?));
         if !given.is_some_and(|given| redact::same(given, token)) {
             let message = "the admin API wants the admin token: authorization: Bearer …";
-            return Some(answer::refusal(
-                StatusCode::UNAUTHORIZED,
-                "admin_token",
-                message,
-            ));
+            return Some(answer::refusal(StatusCode::UNAUTHORIZED, "admin_token", message));
         }
     }
     if !body.is_empty() && !is_json(headers) {
         let message = "a body has to be application/json";
-        return Some(answer::refusal(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "not_json",
-            message,
-        ));
+        return Some(answer::refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", message));
     }
     None
 }
@@ -124,20 +103,13 @@ fn refuse(state: &State, headers: &HeaderMap, body: &Bytes) -> Option<Timeline> 
 /// Whether an origin is the server itself, as the request names it.
 fn is_own(origin: Option<&str>, headers: &HeaderMap) -> bool {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let authority = origin
-        .and_then(|origin| origin.split_once("://"))
-        .map(|(_, authority)| authority);
+    let authority = origin.and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
     matches!((authority, host), (Some(authority), Some(host)) if authority.eq_ignore_ascii_case(host))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    kind.split(';')
-        .next()
-        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 
 /// What the query of an admin request may say.
@@ -150,10 +122,8 @@ struct Query {
 
 impl Query {
     fn parse(text: &str, session: &str) -> Result<Self, String> {
-        let mut query = Self {
-            session: Some(session.to_owned()).filter(|name| !name.is_empty()),
-            ..Self::default()
-        };
+        let mut query =
+            Self { session: Some(session.to_owned()).filter(|name| !name.is_empty()), ..Self::default() };
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let wrong = |wanted: &str| format!("{name} is {wanted}, not {value:?}");

@@ -57,8 +57,7 @@ impl Service {
         }
         let encoding = call.headers.get(CONTENT_ENCODING)?;
         let encoding = String::from_utf8_lossy(encoding.as_bytes());
-        (!encoding.eq_ignore_ascii_case("identity"))
-            .then(|| Reject::CompressedBody(encoding.into_owned()))
+        (!encoding.eq_ignore_ascii_case("identity")).then(|| Reject::CompressedBody(encoding.into_owned()))
     }
 
     fn refuse_key(&self, headers: &HeaderMap) -> Option<Reject> {
@@ -76,36 +75,21 @@ impl Service {
     }
 
     /// Finds who answers, plans the answer and opens the journal entry.
-    pub(super) fn admit(
-        &self,
-        call: Call,
-        asked: Asked<'_>,
-        read: Instant,
-    ) -> (Timeline, Settlement) {
+    pub(super) fn admit(&self, call: Call, asked: Asked<'_>, read: Instant) -> (Timeline, Settlement) {
         let parsed = serde_json::from_slice(asked.body);
         let readable = parsed.is_ok() || asked.served || call.method == Method::GET;
-        let request = ApiRequest {
-            call,
-            body: parsed.unwrap_or(Value::Null),
-        };
+        let request = ApiRequest { call, body: parsed.unwrap_or(Value::Null) };
         let checked = match asked.reject {
             Some(reject) => Err(reject),
             None if !readable => Err(Reject::InvalidJson),
             None if asked.served => Ok(()),
-            None => request
-                .call
-                .route
-                .dialect
-                .validate(&request, asked.fixtures.models()),
+            None => request.call.route.dialect.validate(&request, asked.fixtures.models()),
         };
         let answered = checked.and_then(|()| self.answer(&request, asked.fixtures));
         let answered = answered.unwrap_or_else(|reject| self.refuse(&reject, &request.call));
         let entry = self.entry(request, asked.body, read, &answered);
         let lines = Arc::clone(&self.state.lines);
-        let settlement = self
-            .state
-            .journal
-            .begin(entry, lines, answered.timeline.ending);
+        let settlement = self.state.journal.begin(entry, lines, answered.timeline.ending);
         (answered.timeline, settlement)
     }
 
@@ -123,9 +107,7 @@ impl Service {
         let miss = match fixtures.candidates(request) {
             Ok(candidates) => {
                 let session = &call.scope.session;
-                let admitted = self
-                    .state
-                    .admit(session, |hits| fixtures.admit(&candidates, hits));
+                let admitted = self.state.admit(session, |hits| fixtures.admit(&candidates, hits));
                 if let Some((admission, id)) = admitted {
                     let turn = self.turn(call, admission.fixture, admission.hit);
                     let timeline = plan(admission.reply, request, &turn);
@@ -174,19 +156,12 @@ impl Service {
         }
     }
 
-    fn entry(
-        &self,
-        request: ApiRequest,
-        body: &Bytes,
-        read: Instant,
-        answered: &Answered,
-    ) -> Entry {
+    fn entry(&self, request: ApiRequest, body: &Bytes, read: Instant, answered: &Answered) -> Entry {
         let model = request.model().to_owned();
         let ApiRequest { call, .. } = request;
         let mut headers = call.headers;
-        let retry = headers
-            .get("x-stainless-retry-count")
-            .and_then(|value| value.to_str().ok()?.parse().ok());
+        let retry =
+            headers.get("x-stainless-retry-count").and_then(|value| value.to_str().ok()?.parse().ok());
         redact::headers(&mut headers);
         let kept = String::from_utf8_lossy(&body[..body.len().min(KEPT_BODY)]);
         let (fixture, hit) = answered.fixture.clone().unzip();

@@ -21,39 +21,21 @@ pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Timeline {
         Header::new("cache-control", "no-store"),
         Header::new("x-content-type-options", "nosniff"),
     ];
-    let head = Head {
-        at: Duration::ZERO,
-        status,
-        reason: None,
-        headers,
-    };
-    let event = Event {
-        at: Duration::ZERO,
-        end: body.len(),
-        kind: EventKind::Body,
-    };
-    Timeline {
-        head,
-        body: Bytes::from(body),
-        events: vec![event],
-        ending: Ending::Complete,
-    }
+    let head = Head { at: Duration::ZERO, status, reason: None, headers };
+    let event = Event { at: Duration::ZERO, end: body.len(), kind: EventKind::Body };
+    Timeline { head, body: Bytes::from(body), events: vec![event], ending: Ending::Complete }
 }
 
 /// A refusal, in the shape that every SDK reads.
 pub(crate) fn refusal(status: StatusCode, code: &str, message: &str) -> Timeline {
-    let error =
-        json!({ "message": message, "type": "llmirage_error", "param": null, "code": code });
+    let error = json!({ "message": message, "type": "llmirage_error", "param": null, "code": code });
     json(status, &json!({ "error": error }))
 }
 
 /// A refusal of a method.
 pub(crate) fn not_allowed(allow: &'static str) -> Timeline {
-    let mut refusal = refusal(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "method_not_allowed",
-        &format!("this path takes {allow}"),
-    );
+    let mut refusal =
+        refusal(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", &format!("this path takes {allow}"));
     refusal.head.headers.push(Header::new("allow", allow));
     refusal
 }

@@ -28,11 +28,7 @@ pub(crate) enum Received {
 ///
 /// Clients write the whole body before they look for an answer; one that is over the limit is
 /// therefore read to its end, as far as that is reasonable, so that the refusal is seen.
-pub(crate) async fn receive(
-    mut body: Incoming,
-    limit: usize,
-    waits_for_continue: bool,
-) -> Received {
+pub(crate) async fn receive(mut body: Incoming, limit: usize, waits_for_continue: bool) -> Received {
     let announced = body.size_hint().lower();
     let most = (limit as u64).saturating_add(MAX_DISCARD);
     if announced > limit as u64 && (waits_for_continue || announced > most) {

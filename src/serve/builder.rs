@@ -135,8 +135,7 @@ impl Builder {
     /// What cannot be read. What cannot be used is told by [`start`](Self::start), so that the
     /// problems of all files come together.
     pub fn fixtures_from(mut self, path: impl AsRef<Path>) -> Result<Self, LoadErrors> {
-        self.sources
-            .extend(files::read(&[path.as_ref().to_owned()])?);
+        self.sources.extend(files::read(&[path.as_ref().to_owned()])?);
         Ok(self)
     }
 
@@ -272,9 +271,7 @@ impl Builder {
             let local = listener.local_addr()?;
             Ok((listener, local))
         };
-        let (listener, local) = listening
-            .await
-            .map_err(|source| StartError::Listen { address, source })?;
+        let (listener, local) = listening.await.map_err(|source| StartError::Listen { address, source })?;
         #[cfg(feature = "tls")]
         return Ok(MockServer::serve(service, listener, local, tls));
         #[cfg(not(feature = "tls"))]
@@ -293,9 +290,7 @@ impl Builder {
             None => FixtureSet::load(self.sources)?,
         };
         let journal = Journal::new(self.journal_limit, self.on_settled);
-        Ok(Service {
-            state: Arc::new(State::new(self.config, fixtures, journal)),
-        })
+        Ok(Service { state: Arc::new(State::new(self.config, fixtures, journal)) })
     }
 }
 

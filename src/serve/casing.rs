@@ -95,9 +95,7 @@ fn parse(lines: &[u8]) -> Extensions {
     http.preserve_header_case(true).max_headers(MAX_NAMES);
     {
         let mut connection = pin!(http.serve_connection(Memory(&request), service));
-        let _ = connection
-            .as_mut()
-            .poll(&mut Context::from_waker(Waker::noop()));
+        let _ = connection.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     }
     noted.take()
 }
@@ -151,39 +149,22 @@ mod tests {
     use super::*;
 
     fn headers(names: &[&'static str]) -> Vec<Header> {
-        names
-            .iter()
-            .map(|name| Header::new(*name, "value"))
-            .collect()
+        names.iter().map(|name| Header::new(*name, "value")).collect()
     }
 
     #[test]
     fn lower_case_needs_no_map() {
         let casings = Casings::default();
-        assert!(
-            casings
-                .extensions(&headers(&["date", "x-request-id"]))
-                .is_empty()
-        );
+        assert!(casings.extensions(&headers(&["date", "x-request-id"])).is_empty());
         assert!(casings.known.lock().unwrap().is_empty());
     }
 
     #[test]
     fn hyper_still_notes_the_case_of_every_name() {
-        let names = [
-            "Date",
-            "Content-Length",
-            "Transfer-Encoding",
-            "Connection",
-            "CF-Ray",
-            "Expect",
-            "Upgrade",
-        ];
+        let names =
+            ["Date", "Content-Length", "Transfer-Encoding", "Connection", "CF-Ray", "Expect", "Upgrade"];
         for name in names {
-            assert!(
-                !Casings::default().extensions(&headers(&[name])).is_empty(),
-                "{name}"
-            );
+            assert!(!Casings::default().extensions(&headers(&[name])).is_empty(), "{name}");
         }
     }
 
@@ -191,11 +172,7 @@ mod tests {
     fn a_layout_is_made_once_and_kept() {
         let casings = Casings::default();
         for _ in 0..3 {
-            assert!(
-                !casings
-                    .extensions(&headers(&["Date", "Server", "x-request-id"]))
-                    .is_empty()
-            );
+            assert!(!casings.extensions(&headers(&["Date", "Server", "x-request-id"])).is_empty());
         }
         assert_eq!(casings.known.lock().unwrap().len(), 1);
     }

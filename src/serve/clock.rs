@@ -28,17 +28,12 @@ impl Clock {
     }
 
     /// The time since the start of 1970.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the wall clock is read here only"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the wall clock is read here only")]
     pub(crate) fn since_epoch(self) -> Duration {
         let frozen = Duration::from_secs(FROZEN);
         match self {
             Self::Frozen => frozen,
-            Self::System => SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or(frozen),
+            Self::System => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(frozen),
         }
     }
 }
@@ -79,13 +74,8 @@ impl Alarm {
         if deadline <= now() {
             return Poll::Ready(());
         }
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "deadlines are waited for here only"
-        )]
-        let sleep = self
-            .sleep
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        #[expect(clippy::disallowed_methods, reason = "deadlines are waited for here only")]
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         if sleep.deadline() != deadline {
             sleep.as_mut().reset(deadline);
         }
@@ -97,9 +87,7 @@ impl Alarm {
 impl fmt::Debug for Alarm {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let deadline = self.sleep.as_ref().map(|sleep| sleep.deadline());
-        out.debug_struct("Alarm")
-            .field("deadline", &deadline)
-            .finish()
+        out.debug_struct("Alarm").field("deadline", &deadline).finish()
     }
 }
 
@@ -114,11 +102,7 @@ pub(crate) struct Patience {
 impl Patience {
     /// Patience for so long.
     pub(crate) fn new(limit: Duration) -> Self {
-        Self {
-            limit,
-            deadline: None,
-            alarm: Alarm::default(),
-        }
+        Self { limit, deadline: None, alarm: Alarm::default() }
     }
 
     /// Starts to count, unless it does already.

@@ -103,10 +103,7 @@ mod platform {
         #[cfg(target_endian = "little")]
         fn addresses_are_written_as_the_kernel_does() {
             assert_eq!(hex("127.0.0.1:4010".parse().unwrap()), "0100007F:0FAA");
-            assert_eq!(
-                hex("[::1]:80".parse().unwrap()),
-                "00000000000000000000000001000000:0050"
-            );
+            assert_eq!(hex("[::1]:80".parse().unwrap()), "00000000000000000000000001000000:0050");
         }
     }
 }

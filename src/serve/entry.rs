@@ -122,10 +122,7 @@ fn display<S: Serializer>(value: &http::Method, serializer: S) -> Result<S::Ok, 
     serializer.serialize_str(value.as_str())
 }
 
-fn display_status<S: Serializer>(
-    status: &http::StatusCode,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
+fn display_status<S: Serializer>(status: &http::StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u16(status.as_u16())
 }
 
@@ -134,9 +131,7 @@ fn header_object<S: Serializer>(headers: &HeaderMap, serializer: S) -> Result<S:
     let mut object = serializer.serialize_map(Some(headers.keys_len()))?;
     for name in headers.keys() {
         let values = headers.get_all(name).iter();
-        let values: Vec<_> = values
-            .map(|value| String::from_utf8_lossy(value.as_bytes()))
-            .collect();
+        let values: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
         object.serialize_entry(name.as_str(), &values.join(", "))?;
     }
     object.end()
@@ -164,10 +159,7 @@ fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S:
 }
 
 #[expect(clippy::ref_option, reason = "the signature that serde calls with")]
-fn some_millis<S: Serializer>(
-    duration: &Option<Duration>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
+fn some_millis<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
     match duration {
         Some(duration) => millis(duration, serializer),
         None => serializer.serialize_none(),

@@ -37,15 +37,7 @@ impl<'a> Exchange<'a> {
     pub(crate) fn begin(state: &'a State, line: &'a Arc<Line>, parts: &request::Parts) -> Self {
         let (method, peer) = (parts.method.clone(), peer(parts));
         let (start, busy) = (clock::now(), line.begin_request());
-        Self {
-            state,
-            line,
-            method,
-            peer,
-            origin: None,
-            start,
-            busy,
-        }
+        Self { state, line, method, peer, origin: None, start, busy }
     }
 
     /// Leaves a body unread: the connection cannot be used again.
@@ -124,21 +116,9 @@ impl NoBody {
     /// What is answered in our own name.
     pub(crate) fn refusal(self) -> Timeline {
         let (status, code, message) = match self {
-            Self::TooLarge => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "body_too_large",
-                "the body is too large",
-            ),
-            Self::TooSlow => (
-                StatusCode::REQUEST_TIMEOUT,
-                "body_timeout",
-                "the body took too long",
-            ),
-            Self::Broken => (
-                StatusCode::BAD_REQUEST,
-                "bad_body",
-                "the body cannot be read",
-            ),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "the body is too large"),
+            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "body_timeout", "the body took too long"),
+            Self::Broken => (StatusCode::BAD_REQUEST, "bad_body", "the body cannot be read"),
         };
         answer::refusal(status, code, message)
     }
@@ -147,12 +127,7 @@ impl NoBody {
 /// What the client understands and wants.
 fn peer(parts: &request::Parts) -> Peer {
     let values = parts.headers.get_all(CONNECTION).iter();
-    let mut options = values
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','));
+    let mut options = values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
     let close = options.any(|option| option.trim().eq_ignore_ascii_case("close"));
-    Peer {
-        version: parts.version,
-        keep_alive: parts.version >= Version::HTTP_11 && !close,
-    }
+    Peer { version: parts.version, keep_alive: parts.version >= Version::HTTP_11 && !close }
 }

@@ -44,11 +44,7 @@ fn is_framed(timeline: &Timeline, method: &Method) -> bool {
     let mut chunked = 0;
     for header in &timeline.head.headers {
         if header.name.eq_ignore_ascii_case(CONTENT_LENGTH.as_str()) {
-            let length = header
-                .value
-                .to_str()
-                .ok()
-                .and_then(|text| text.parse::<usize>().ok());
+            let length = header.value.to_str().ok().and_then(|text| text.parse::<usize>().ok());
             if length != Some(timeline.body.len()) && *method != Method::HEAD {
                 return false;
             }
@@ -74,12 +70,9 @@ fn is_ordered(head: &Head) -> bool {
         return false;
     };
     let joined = |name: &HeaderName| map.get_all(name).iter().count() > 1;
-    let same = map
-        .iter()
-        .zip(&head.headers)
-        .all(|((name, value), header)| {
-            header.name.eq_ignore_ascii_case(name.as_str()) && header.value == *value
-        });
+    let same = map.iter().zip(&head.headers).all(|((name, value), header)| {
+        header.name.eq_ignore_ascii_case(name.as_str()) && header.value == *value
+    });
     same && !map.contains_key(TRAILER) && !joined(&CONNECTION)
 }
 
@@ -108,42 +101,18 @@ mod tests {
             at: Duration::ZERO,
             status: StatusCode::from_u16(status).unwrap(),
             reason: None,
-            headers: headers
-                .iter()
-                .map(|(name, value)| Header::new(*name, value))
-                .collect(),
+            headers: headers.iter().map(|(name, value)| Header::new(*name, value)).collect(),
         };
         let body = Bytes::from(if status == 204 { "" } else { "hello" });
-        let events = vec![Event {
-            at: Duration::ZERO,
-            end: body.len(),
-            kind: EventKind::Body,
-        }];
-        let timeline = Timeline {
-            head,
-            body,
-            events,
-            ending: Ending::Complete,
-        };
-        assert_eq!(
-            is_plain(&timeline, &Method::POST),
-            expected,
-            "{status} {headers:?}"
-        );
+        let events = vec![Event { at: Duration::ZERO, end: body.len(), kind: EventKind::Body }];
+        let timeline = Timeline { head, body, events, ending: Ending::Complete };
+        assert_eq!(is_plain(&timeline, &Method::POST), expected, "{status} {headers:?}");
     }
 
     #[test]
     fn honest_heads_are_hypers() {
         check(200, &[("content-length", "5")], true);
-        check(
-            529,
-            &[
-                ("Transfer-Encoding", "Chunked"),
-                ("set-cookie", "a"),
-                ("Set-Cookie", "b"),
-            ],
-            true,
-        );
+        check(529, &[("Transfer-Encoding", "Chunked"), ("set-cookie", "a"), ("Set-Cookie", "b")], true);
         check(204, &[("date", "today")], true);
     }
 
@@ -152,34 +121,14 @@ mod tests {
         check(200, &[], false);
         check(200, &[("content-length", "4")], false);
         check(200, &[("content-length", "x")], false);
-        check(
-            200,
-            &[("content-length", "5"), ("content-length", "5")],
-            false,
-        );
-        check(
-            200,
-            &[("content-length", "5"), ("transfer-encoding", "chunked")],
-            false,
-        );
+        check(200, &[("content-length", "5"), ("content-length", "5")], false);
+        check(200, &[("content-length", "5"), ("transfer-encoding", "chunked")], false);
         check(200, &[("transfer-encoding", "gzip, chunked")], false);
         check(103, &[("content-length", "5")], false);
         check(204, &[("content-length", "0")], false);
-        check(
-            200,
-            &[
-                ("content-length", "5"),
-                ("connection", "a"),
-                ("connection", "b"),
-            ],
-            false,
-        );
+        check(200, &[("content-length", "5"), ("connection", "a"), ("connection", "b")], false);
         check(200, &[("content-length", "5"), ("trailer", "x")], false);
-        check(
-            200,
-            &[("content-length", "5"), ("a", "1"), ("b", "2"), ("a", "3")],
-            false,
-        );
+        check(200, &[("content-length", "5"), ("a", "1"), ("b", "2"), ("a", "3")], false);
         check(200, &[("content-length", "5"), ("not a name", "1")], false);
     }
 }

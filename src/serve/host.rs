@@ -10,40 +10,27 @@ use http::{HeaderMap, Uri, header};
 /// Whether a request names this machine, or one of the names allowed beside.
 pub(crate) fn is_allowed(headers: &HeaderMap, uri: &Uri, allowed: &[String]) -> bool {
     // A request with an absolute URI has its authority there, and two must not differ.
-    let mut names = headers
-        .get_all(header::HOST)
-        .iter()
-        .map(|value| value.to_str().ok());
+    let mut names = headers.get_all(header::HOST).iter().map(|value| value.to_str().ok());
     let named = match (names.next(), names.next()) {
         (Some(host), None) => host,
         // HTTP/1.0 has no Host, and browsers do not speak it.
         (None, _) => {
-            return uri
-                .authority()
-                .is_none_or(|authority| is_local(authority.as_str(), allowed));
+            return uri.authority().is_none_or(|authority| is_local(authority.as_str(), allowed));
         }
         (Some(_), Some(_)) => None,
     };
-    let authority = uri
-        .authority()
-        .is_none_or(|authority| is_local(authority.as_str(), allowed));
+    let authority = uri.authority().is_none_or(|authority| is_local(authority.as_str(), allowed));
     authority && named.is_some_and(|host| is_local(host, allowed))
 }
 
 /// Whether an origin (`http://localhost:3000`) is on this machine.
 fn is_local(host: &str, allowed: &[String]) -> bool {
     let name = without_port(host);
-    if let Ok(ip) = name
-        .trim_start_matches('[')
-        .trim_end_matches(']')
-        .parse::<IpAddr>()
-    {
+    if let Ok(ip) = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
         return is_loopback(ip) || allowed.iter().any(|other| same(other, name));
     }
     let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
-    name == "localhost"
-        || name.ends_with(".localhost")
-        || allowed.iter().any(|other| same(other, &name))
+    name == "localhost" || name.ends_with(".localhost") || allowed.iter().any(|other| same(other, &name))
 }
 
 /// The name before `:port`.
@@ -57,9 +44,7 @@ fn without_port(host: &str) -> &str {
 fn is_loopback(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_loopback(),
-        IpAddr::V6(ip) => {
-            ip.is_loopback() || ip.to_ipv4_mapped().is_some_and(|ip| ip.is_loopback())
-        }
+        IpAddr::V6(ip) => ip.is_loopback() || ip.to_ipv4_mapped().is_some_and(|ip| ip.is_loopback()),
     }
 }
 
@@ -79,11 +64,7 @@ mod tests {
             headers.insert(header::HOST, host.parse().unwrap());
         }
         let allowed = ["mock.test".to_owned(), "10.0.0.7".to_owned()];
-        assert_eq!(
-            is_allowed(&headers, &uri.parse().unwrap(), &allowed),
-            expected,
-            "{host:?} {uri}"
-        );
+        assert_eq!(is_allowed(&headers, &uri.parse().unwrap(), &allowed), expected, "{host:?} {uri}");
     }
 
     #[test]

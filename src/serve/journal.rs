@@ -44,35 +44,19 @@ struct Ring {
 impl Journal {
     pub(crate) fn new(limit: usize, on_settled: Option<OnSettled>) -> Self {
         let ring = Mutex::new(Ring::default());
-        let shared = Shared {
-            ring,
-            limit: limit.max(1),
-            changed: Notify::new(),
-            on_settled,
-        };
-        Self {
-            shared: Arc::new(shared),
-            session: None,
-        }
+        let shared = Shared { ring, limit: limit.max(1), changed: Notify::new(), on_settled };
+        Self { shared: Arc::new(shared), session: None }
     }
 
     /// The same journal, showing only the requests of a session.
     #[must_use]
     pub fn session(&self, name: impl Into<String>) -> Self {
-        Self {
-            shared: Arc::clone(&self.shared),
-            session: Some(name.into()),
-        }
+        Self { shared: Arc::clone(&self.shared), session: Some(name.into()) }
     }
 
     /// All entries, oldest first, those still running included.
     pub fn entries(&self) -> Vec<Entry> {
-        self.ring()
-            .entries
-            .iter()
-            .filter(|entry| self.shows(entry))
-            .cloned()
-            .collect()
+        self.ring().entries.iter().filter(|entry| self.shows(entry)).cloned().collect()
     }
 
     /// The entry with this id, unless it was forgotten.
@@ -126,11 +110,7 @@ impl Journal {
         };
         let mut ring = self.ring();
         // Ids are given at admission, so that the journal has the order in which fixtures were hit.
-        let place = ring
-            .entries
-            .iter()
-            .rposition(|before| before.id < entry.id)
-            .map_or(0, |index| index + 1);
+        let place = ring.entries.iter().rposition(|before| before.id < entry.id).map_or(0, |index| index + 1);
         ring.entries.insert(place, entry);
         if ring.entries.len() > self.shared.limit {
             ring.entries.pop_front();
@@ -159,24 +139,16 @@ impl Journal {
 
     fn settled_now(&self) -> Vec<Entry> {
         let ring = self.ring();
-        let settled = ring
-            .entries
-            .iter()
-            .filter(|entry| self.shows(entry) && entry.outcome.is_some());
+        let settled = ring.entries.iter().filter(|entry| self.shows(entry) && entry.outcome.is_some());
         settled.cloned().collect()
     }
 
     fn shows(&self, entry: &Entry) -> bool {
-        self.session
-            .as_ref()
-            .is_none_or(|session| *session == entry.session)
+        self.session.as_ref().is_none_or(|session| *session == entry.session)
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {
-        self.shared
-            .ring
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shared.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -224,8 +196,7 @@ impl Settlement {
 
     fn settle(&mut self, outcome: Outcome) {
         self.open = false;
-        self.journal
-            .settle(self.id, outcome, clock::now() - self.began);
+        self.journal.settle(self.id, outcome, clock::now() - self.began);
     }
 }
 

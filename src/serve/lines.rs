@@ -37,11 +37,7 @@ impl Lines {
         open.last += 1;
         let (id, line) = (open.last, Arc::new(Line::default()));
         open.lines.insert(id, Arc::clone(&line));
-        Some(OpenLine {
-            lines: Arc::clone(self),
-            id,
-            line,
-        })
+        Some(OpenLine { lines: Arc::clone(self), id, line })
     }
 
     /// Lets every connection end after the answer it is at.
@@ -155,10 +151,7 @@ impl Line {
         if self.unflushed.load(Ordering::Relaxed) {
             return None;
         }
-        self.takeover
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        self.takeover.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     pub(crate) fn set_unflushed(&self, unflushed: bool) {
@@ -197,11 +190,7 @@ impl Line {
     }
 
     fn wake(&self) {
-        let waker = self
-            .waker
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(waker) = waker {
             waker.wake();
         }

@@ -81,13 +81,7 @@ impl MockServer {
     #[cfg(not(feature = "tls"))]
     fn serve(service: Service, listener: TcpListener, address: SocketAddr) -> Self {
         let accepting = tokio::spawn(accept::run(listener, service.clone(), accept::Plain));
-        Self {
-            service,
-            address,
-            base_url: format!("http://{}", reachable(address)),
-            ca_pem: None,
-            accepting,
-        }
+        Self { service, address, base_url: format!("http://{}", reachable(address)), ca_pem: None, accepting }
     }
 
     #[cfg(feature = "tls")]
@@ -103,13 +97,7 @@ impl MockServer {
             Some(tls) => tokio::spawn(accept::run(listener, service.clone(), tls)),
             None => tokio::spawn(accept::run(listener, service.clone(), accept::Plain)),
         };
-        Self {
-            service,
-            address,
-            base_url: format!("{scheme}://{}", reachable(address)),
-            ca_pem,
-            accepting,
-        }
+        Self { service, address, base_url: format!("{scheme}://{}", reachable(address)), ca_pem, accepting }
     }
 
     /// The address to give to a client as its base URL, like `http://127.0.0.1:4010`. OpenAI's SDKs
@@ -174,9 +162,7 @@ impl Drop for MockServer {
 
 impl fmt::Debug for MockServer {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("MockServer")
-            .field("base_url", &self.base_url)
-            .finish_non_exhaustive()
+        out.debug_struct("MockServer").field("base_url", &self.base_url).finish_non_exhaustive()
     }
 }
 

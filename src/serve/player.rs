@@ -141,27 +141,13 @@ mod tests {
         let mut end = 0;
         let event = |(at, len): &(u64, usize)| {
             end += len;
-            Event {
-                at: Duration::from_millis(*at),
-                end,
-                kind: EventKind::Content,
-            }
+            Event { at: Duration::from_millis(*at), end, kind: EventKind::Content }
         };
         let events: Vec<_> = events.iter().map(event).collect();
-        let head = Head {
-            at: Duration::ZERO,
-            status: StatusCode::OK,
-            reason: None,
-            headers: Vec::new(),
-        };
+        let head = Head { at: Duration::ZERO, status: StatusCode::OK, reason: None, headers: Vec::new() };
         let body = Bytes::from(vec![b'x'; end]);
         Player::new(
-            Timeline {
-                head,
-                body,
-                events,
-                ending: Ending::Complete,
-            },
+            Timeline { head, body, events, ending: Ending::Complete },
             clock::now(),
             None,
             Arc::new(Line::default()).begin_request(),
@@ -175,16 +161,10 @@ mod tests {
         let mut frames = Vec::new();
         while !player.is_end_stream() {
             let left = player.size_hint().exact().unwrap();
-            let frame = poll_fn(|cx| player.as_mut().poll_frame(cx))
-                .await
-                .unwrap()
-                .unwrap();
+            let frame = poll_fn(|cx| player.as_mut().poll_frame(cx)).await.unwrap().unwrap();
             let len = frame.into_data().unwrap().len();
             assert_eq!(player.size_hint().exact().unwrap(), left - len as u64);
-            frames.push((
-                u64::try_from((clock::now() - start).as_millis()).unwrap(),
-                len,
-            ));
+            frames.push((u64::try_from((clock::now() - start).as_millis()).unwrap(), len));
         }
         assert_eq!(frames, expected);
         assert_eq!(player.size_hint().exact(), Some(0));
@@ -203,11 +183,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_frame_ends_with_an_event_where_it_can() {
-        check(
-            &[(0, 60_000), (0, 6_000), (0, 1)],
-            &[(0, 60_000), (0, 6_001)],
-        )
-        .await;
+        check(&[(0, 60_000), (0, 6_000), (0, 1)], &[(0, 60_000), (0, 6_001)]).await;
     }
 
     #[tokio::test(start_paused = true)]

@@ -28,16 +28,11 @@ pub(crate) const BLOT: &str = "[redacted]";
 
 /// The keys that a request carries: bearer tokens and `api-key` values.
 pub(crate) fn keys(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    let values = KEYS
-        .into_iter()
-        .flat_map(|name| headers.get_all(name).iter().map(move |value| (name, value)));
+    let values =
+        KEYS.into_iter().flat_map(|name| headers.get_all(name).iter().map(move |value| (name, value)));
     let keys = values.filter_map(|(name, value)| {
         let value = value.to_str().ok()?;
-        if name == AUTHORIZATION.as_str() {
-            bearer(value)
-        } else {
-            Some(value.trim())
-        }
+        if name == AUTHORIZATION.as_str() { bearer(value) } else { Some(value.trim()) }
     });
     keys.filter(|key| !key.is_empty())
 }
@@ -68,20 +63,12 @@ pub(crate) fn headers(headers: &mut HeaderMap) {
 /// A query without the values of secret parameters.
 pub(crate) fn query(query: &str) -> String {
     let parameter = |pair: &str| match pair.split_once('=') {
-        Some((name, _))
-            if PARAMETERS
-                .iter()
-                .any(|secret| name.eq_ignore_ascii_case(secret)) =>
-        {
+        Some((name, _)) if PARAMETERS.iter().any(|secret| name.eq_ignore_ascii_case(secret)) => {
             format!("{name}={BLOT}")
         }
         _ => text(pair).into_owned(),
     };
-    query
-        .split('&')
-        .map(parameter)
-        .collect::<Vec<_>>()
-        .join("&")
+    query.split('&').map(parameter).collect::<Vec<_>>().join("&")
 }
 
 /// A text without what looks like a key of OpenAI's: `sk-` and at least 16 characters.
@@ -106,10 +93,7 @@ fn find_key(text: &str) -> Option<(usize, usize)> {
     while let Some(found) = text[from..].find("sk-") {
         let start = from + found;
         let word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        let len = text.as_bytes()[start..]
-            .iter()
-            .take_while(|byte| word(byte))
-            .count();
+        let len = text.as_bytes()[start..].iter().take_while(|byte| word(byte)).count();
         // "task-…" is a word, not a key.
         let alone = start == 0 || !text.as_bytes()[start - 1].is_ascii_alphanumeric();
         if alone && len >= 3 + MIN_KEY {
@@ -134,14 +118,8 @@ mod tests {
             map.append(name, HeaderValue::from_static("one"));
             map.append(name, HeaderValue::from_static("two"));
         }
-        map.insert(
-            "user-agent",
-            HeaderValue::from_static("OpenAI/Python 3.54.0"),
-        );
-        map.insert(
-            "x-relayed-key",
-            HeaderValue::from_static("sk-proj-0123456789abcdef"),
-        );
+        map.insert("user-agent", HeaderValue::from_static("OpenAI/Python 3.54.0"));
+        map.insert("x-relayed-key", HeaderValue::from_static("sk-proj-0123456789abcdef"));
         headers(&mut map);
         let kept: Vec<_> = map.iter().filter(|(_, value)| *value != BLOT).collect();
         assert_eq!(kept.len(), 1, "{kept:?}");
@@ -178,18 +156,9 @@ mod tests {
     fn keys_are_found_in_text() {
         let cases = [
             ("sk-0123456789abcdef", BLOT.to_owned()),
-            (
-                "{\"key\":\"sk-proj-0123456789_abc-def\"} sk-",
-                format!("{{\"key\":\"{BLOT}\"}} sk-"),
-            ),
-            (
-                "a sk-0123456789abcdef, sk-0123456789abcdef!",
-                format!("a {BLOT}, {BLOT}!"),
-            ),
-            (
-                "sk-short task-0123456789abcdef",
-                "sk-short task-0123456789abcdef".to_owned(),
-            ),
+            ("{\"key\":\"sk-proj-0123456789_abc-def\"} sk-", format!("{{\"key\":\"{BLOT}\"}} sk-")),
+            ("a sk-0123456789abcdef, sk-0123456789abcdef!", format!("a {BLOT}, {BLOT}!")),
+            ("sk-short task-0123456789abcdef", "sk-short task-0123456789abcdef".to_owned()),
             ("望sk-0123456789abcdef月", format!("望{BLOT}月")),
         ];
         for (input, expected) in cases {
@@ -200,10 +169,7 @@ mod tests {
     #[test]
     fn secret_parameters_are_blotted_out() {
         let cases = [
-            (
-                "api-version=2024-06-01&api-key=abc",
-                "api-version=2024-06-01&api-key=[redacted]",
-            ),
+            ("api-version=2024-06-01&api-key=abc", "api-version=2024-06-01&api-key=[redacted]"),
             ("API-KEY=", "API-KEY=[redacted]"),
             ("flag&x=sk-0123456789abcdef", "flag&x=[redacted]"),
         ];

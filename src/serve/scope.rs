@@ -49,16 +49,12 @@ fn segment<'a>(path: &'a str, prefix: &str) -> Option<(&'a str, &'a str)> {
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, String> {
     match headers.get(name) {
         None => Ok(None),
-        Some(value) => value
-            .to_str()
-            .map(Some)
-            .map_err(|_| format!("{name} is not text")),
+        Some(value) => value.to_str().map(Some).map_err(|_| format!("{name} is not text")),
     }
 }
 
 fn fault(spec: &str) -> Result<Fault, String> {
-    spec.parse()
-        .map_err(|error| format!("fault {spec:?}: {error}"))
+    spec.parse().map_err(|error| format!("fault {spec:?}: {error}"))
 }
 
 /// Undoes percent-encoding: clients encode what a URL may not hold as it is.
@@ -66,13 +62,8 @@ pub(crate) fn decode(text: &str) -> Result<String, String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, after @ ..] = rest {
-        let digits = after
-            .get(..2)
-            .and_then(|digits| std::str::from_utf8(digits).ok());
-        match (
-            first,
-            digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()),
-        ) {
+        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        match (first, digits.and_then(|digits| u8::from_str_radix(digits, 16).ok())) {
             (b'%', Some(byte)) => {
                 bytes.push(byte);
                 rest = &after[2..];
@@ -97,23 +88,14 @@ mod tests {
     fn check(path: &str, session: &str, fault: Option<&str>, rest: &str) {
         let (scope, below) = split(path, &HeaderMap::new()).unwrap();
         let fault = fault.map(|spec| spec.parse::<Fault>().unwrap());
-        assert_eq!(
-            (scope.session.as_str(), scope.fault, below),
-            (session, fault, rest),
-            "{path}"
-        );
+        assert_eq!((scope.session.as_str(), scope.fault, below), (session, fault, rest), "{path}");
     }
 
     #[test]
     fn scopes_stand_before_the_path_in_any_order() {
         check("/v1/chat/completions", "", None, "/v1/chat/completions");
         check("/session/a/v1/models", "a", None, "/v1/models");
-        check(
-            "/session/a/fault/close-mid-stream@event:3/v1",
-            "a",
-            Some("close-mid-stream@event:3"),
-            "/v1",
-        );
+        check("/session/a/fault/close-mid-stream@event:3/v1", "a", Some("close-mid-stream@event:3"), "/v1");
         check(
             "/fault/close-mid-stream%40event%3A3/session/b%20c/v1",
             "b c",
@@ -131,26 +113,16 @@ mod tests {
     fn headers_win_over_the_path() {
         let mut headers = HeaderMap::new();
         headers.insert("x-llmirage-session", "h".parse().unwrap());
-        headers.insert(
-            "x-llmirage-fault",
-            "close-mid-stream@event:1".parse().unwrap(),
-        );
+        headers.insert("x-llmirage-fault", "close-mid-stream@event:1".parse().unwrap());
         let (scope, rest) = split("/session/a/v1", &headers).unwrap();
         assert_eq!((scope.session.as_str(), rest), ("h", "/v1"));
-        assert_eq!(
-            scope.fault,
-            Some("close-mid-stream@event:1".parse().unwrap())
-        );
+        assert_eq!(scope.fault, Some("close-mid-stream@event:1".parse().unwrap()));
     }
 
     #[test]
     fn a_scope_that_cannot_be_read_says_why() {
         let error = |path: &str| split(path, &HeaderMap::new()).unwrap_err();
-        assert!(
-            error("/fault/typo/v1").starts_with("fault \"typo\": "),
-            "{}",
-            error("/fault/typo/v1")
-        );
+        assert!(error("/fault/typo/v1").starts_with("fault \"typo\": "), "{}", error("/fault/typo/v1"));
         assert!(error("/session/%ff/v1").contains("is not UTF-8"));
         assert!(error(&format!("/session/{}/v1", "a".repeat(300))).contains("at most 256 bytes"));
     }

@@ -113,11 +113,7 @@ impl Service {
     }
 
     /// Answers a request, or hands the connection over and never returns.
-    pub(crate) async fn respond(
-        &self,
-        request: Request<Incoming>,
-        line: &Arc<Line>,
-    ) -> Response<Player> {
+    pub(crate) async fn respond(&self, request: Request<Incoming>, line: &Arc<Line>) -> Response<Player> {
         let (parts, incoming) = request.into_parts();
         let mut exchange = Exchange::begin(&self.state, line, &parts);
         let (timeline, settlement) = self.decide(parts, incoming, &mut exchange).await;
@@ -134,12 +130,8 @@ impl Service {
         let config = &self.state.config;
         if !host::is_allowed(&parts.headers, &parts.uri, &config.allow_hosts) {
             exchange.leave(&incoming);
-            let message =
-                "this server answers to loopback names only; allow others with --allow-host";
-            return (
-                answer::refusal(StatusCode::MISDIRECTED_REQUEST, "host_refused", message),
-                None,
-            );
+            let message = "this server answers to loopback names only; allow others with --allow-host";
+            return (answer::refusal(StatusCode::MISDIRECTED_REQUEST, "host_refused", message), None);
         }
         let waits = parts.headers.contains_key(EXPECT);
         let origin = parts.headers.get(ORIGIN).cloned();
@@ -171,22 +163,12 @@ impl Service {
         };
         let (body, late) = match exchange.take(received) {
             Ok(body) => (body, None),
-            Err(NoBody::TooLarge) => (
-                Bytes::new(),
-                Some(Reject::BodyTooLarge {
-                    limit: config.max_body,
-                }),
-            ),
+            Err(NoBody::TooLarge) => (Bytes::new(), Some(Reject::BodyTooLarge { limit: config.max_body })),
             Err(NoBody::TooSlow) => (Bytes::new(), Some(Reject::Timeout)),
             Err(no_body @ NoBody::Broken) => return (no_body.refusal(), None),
         };
         exchange.start = clock::now();
-        let asked = Asked {
-            fixtures: &fixtures,
-            served,
-            reject: early.or(late),
-            body: &body,
-        };
+        let asked = Asked { fixtures: &fixtures, served, reject: early.or(late), body: &body };
         let (timeline, settlement) = self.admit(call, asked, exchange.start);
         (timeline, Some(settlement))
     }

@@ -64,10 +64,7 @@ impl State {
 
     /// Answers later requests from another set. Hits stay.
     pub(crate) fn replace_fixtures(&self, fixtures: FixtureSet) {
-        *self
-            .fixtures
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Arc::new(fixtures);
+        *self.fixtures.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fixtures);
     }
 
     /// Counts a hit: gives `admit` the hits of a session, under the one lock that an admitted
@@ -148,8 +145,7 @@ impl Sessions {
         let mut used: Vec<_> = self.known.values().map(|session| session.used).collect();
         used.sort_unstable();
         let oldest = used[MAX_SESSIONS / 10];
-        self.known
-            .retain(|name, session| name.is_empty() || session.used > oldest);
+        self.known.retain(|name, session| name.is_empty() || session.used > oldest);
     }
 }
 

@@ -69,9 +69,9 @@ impl Takeover {
             let now = clock::now();
             // What is due goes out in one write; a large one in several, so that the journal knows
             // how far a client that leaves has come.
-            let due = self.wire.segments[next..].iter().take_while(|segment| {
-                self.start + segment.at <= now && segment.end - sent <= MAX_WRITE
-            });
+            let due = self.wire.segments[next..]
+                .iter()
+                .take_while(|segment| self.start + segment.at <= now && segment.end - sent <= MAX_WRITE);
             next += due.count().max(1);
             let last = self.wire.segments[next - 1];
             io.write_all(&self.wire.bytes.slice(sent..last.end)).await?;

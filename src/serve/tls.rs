@@ -41,9 +41,7 @@ pub(crate) struct Acceptor {
 impl Tls {
     pub(crate) fn acceptor(self) -> Result<Acceptor, StartError> {
         let (certificates, key, ca_pem) = match self {
-            Self::SelfSigned => {
-                self_signed().map_err(|error| StartError::Tls(error.to_string()))?
-            }
+            Self::SelfSigned => self_signed().map_err(|error| StartError::Tls(error.to_string()))?,
             Self::Files { cert, key } => {
                 let unreadable = |path: &PathBuf, error: rustls_pki_types::pem::Error| {
                     StartError::Tls(format!("{}: {error}", path.display()))
@@ -51,24 +49,16 @@ impl Tls {
                 let certificates = CertificateDer::pem_file_iter(&cert)
                     .and_then(Iterator::collect)
                     .map_err(|error| unreadable(&cert, error))?;
-                let key =
-                    PrivateKeyDer::from_pem_file(&key).map_err(|error| unreadable(&key, error))?;
+                let key = PrivateKeyDer::from_pem_file(&key).map_err(|error| unreadable(&key, error))?;
                 (certificates, key, None)
             }
         };
         // The provider is given, not installed: installing one is process-wide.
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
-            .and_then(|config| {
-                config
-                    .with_no_client_auth()
-                    .with_single_cert(certificates, key)
-            })
+            .and_then(|config| config.with_no_client_auth().with_single_cert(certificates, key))
             .map_err(|error| StartError::Tls(error.to_string()))?;
-        Ok(Acceptor {
-            acceptor: TlsAcceptor::from(Arc::new(config)),
-            ca_pem,
-        })
+        Ok(Acceptor { acceptor: TlsAcceptor::from(Arc::new(config)), ca_pem })
     }
 }
 
@@ -80,32 +70,22 @@ impl Secure for Acceptor {
     }
 }
 
-type Identity = (
-    Vec<CertificateDer<'static>>,
-    PrivateKeyDer<'static>,
-    Option<String>,
-);
+type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>, Option<String>);
 
 fn self_signed() -> Result<Identity, rcgen::Error> {
     use rcgen::{
-        BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose,
-        IsCa, KeyPair,
+        BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     };
 
     let mut ca = CertificateParams::new(Vec::new())?;
-    ca.distinguished_name
-        .push(DnType::CommonName, "llmirage test CA");
+    ca.distinguished_name.push(DnType::CommonName, "llmirage test CA");
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    ca.key_usages = vec![
-        rcgen::KeyUsagePurpose::KeyCertSign,
-        rcgen::KeyUsagePurpose::CrlSign,
-    ];
+    ca.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign, rcgen::KeyUsagePurpose::CrlSign];
     let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate()?)?;
 
     let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
     let mut leaf = CertificateParams::new(names.to_vec())?;
-    leaf.distinguished_name
-        .push(DnType::CommonName, "localhost");
+    leaf.distinguished_name.push(DnType::CommonName, "localhost");
     leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     leaf.use_authority_key_identifier_extension = true;
     let key = KeyPair::generate()?;

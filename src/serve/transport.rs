@@ -34,13 +34,7 @@ impl<I> Transport<I> {
     pub(crate) fn new(io: I, line: Arc<Line>) -> Self {
         let mut head = Patience::new(HEAD_LIMIT);
         head.start();
-        Self {
-            io,
-            line,
-            write: Patience::new(WRITE_LIMIT),
-            head,
-            heads: 0,
-        }
+        Self { io, line, write: Patience::new(WRITE_LIMIT), head, heads: 0 }
     }
 
     /// Bounds a write-side poll: progress resets the patience, standing still uses it up.
@@ -84,11 +78,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Transport<I> {
 }
 
 impl<I: AsyncWrite + Unpin> AsyncWrite for Transport<I> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.line.set_unflushed(true);
         let poll = Pin::new(&mut self.io).poll_write(cx, buf);
         self.bound(cx, poll)

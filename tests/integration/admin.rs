@@ -13,14 +13,8 @@ use crate::raw::{self, ask, chat, get, once, stream};
 
 fn service() -> Service {
     let text = r#"{"fixtures":[{"name":"any","match":{"user":{"regex":"^[^u]"}},"reply":"one two three"}]}"#;
-    let source = Source::File {
-        path: "any.json".into(),
-        text: text.to_owned(),
-    };
-    MockServer::builder()
-        .fixtures(FixtureSet::load(vec![source]).unwrap())
-        .service()
-        .unwrap()
+    let source = Source::File { path: "any.json".into(), text: text.to_owned() };
+    MockServer::builder().fixtures(FixtureSet::load(vec![source]).unwrap()).service().unwrap()
 }
 
 fn unmatched() -> String {
@@ -38,13 +32,9 @@ async fn requests(service: &Service, query: &str) -> Vec<Value> {
 }
 
 async fn reset(service: &Service, query: &str) {
-    let request = format!(
-        "POST /__admin/reset{query} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
-    );
-    assert_eq!(
-        once(service, &request).await.json(),
-        json!({ "status": "reset" })
-    );
+    let request =
+        format!("POST /__admin/reset{query} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(once(service, &request).await.json(), json!({ "status": "reset" }));
 }
 
 #[tokio::test(start_paused = true)]
@@ -52,18 +42,8 @@ async fn health_is_ok_and_no_request_of_the_journal() {
     let service = service();
     let answer = once(&service, &get("/health")).await;
     assert_eq!(answer.json()["status"], "ok");
-    assert_eq!(
-        once(&service, &get("/health").replace("GET", "HEAD"))
-            .await
-            .status(),
-        200
-    );
-    assert_eq!(
-        once(&service, &get("/health").replace("GET", "PUT"))
-            .await
-            .status(),
-        405
-    );
+    assert_eq!(once(&service, &get("/health").replace("GET", "HEAD")).await.status(), 200);
+    assert_eq!(once(&service, &get("/health").replace("GET", "PUT")).await.status(), 405);
     assert!(service.journal().entries().is_empty());
 }
 
@@ -71,11 +51,7 @@ async fn health_is_ok_and_no_request_of_the_journal() {
 async fn a_request_is_listed_with_what_answered_it_and_how_it_ended() {
     let service = service();
     let extra = "x-stainless-retry-count: 2\r\nUser-Agent: test\r\n";
-    once(
-        &service,
-        &chat("/session/a/v1/chat/completions?x=1", extra, raw::ASK),
-    )
-    .await;
+    once(&service, &chat("/session/a/v1/chat/completions?x=1", extra, raw::ASK)).await;
     let entry = requests(&service, "").await.remove(0);
     let events = entry["events_planned"].as_u64().unwrap();
     assert!(events >= 3);
@@ -98,23 +74,12 @@ async fn a_request_is_listed_with_what_answered_it_and_how_it_ended() {
 async fn the_list_is_filtered_by_session_by_match_and_by_number() {
     let service = service();
     for session in ["a", "b", "a"] {
-        once(
-            &service,
-            &chat(
-                &format!("/session/{session}/v1/chat/completions"),
-                "",
-                raw::ASK,
-            ),
-        )
-        .await;
+        once(&service, &chat(&format!("/session/{session}/v1/chat/completions"), "", raw::ASK)).await;
     }
     once(&service, &unmatched()).await;
     let ids = async |query: &str| {
         let requests = requests(&service, query).await;
-        requests
-            .iter()
-            .map(|entry| entry["id"].as_u64().unwrap())
-            .collect::<Vec<_>>()
+        requests.iter().map(|entry| entry["id"].as_u64().unwrap()).collect::<Vec<_>>()
     };
     assert_eq!(ids("").await, [1, 2, 3, 4]);
     assert_eq!(ids("?session=a").await, [1, 3]);
@@ -123,9 +88,7 @@ async fn the_list_is_filtered_by_session_by_match_and_by_number() {
     assert_eq!(ids("?unmatched").await, [4]);
     assert_eq!(ids("?unmatched=false&limit=2").await, [2, 3]);
     assert_eq!(ids("?limit=0").await, [0; 0]);
-    let own = once(&service, &get("/session/b/__admin/requests"))
-        .await
-        .json();
+    let own = once(&service, &get("/session/b/__admin/requests")).await.json();
     assert_eq!(own["requests"].as_array().unwrap().len(), 1);
     for query in ["?limit=x", "?unmatched=maybe", "?sesion=a"] {
         let answer = once(&service, &get(&format!("/__admin/requests{query}"))).await;
@@ -137,15 +100,7 @@ async fn the_list_is_filtered_by_session_by_match_and_by_number() {
 async fn a_reset_forgets_hits_and_requests_of_one_session_or_of_all() {
     let service = service();
     let hit = async |session: &str| {
-        once(
-            &service,
-            &chat(
-                &format!("/session/{session}/v1/chat/completions"),
-                "",
-                raw::ASK,
-            ),
-        )
-        .await;
+        once(&service, &chat(&format!("/session/{session}/v1/chat/completions"), "", raw::ASK)).await;
         service.journal().entries().last().unwrap().hit.unwrap()
     };
     assert_eq!((hit("a").await, hit("a").await, hit("b").await), (1, 2, 1));
@@ -170,27 +125,14 @@ async fn secrets_are_gone_before_anything_is_stored() {
         "Proxy-Authorization",
         "x-any",
     ];
-    let extra: String = names
-        .iter()
-        .map(|name| format!("{name}: Bearer {secret}\r\n"))
-        .collect();
+    let extra: String = names.iter().map(|name| format!("{name}: Bearer {secret}\r\n")).collect();
     let body = raw::ASK.replace("hi", secret);
-    once(
-        &service,
-        &chat(
-            &format!("/v1/chat/completions?api-key=very-secret&x={secret}"),
-            &extra,
-            &body,
-        ),
-    )
-    .await;
+    once(&service, &chat(&format!("/v1/chat/completions?api-key=very-secret&x={secret}"), &extra, &body))
+        .await;
     let listed = once(&service, &get("/__admin/requests")).await.body;
     let debugged = format!("{:?}", service.journal().entries());
     for stored in [listed, debugged] {
-        assert!(
-            !stored.contains("0123456789abcdef") && !stored.contains("very-secret"),
-            "{stored}"
-        );
+        assert!(!stored.contains("0123456789abcdef") && !stored.contains("very-secret"), "{stored}");
         assert!(stored.contains("[redacted]"));
     }
 }
@@ -201,36 +143,14 @@ async fn pages_of_other_origins_and_simple_forms_are_refused() {
     let post = |extra: &str, body: &str| chat("/__admin/reset", extra, body);
     let cases = [
         (get("/__admin/requests"), 200),
-        (
-            get("/__admin/requests").replace("\r\n\r\n", "\r\nOrigin: http://evil.test\r\n\r\n"),
-            403,
-        ),
-        (
-            get("/__admin/requests").replace("\r\n\r\n", "\r\nOrigin: null\r\n\r\n"),
-            403,
-        ),
-        (
-            get("/__admin/requests").replace("\r\n\r\n", "\r\nOrigin: http://localhost\r\n\r\n"),
-            200,
-        ),
-        (
-            get("/__admin/requests")
-                .replace("\r\n\r\n", "\r\nOrigin: http://localhost:3000\r\n\r\n"),
-            403,
-        ),
-        (
-            post(
-                "Origin: http://evil.test\r\nContent-Type: application/json\r\n",
-                "{}",
-            ),
-            403,
-        ),
+        (get("/__admin/requests").replace("\r\n\r\n", "\r\nOrigin: http://evil.test\r\n\r\n"), 403),
+        (get("/__admin/requests").replace("\r\n\r\n", "\r\nOrigin: null\r\n\r\n"), 403),
+        (get("/__admin/requests").replace("\r\n\r\n", "\r\nOrigin: http://localhost\r\n\r\n"), 200),
+        (get("/__admin/requests").replace("\r\n\r\n", "\r\nOrigin: http://localhost:3000\r\n\r\n"), 403),
+        (post("Origin: http://evil.test\r\nContent-Type: application/json\r\n", "{}"), 403),
         (post("Content-Type: text/plain\r\n", "{}"), 415),
         (post("", "a=b"), 415),
-        (
-            post("Content-Type: application/json; charset=utf-8\r\n", "{}"),
-            200,
-        ),
+        (post("Content-Type: application/json; charset=utf-8\r\n", "{}"), 200),
         (post("", ""), 200),
         (get("/__admin/reset"), 405),
         (get("/__admin/requests").replace("GET", "POST"), 405),
@@ -248,13 +168,9 @@ async fn pages_of_other_origins_and_simple_forms_are_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn an_admin_token_is_wanted_where_one_is_set() {
-    let service = MockServer::builder()
-        .admin_token("t0ken")
-        .service()
-        .unwrap();
+    let service = MockServer::builder().admin_token("t0ken").service().unwrap();
     let status = async |authorization: &str| {
-        let request =
-            get("/__admin/requests").replace("\r\n\r\n", &format!("\r\n{authorization}\r\n\r\n"));
+        let request = get("/__admin/requests").replace("\r\n\r\n", &format!("\r\n{authorization}\r\n\r\n"));
         once(&service, &request).await.status()
     };
     assert_eq!(status("x: y").await, 401);
@@ -266,32 +182,13 @@ async fn an_admin_token_is_wanted_where_one_is_set() {
 
 #[tokio::test(start_paused = true)]
 async fn the_journal_is_bounded_in_entries_and_in_bytes() {
-    let service = MockServer::builder()
-        .journal_limit(3)
-        .timeline(raw::json(200, "{}"))
-        .service()
-        .unwrap();
+    let service = MockServer::builder().journal_limit(3).timeline(raw::json(200, "{}")).service().unwrap();
     for _ in 0..5 {
-        once(
-            &service,
-            &chat(
-                "/v1/chat/completions",
-                "",
-                &format!("\"{}\"", "x".repeat(100_000)),
-            ),
-        )
-        .await;
+        once(&service, &chat("/v1/chat/completions", "", &format!("\"{}\"", "x".repeat(100_000)))).await;
     }
     let entries = service.journal().settled(100).await;
-    assert_eq!(
-        entries.iter().map(|entry| entry.id).collect::<Vec<_>>(),
-        [3, 4, 5]
-    );
-    assert!(
-        entries
-            .iter()
-            .all(|entry| entry.body.len() == 64 * 1024 && entry.body_bytes == 100_002)
-    );
+    assert_eq!(entries.iter().map(|entry| entry.id).collect::<Vec<_>>(), [3, 4, 5]);
+    assert!(entries.iter().all(|entry| entry.body.len() == 64 * 1024 && entry.body_bytes == 100_002));
     assert_eq!(entries[0].json(), None);
 }
 
@@ -331,12 +228,7 @@ async fn requests_that_are_refused_are_listed_too() {
     once(&service, &unmatched()).await;
     once(&service, &chat("/v1/chat/completions", "", "{")).await;
     let entries = service.journal().settled(3).await;
-    let listed: Vec<_> = entries
-        .iter()
-        .map(|entry| (entry.status.as_u16(), entry.unmatched, &entry.fixture))
-        .collect();
-    assert_eq!(
-        listed,
-        [(404, false, &None), (404, true, &None), (400, false, &None)]
-    );
+    let listed: Vec<_> =
+        entries.iter().map(|entry| (entry.status.as_u16(), entry.unmatched, &entry.fixture)).collect();
+    assert_eq!(listed, [(404, false, &None), (404, true, &None), (400, false, &None)]);
 }

@@ -24,34 +24,20 @@ fn outcome(folder: &Path, names: &[&str]) -> Result<Vec<String>, Vec<String>> {
                 Source::Code(fixture) => panic!("{fixture:?}"),
             })
             .collect()),
-        Err(errors) => Err(errors
-            .iter()
-            .map(|error| short(error.to_string()))
-            .collect()),
+        Err(errors) => Err(errors.iter().map(|error| short(error.to_string())).collect()),
     }
 }
 
 #[test]
 fn folders_are_walked_in_the_order_of_names() {
     let folder = tempfile::tempdir().unwrap();
-    for name in [
-        "b.json",
-        "a/2.json",
-        "a/1.json",
-        "a/notes.txt",
-        ".git/x.json",
-        "c/.x.json",
-    ] {
+    for name in ["b.json", "a/2.json", "a/1.json", "a/notes.txt", ".git/x.json", "c/.x.json"] {
         write(folder.path(), name, "{}");
     }
-    let expected = ["/a/1.json", "/a/2.json", "/b.json"]
-        .map(str::to_owned)
-        .to_vec();
+    let expected = ["/a/1.json", "/a/2.json", "/b.json"].map(str::to_owned).to_vec();
     assert_eq!(
         outcome(folder.path(), &[""]).map(|mut names| {
-            names
-                .iter_mut()
-                .for_each(|name| *name = name.replace("//", "/"));
+            names.iter_mut().for_each(|name| *name = name.replace("//", "/"));
             names
         }),
         Ok(expected)
@@ -86,8 +72,5 @@ fn a_file_of_more_than_64_mib_is_not_read() {
     let folder = tempfile::tempdir().unwrap();
     let file = fs::File::create(folder.path().join("big.json")).unwrap();
     file.set_len((64 << 20) + 1).unwrap();
-    assert_eq!(
-        outcome(folder.path(), &["big.json"]),
-        Err(vec!["/big.json: larger than 64 MiB".to_owned()]),
-    );
+    assert_eq!(outcome(folder.path(), &["big.json"]), Err(vec!["/big.json: larger than 64 MiB".to_owned()]),);
 }

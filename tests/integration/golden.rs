@@ -19,7 +19,8 @@ fn answers_in_every_shape() {
     let hello = json!("Hello, 望月!");
     let tools = json!([tool("get_weather"), tool("get_time")]);
     let forced = json!({ "type": "function", "function": { "name": "get_weather" } });
-    let call = json!({ "answer": { "tool_calls": [{ "name": "get_weather", "arguments": { "city": "Paris" } }] } });
+    let call =
+        json!({ "answer": { "tool_calls": [{ "name": "get_weather", "arguments": { "city": "Paris" } }] } });
     let calls = json!({ "answer": { "tool_calls": [
         { "name": "get_weather", "arguments": { "city": "San Francisco" } },
         { "name": "get_time", "arguments": { "zone": "CET" } },
@@ -32,53 +33,25 @@ fn answers_in_every_shape() {
         ("text-usage", usage.clone(), &hello),
         ("text-json", whole.clone(), &hello),
         ("tool-call", with(&stream, "tools", &tools), &call),
-        (
-            "tool-call-forced",
-            with(&with(&usage, "tools", &tools), "tool_choice", &forced),
-            &call,
-        ),
+        ("tool-call-forced", with(&with(&usage, "tools", &tools), "tool_choice", &forced), &call),
         ("tool-call-json", with(&whole, "tools", &tools), &call),
         ("tool-calls", with(&usage, "tools", &tools), &calls),
         ("tool-calls-json", with(&whole, "tools", &tools), &calls),
         (
             "function",
-            with(
-                &stream,
-                "functions",
-                &json!([{ "name": "get_weather", "parameters": {} }]),
-            ),
+            with(&stream, "functions", &json!([{ "name": "get_weather", "parameters": {} }])),
             &call,
         ),
         (
             "function-json",
-            with(
-                &whole,
-                "functions",
-                &json!([{ "name": "get_weather", "parameters": {} }]),
-            ),
+            with(&whole, "functions", &json!([{ "name": "get_weather", "parameters": {} }])),
             &call,
         ),
         ("refusal", usage.clone(), &refusal),
         ("refusal-json", whole.clone(), &refusal),
-        (
-            "logprobs",
-            with(
-                &with(&usage, "logprobs", &json!(true)),
-                "top_logprobs",
-                &json!(2),
-            ),
-            &hello,
-        ),
-        (
-            "logprobs-json",
-            with(&whole, "logprobs", &json!(true)),
-            &hello,
-        ),
-        (
-            "reasoning",
-            with(&usage, "model", &json!("gpt-5-mini")),
-            &think,
-        ),
+        ("logprobs", with(&with(&usage, "logprobs", &json!(true)), "top_logprobs", &json!(2)), &hello),
+        ("logprobs-json", with(&whole, "logprobs", &json!(true)), &hello),
+        ("reasoning", with(&usage, "model", &json!("gpt-5-mini")), &think),
         ("choices", with(&usage, "n", &json!(2)), &several),
         ("choices-json", with(&whole, "n", &json!(2)), &several),
     ];
@@ -92,35 +65,18 @@ fn answers_in_every_shape() {
 #[test]
 fn shapes_of_every_age() {
     let usage = json!({ "stream": true, "stream_options": { "include_usage": true } });
-    for profile in [
-        "2023-03", "2023-08", "2024-02", "2024-10", "2024-12", "2025-06", "2025-08",
-    ] {
+    for profile in ["2023-03", "2023-08", "2024-02", "2024-10", "2024-12", "2025-06", "2025-08"] {
         let reply = json!({ "answer": { "text": "Hi!" }, "wire": { "profile": profile } });
-        check(
-            &format!("openai-profile-{profile}"),
-            &planned(OPENAI, &usage, &reply),
-        );
-        check(
-            &format!("openai-profile-{profile}-json"),
-            &planned(OPENAI, &json!({}), &reply),
-        );
+        check(&format!("openai-profile-{profile}"), &planned(OPENAI, &usage, &reply));
+        check(&format!("openai-profile-{profile}-json"), &planned(OPENAI, &json!({}), &reply));
     }
     for profile in ["2023-07", "2024-04", "2025-11", "2026-03", "2026-10"] {
         let reply = json!({ "answer": { "text": "Hi!" }, "wire": { "profile": profile } });
-        check(
-            &format!("azure-profile-{profile}"),
-            &planned(AZURE, &usage, &reply),
-        );
-        check(
-            &format!("azure-profile-{profile}-json"),
-            &planned(AZURE, &json!({}), &reply),
-        );
+        check(&format!("azure-profile-{profile}"), &planned(AZURE, &usage, &reply));
+        check(&format!("azure-profile-{profile}-json"), &planned(AZURE, &json!({}), &reply));
     }
     let old = AZURE.replace("2024-10-21", "2023-05-15");
-    check(
-        "azure-api-version-2023-05-15",
-        &planned(&old, &usage, &json!("Hi!")),
-    );
+    check("azure-api-version-2023-05-15", &planned(&old, &usage, &json!("Hi!")));
     let four_one = AZURE.replace("gpt-4o-mini", "gpt-4.1");
     check("azure-gpt-4.1", &planned(&four_one, &usage, &json!("Hi!")));
 }
@@ -146,18 +102,9 @@ fn content_filters() {
     let cases = [
         ("off", json!({ "mode": "off" })),
         ("low", json!({ "prompt": { "violence": "low" } })),
-        (
-            "blocked",
-            json!({ "prompt": { "self_harm": "medium", "jailbreak": "filtered" } }),
-        ),
-        (
-            "completion",
-            json!({ "completion": { "custom_blocklists": ["words"] } }),
-        ),
-        (
-            "completion-after",
-            json!({ "completion": { "violence": "high" }, "after": 2 }),
-        ),
+        ("blocked", json!({ "prompt": { "self_harm": "medium", "jailbreak": "filtered" } })),
+        ("completion", json!({ "completion": { "custom_blocklists": ["words"] } })),
+        ("completion-after", json!({ "completion": { "violence": "high" }, "after": 2 })),
         ("asynchronous", json!({ "mode": "asynchronous" })),
         (
             "asynchronous-after-stop",
@@ -170,21 +117,13 @@ fn content_filters() {
     ];
     for (name, filters) in cases {
         let reply = json!({ "answer": { "text": text }, "filters": filters });
-        check(
-            &format!("azure-filter-{name}"),
-            &planned(AZURE, &stream, &reply),
-        );
-        check(
-            &format!("azure-filter-{name}-json"),
-            &planned(AZURE, &json!({}), &reply),
-        );
+        check(&format!("azure-filter-{name}"), &planned(AZURE, &stream, &reply));
+        check(&format!("azure-filter-{name}-json"), &planned(AZURE, &json!({}), &reply));
     }
     let long = "word ".repeat(60);
-    let reply = json!({ "answer": { "text": long, "chunking": "word" }, "filters": { "mode": "asynchronous" } });
-    check(
-        "azure-filter-asynchronous-long",
-        &planned(AZURE, &stream, &reply),
-    );
+    let reply =
+        json!({ "answer": { "text": long, "chunking": "word" }, "filters": { "mode": "asynchronous" } });
+    check("azure-filter-asynchronous-long", &planned(AZURE, &stream, &reply));
 }
 
 #[test]
@@ -211,66 +150,33 @@ fn scripts_send_exactly_their_steps() {
         "done"
     ] });
     for (dialect, path) in [("openai", OPENAI), ("azure", AZURE)] {
-        check(
-            &format!("{dialect}-script"),
-            &planned(path, &json!({ "stream": true }), &script),
-        );
-        check(
-            &format!("{dialect}-script-json"),
-            &planned(path, &json!({}), &script),
-        );
+        check(&format!("{dialect}-script"), &planned(path, &json!({ "stream": true }), &script));
+        check(&format!("{dialect}-script-json"), &planned(path, &json!({}), &script));
     }
     let cut = json!({ "script": [{ "role": "assistant" }, { "text": "Hel" }, { "fault": { "fault": "close-mid-stream" } }, { "text": "lo" }, "done"] });
-    check(
-        "openai-script-fault",
-        &planned(OPENAI, &json!({ "stream": true }), &cut),
-    );
+    check("openai-script-fault", &planned(OPENAI, &json!({ "stream": true }), &cut));
 }
 
 #[test]
 fn paces_and_cuts() {
     let stream = json!({ "stream": true });
-    let paced = |pacing: Value| json!({ "answer": { "text": "a b c d e f", "chunking": "word" }, "pacing": pacing });
+    let paced =
+        |pacing: Value| json!({ "answer": { "text": "a b c d e f", "chunking": "word" }, "pacing": pacing });
     let cases = [
         ("ttft-itl", json!({ "ttft": "250ms", "itl": "20ms" })),
-        (
-            "head",
-            json!({ "head": "100ms", "ttft": "250ms", "itl": "20ms" }),
-        ),
+        ("head", json!({ "head": "100ms", "ttft": "250ms", "itl": "20ms" })),
         ("tps", json!({ "tps": 40 })),
         ("burst", json!({ "itl": "20ms", "burst": 3 })),
-        (
-            "uniform",
-            json!({ "itl": "20ms", "jitter": { "uniform": 0.2 } }),
-        ),
-        (
-            "normal",
-            json!({ "itl": "20ms", "jitter": { "normal": "5ms" } }),
-        ),
-        (
-            "lognormal",
-            json!({ "jitter": { "lognormal": { "p50": "20ms", "p95": "60ms" } } }),
-        ),
-        (
-            "exponential",
-            json!({ "itl": "20ms", "jitter": "exponential" }),
-        ),
+        ("uniform", json!({ "itl": "20ms", "jitter": { "uniform": 0.2 } })),
+        ("normal", json!({ "itl": "20ms", "jitter": { "normal": "5ms" } })),
+        ("lognormal", json!({ "jitter": { "lognormal": { "p50": "20ms", "p95": "60ms" } } })),
+        ("exponential", json!({ "itl": "20ms", "jitter": "exponential" })),
         ("hold", json!({ "ttft": "2m", "itl": "90s" })),
     ];
     for (name, pacing) in cases {
-        check(
-            &format!("pacing-{name}"),
-            &planned(OPENAI, &stream, &paced(pacing)),
-        );
+        check(&format!("pacing-{name}"), &planned(OPENAI, &stream, &paced(pacing)));
     }
-    check(
-        "pacing-json",
-        &planned(
-            OPENAI,
-            &json!({}),
-            &paced(json!({ "ttft": "250ms", "itl": "20ms" })),
-        ),
-    );
+    check("pacing-json", &planned(OPENAI, &json!({}), &paced(json!({ "ttft": "250ms", "itl": "20ms" }))));
     let places = [
         ("event", json!({ "event": 3 })),
         ("event-byte", json!({ "event": 3, "byte": 12 })),
@@ -281,7 +187,8 @@ fn paces_and_cuts() {
         ("end", json!("end")),
     ];
     for (name, at) in places {
-        let reply = json!({ "answer": { "text": "a b c" }, "faults": [{ "fault": "close-mid-stream", "at": at }] });
+        let reply =
+            json!({ "answer": { "text": "a b c" }, "faults": [{ "fault": "close-mid-stream", "at": at }] });
         check(&format!("close-{name}"), &planned(OPENAI, &stream, &reply));
     }
 }
@@ -291,58 +198,31 @@ fn errors_in_the_dialects_own_shape() {
     let errors = [
         ("401", json!({ "status": 401 })),
         ("404", json!({ "status": 404 })),
-        (
-            "429",
-            json!({ "status": 429, "code": "rate_limit_exceeded", "retry_after": "2s" }),
-        ),
-        (
-            "429-quota",
-            json!({ "status": 429, "code": "insufficient_quota" }),
-        ),
-        (
-            "429-raw",
-            json!({ "status": 429, "retry_after": "Wed, 21 Oct 2026 07:28:00 GMT" }),
-        ),
+        ("429", json!({ "status": 429, "code": "rate_limit_exceeded", "retry_after": "2s" })),
+        ("429-quota", json!({ "status": 429, "code": "insufficient_quota" })),
+        ("429-raw", json!({ "status": 429, "retry_after": "Wed, 21 Oct 2026 07:28:00 GMT" })),
         ("500", json!({ "status": 500 })),
         ("503", json!({ "status": 503 })),
         (
             "custom",
             json!({ "status": 418, "code": "teapot", "type": "tea", "message": "short and stout", "param": "handle" }),
         ),
-        (
-            "body-text",
-            json!({ "status": 502, "body": "<html>bad gateway</html>" }),
-        ),
-        (
-            "body-json",
-            json!({ "status": 400, "body": { "b": 1, "a": [2] } }),
-        ),
+        ("body-text", json!({ "status": 502, "body": "<html>bad gateway</html>" })),
+        ("body-json", json!({ "status": 400, "body": { "b": 1, "a": [2] } })),
     ];
     for (name, error) in errors {
         let reply = json!({ "error": error });
-        check(
-            &format!("openai-error-{name}"),
-            &planned(OPENAI, &json!({ "stream": true }), &reply),
-        );
-        check(
-            &format!("azure-error-{name}"),
-            &planned(AZURE, &json!({}), &reply),
-        );
+        check(&format!("openai-error-{name}"), &planned(OPENAI, &json!({ "stream": true }), &reply));
+        check(&format!("azure-error-{name}"), &planned(AZURE, &json!({}), &reply));
     }
 }
 
 #[test]
 fn templates_are_rendered_over_the_request() {
     let reply = json!({ "answer": { "text": "{{ user | upper }} to {{ model }}, hit {{ hit }}, turn {{ turn }}", "template": true, "chunking": "word" } });
-    check(
-        "template",
-        &planned(OPENAI, &json!({ "stream": true }), &reply),
-    );
+    check("template", &planned(OPENAI, &json!({ "stream": true }), &reply));
     let failing = json!({ "answer": { "text": "{{ user.nothing.at.all() }}", "template": true } });
-    check(
-        "template-fails",
-        &planned(OPENAI, &json!({ "stream": true }), &failing),
-    );
+    check("template-fails", &planned(OPENAI, &json!({ "stream": true }), &failing));
 }
 
 fn tool(name: &str) -> Value {

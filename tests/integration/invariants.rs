@@ -16,10 +16,7 @@ fn code(folder: &str) -> Vec<(PathBuf, String)> {
     walk(&root.join(folder), &mut files);
     assert!(!files.is_empty(), "{folder}");
     let relative = |path: PathBuf| path.strip_prefix(&root).unwrap().to_owned();
-    files
-        .into_iter()
-        .map(|(path, text)| (relative(path), text))
-        .collect()
+    files.into_iter().map(|(path, text)| (relative(path), text)).collect()
 }
 
 fn walk(folder: &Path, files: &mut Vec<(PathBuf, String)>) {
@@ -33,9 +30,7 @@ fn walk(folder: &Path, files: &mut Vec<(PathBuf, String)>) {
         }
         let text = fs::read_to_string(&path).unwrap();
         let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-        let lines = code
-            .lines()
-            .filter(|line| !line.trim_start().starts_with("//"));
+        let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
         files.push((path, lines.collect::<Vec<_>>().join("\n")));
     }
 }
@@ -116,27 +111,16 @@ fn the_library_never_prints_never_exits_and_reads_no_environment() {
 #[test]
 fn servers_share_no_state() {
     // The tokenizer's tables are process-wide, and constant; they are another crate's.
-    let words = [
-        "static mut",
-        "thread_local!",
-        "LazyLock",
-        "lazy_static",
-        "install_default",
-        "set_global_default",
-    ];
+    let words =
+        ["static mut", "thread_local!", "LazyLock", "lazy_static", "install_default", "set_global_default"];
     assert_eq!(found("", &words, &[]), NOTHING);
     let is_static = |line: &&str| {
-        let line = line
-            .trim_start()
-            .trim_start_matches("pub(crate) ")
-            .trim_start_matches("pub ");
+        let line = line.trim_start().trim_start_matches("pub(crate) ").trim_start_matches("pub ");
         line.starts_with("static ") && !line.starts_with("static DIALECTS")
     };
     let statics = code("").into_iter().flat_map(|(path, code)| {
         let lines: Vec<String> = code.lines().filter(is_static).map(str::to_owned).collect();
-        lines
-            .into_iter()
-            .map(move |line| format!("{}: {line}", path.display()))
+        lines.into_iter().map(move |line| format!("{}: {line}", path.display()))
     });
     assert_eq!(statics.collect::<Vec<_>>(), NOTHING);
 }
@@ -146,20 +130,13 @@ fn no_gap_is_longer_than_max_hold() {
     let hour = Duration::from_secs(3600);
     let most = Duration::from_secs(2);
     let slow = Reply::text("one two three").pacing(Pacing::itl(hour).and(Pacing::ttft(hour)));
-    let service = MockServer::builder()
-        .max_hold(most)
-        .fixture(Fixture::named("slow").reply(slow))
-        .service()
-        .unwrap();
-    let (head, ()) = http::Request::post("/v1/chat/completions")
-        .body(())
-        .unwrap()
-        .into_parts();
+    let service =
+        MockServer::builder().max_hold(most).fixture(Fixture::named("slow").reply(slow)).service().unwrap();
+    let (head, ()) = http::Request::post("/v1/chat/completions").body(()).unwrap().into_parts();
     let (timeline, _) = service.foresee(head, &Bytes::from(chat_body("x")));
     let mut before = Duration::ZERO;
     let mut longest = Duration::ZERO;
-    for at in std::iter::once(timeline.head.at).chain(timeline.events.iter().map(|event| event.at))
-    {
+    for at in std::iter::once(timeline.head.at).chain(timeline.events.iter().map(|event| event.at)) {
         longest = longest.max(at - before);
         before = at;
     }
@@ -169,10 +146,6 @@ fn no_gap_is_longer_than_max_hold() {
 #[test]
 fn two_processes_send_the_same_bytes() {
     let dir = Dir::new();
-    let ask = || {
-        dir.command("plan --request - --format json")
-            .stdin(&chat_body("hello"))
-            .succeeds()
-    };
+    let ask = || dir.command("plan --request - --format json").stdin(&chat_body("hello")).succeeds();
     assert_eq!(ask(), ask());
 }

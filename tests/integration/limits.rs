@@ -23,10 +23,7 @@ async fn send(bytes: &[u8]) -> (String, u64) {
     client.write_all(bytes).await.unwrap();
     let mut answer = Vec::new();
     client.read_to_end(&mut answer).await.unwrap();
-    (
-        String::from_utf8_lossy(&answer).into_owned(),
-        start.elapsed().as_secs(),
-    )
+    (String::from_utf8_lossy(&answer).into_owned(), start.elapsed().as_secs())
 }
 
 #[tokio::test(start_paused = true)]
@@ -36,10 +33,7 @@ async fn a_connection_that_says_nothing_is_closed_after_ten_seconds() {
 
 #[tokio::test(start_paused = true)]
 async fn a_head_that_does_not_end_is_closed_after_ten_seconds() {
-    assert_eq!(
-        send(b"POST /v1/chat/completions HTTP/1.1\r\nHost: loc").await,
-        (String::new(), 10)
-    );
+    assert_eq!(send(b"POST /v1/chat/completions HTTP/1.1\r\nHost: loc").await, (String::new(), 10));
 }
 
 #[tokio::test(start_paused = true)]
@@ -87,10 +81,7 @@ async fn a_stream_is_not_cut_because_the_next_head_has_begun() {
         let timeline = stream(&[(0, "one"), (60_000, "two")], ending);
         let service = MockServer::builder().timeline(timeline).service().unwrap();
         let mut client = connect(&service, 64 * 1024);
-        client
-            .write_all((ask() + "POST /v1").as_bytes())
-            .await
-            .unwrap();
+        client.write_all((ask() + "POST /v1").as_bytes()).await.unwrap();
         raw::settle().await;
         client.write_all(b"/chat").await.unwrap();
         let entry = service.journal().settled(1).await.remove(0);
@@ -102,10 +93,7 @@ async fn a_stream_is_not_cut_because_the_next_head_has_begun() {
 async fn a_body_that_stops_is_answered_408_after_ten_seconds() {
     let (answer, seconds) = send(ask().trim_end_matches('}').as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
-    assert!(
-        answer.to_lowercase().contains("\r\nconnection: close\r\n"),
-        "{answer}"
-    );
+    assert!(answer.to_lowercase().contains("\r\nconnection: close\r\n"), "{answer}");
     assert_eq!(seconds, 10);
 }
 
@@ -115,12 +103,7 @@ async fn a_body_that_trickles_is_answered_408_after_a_minute() {
     let mut client = connect(&service, 1024);
     let start = Instant::now();
     client
-        .write_all(
-            chat("/v1/chat/completions", "", &"x".repeat(500))
-                .split_at(200)
-                .0
-                .as_bytes(),
-        )
+        .write_all(chat("/v1/chat/completions", "", &"x".repeat(500)).split_at(200).0.as_bytes())
         .await
         .unwrap();
     let answer = loop {
@@ -143,19 +126,13 @@ async fn a_body_that_trickles_is_answered_408_after_a_minute() {
 async fn a_reader_that_takes_nothing_is_dropped_after_thirty_seconds() {
     for ending in [Ending::Complete, Ending::Close] {
         let event = "x".repeat(200_000);
-        let service = MockServer::builder()
-            .timeline(stream(&[(0, &event), (1, &event)], ending))
-            .service()
-            .unwrap();
+        let service =
+            MockServer::builder().timeline(stream(&[(0, &event), (1, &event)], ending)).service().unwrap();
         let mut client = connect(&service, 512);
         client.write_all(ask().as_bytes()).await.unwrap();
         let start = Instant::now();
         let entry = service.journal().settled(1).await.remove(0);
-        assert!(
-            matches!(entry.outcome, Some(Outcome::ClientLeft { .. })),
-            "{:?}",
-            entry.outcome
-        );
+        assert!(matches!(entry.outcome, Some(Outcome::ClientLeft { .. })), "{:?}", entry.outcome);
         assert_eq!(start.elapsed().as_secs(), 30);
     }
 }
@@ -206,11 +183,7 @@ async fn a_large_body_that_waits_for_permission_does_not_get_it() {
 async fn compressed_bodies_are_answered_415() {
     let service = builder().service().unwrap();
     let status = async |encoding: &str| {
-        let request = chat(
-            "/v1/chat/completions",
-            &format!("Content-Encoding: {encoding}\r\n"),
-            raw::ASK,
-        );
+        let request = chat("/v1/chat/completions", &format!("Content-Encoding: {encoding}\r\n"), raw::ASK);
         raw::once(&service, &request).await.status()
     };
     assert_eq!(status("gzip").await, 415);
@@ -220,10 +193,7 @@ async fn compressed_bodies_are_answered_415() {
 
 #[tokio::test(start_paused = true)]
 async fn hosts_that_are_not_this_machine_are_answered_421() {
-    let service = MockServer::builder()
-        .allow_host("mock.test")
-        .service()
-        .unwrap();
+    let service = MockServer::builder().allow_host("mock.test").service().unwrap();
     let cases = [
         ("localhost", 200),
         ("127.0.0.1:4010", 200),
@@ -237,11 +207,7 @@ async fn hosts_that_are_not_this_machine_are_answered_421() {
     for (host, expected) in cases {
         for path in ["/health", "/__admin/requests", "/v1/models"] {
             let request = raw::get(path).replace("Host: localhost", &format!("Host: {host}"));
-            assert_eq!(
-                raw::once(&service, &request).await.status(),
-                expected,
-                "{host} {path}"
-            );
+            assert_eq!(raw::once(&service, &request).await.status(), expected, "{host} {path}");
         }
     }
 }
@@ -316,35 +282,22 @@ async fn garbage_never_panics_and_never_stops_the_server() {
         let mut answer = Vec::new();
         // Whatever the answer: the connection ends, and the server still answers.
         client.read_to_end(&mut answer).await.unwrap();
-        let status = String::from_utf8_lossy(&answer)
-            .chars()
-            .take(12)
-            .collect::<String>();
+        let status = String::from_utf8_lossy(&answer).chars().take(12).collect::<String>();
         assert!(
             status.is_empty() || status.starts_with("HTTP/1.1 "),
             "{status} {}",
             String::from_utf8_lossy(&request)
         );
-        assert!(
-            !status.contains(" 500"),
-            "{}",
-            String::from_utf8_lossy(&request)
-        );
-        assert_eq!(
-            raw::once(&service, &raw::get("/health")).await.status(),
-            200
-        );
+        assert!(!status.contains(" 500"), "{}", String::from_utf8_lossy(&request));
+        assert_eq!(raw::once(&service, &raw::get("/health")).await.status(), 200);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_cut_at_any_byte_never_panics() {
     let service = MockServer::builder().service().unwrap();
-    let request = chat(
-        "/session/a/v1/chat/completions?a=b",
-        "api-key: x\r\nOrigin: http://a.test\r\n",
-        raw::ASK,
-    );
+    let request =
+        chat("/session/a/v1/chat/completions?a=b", "api-key: x\r\nOrigin: http://a.test\r\n", raw::ASK);
     for end in 0..request.len() {
         let mut client = connect(&service, 64 * 1024);
         client.write_all(&request.as_bytes()[..end]).await.unwrap();

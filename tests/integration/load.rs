@@ -8,10 +8,7 @@ use llmirage::plan::set::{FixtureSet, Source};
 use llmirage::{At, Fault, Fixture, Matcher, Pacing, Reply};
 
 fn file(path: &str, text: &str) -> Source {
-    Source::File {
-        path: path.into(),
-        text: text.to_owned(),
-    }
+    Source::File { path: path.into(), text: text.to_owned() }
 }
 
 fn lines(errors: &LoadErrors) -> Vec<String> {
@@ -28,18 +25,12 @@ fn check(text: &str, expected: &[&str]) {
 /// Loads one fixture whose keys beside its name these are. Columns count from them.
 #[track_caller]
 fn check_fixture(keys: &str, expected: &[&str]) {
-    check(
-        &format!("{{\"fixtures\": [{{\"name\": \"x\",\n{keys}}}]}}"),
-        expected,
-    );
+    check(&format!("{{\"fixtures\": [{{\"name\": \"x\",\n{keys}}}]}}"), expected);
 }
 
 #[test]
 fn a_text_that_is_not_json_says_where_and_why() {
-    check(
-        "",
-        &[r#"f.json:1:1: the file is empty; the least is {"fixtures": []}"#],
-    );
+    check("", &[r#"f.json:1:1: the file is empty; the least is {"fixtures": []}"#]);
     check(
         r#"{"fixtures": [
   {"name": "a", "reply": "x",},
@@ -56,21 +47,13 @@ fn a_text_that_is_not_json_says_where_and_why() {
 
 #[test]
 fn a_file_of_another_shape_says_what_it_should_be() {
-    check(
-        "[]",
-        &[r#"f.json:1:1: expected an object, got an array; wrap it: {"fixtures": […]}"#],
-    );
+    check("[]", &[r#"f.json:1:1: expected an object, got an array; wrap it: {"fixtures": […]}"#]);
     check("5", &["f.json:1:1: expected an object, got 5"]);
     check(
         r#"{"fixture": []}"#,
-        &[
-            r#"f.json:1:2: /fixture: unknown key "fixture" in a fixture file; did you mean "fixtures"?"#,
-        ],
+        &[r#"f.json:1:2: /fixture: unknown key "fixture" in a fixture file; did you mean "fixtures"?"#],
     );
-    check(
-        r#"{"fixtures": {}}"#,
-        &["f.json:1:14: /fixtures: expected an array, got an object"],
-    );
+    check(r#"{"fixtures": {}}"#, &["f.json:1:14: /fixtures: expected an array, got an object"]);
 }
 
 #[test]
@@ -253,9 +236,7 @@ fn a_reply_has_exactly_one_content() {
     );
     check_fixture(
         r#""reply": {"answer": {"text": "x"}, "error": {"status": 429}}"#,
-        &[
-            "f.json:2:36: /fixtures/0/reply/error: a reply has exactly one content, got `answer` and `error`",
-        ],
+        &["f.json:2:36: /fixtures/0/reply/error: a reply has exactly one content, got `answer` and `error`"],
     );
     check_fixture(
         r#""reply": {}"#,
@@ -279,9 +260,7 @@ fn errors_have_an_error_status() {
     );
     check_fixture(
         r#""reply": {"error": {"status": 70000}}"#,
-        &[
-            "f.json:2:31: /fixtures/0/reply/error/status: expected a whole number from 0 to 65535, got 70000",
-        ],
+        &["f.json:2:31: /fixtures/0/reply/error/status: expected a whole number from 0 to 65535, got 70000"],
     );
 }
 
@@ -319,9 +298,7 @@ fn pacing_is_possible() {
     );
     check_fixture(
         r#""reply": {"answer": {"text": "x"}, "pacing": {"jitter": {"lognormal": {"p50": "20ms"}}}}"#,
-        &[
-            r#"f.json:2:71: /fixtures/0/reply/pacing/jitter/lognormal: missing key "p95" in percentiles"#,
-        ],
+        &[r#"f.json:2:71: /fixtures/0/reply/pacing/jitter/lognormal: missing key "p95" in percentiles"#],
     );
     check_fixture(
         r#""reply": {"answer": {"text": "x"}, "pacing": {"jitter": {"lognormal": {"p50": "20ms", "p95": "10ms"}}, "itl": "5ms"}}"#,
@@ -514,10 +491,7 @@ fn a_byte_order_mark_is_no_part_of_the_text() {
 #[test]
 fn all_files_are_loaded_before_anything_is_reported() {
     let errors = FixtureSet::load(vec![
-        file(
-            "a.json",
-            r#"{"fixtures": [{"name": "x", "reply": "a"}, {"name": "y"}]}"#,
-        ),
+        file("a.json", r#"{"fixtures": [{"name": "x", "reply": "a"}, {"name": "y"}]}"#),
         file("b.json", "{"),
         file("c.json", r#"{"fixtures": [{"name": "x", "reply": "c"}]}"#),
         Source::Code(Fixture::named("x").reply(Reply::text("code"))),
@@ -552,9 +526,7 @@ fn fixtures_built_in_code_are_checked_like_those_in_files() {
         Fixture::named("x")
             .reply(Reply::error(200))
             .reply(Reply::text("a").pacing(Pacing::tps(f64::NAN)))
-            .reply(Reply::answer(
-                Answer::new().text("ab").chunking(Chunking::Exact(vec![])),
-            )),
+            .reply(Reply::answer(Answer::new().text("ab").chunking(Chunking::Exact(vec![])))),
         &[
             r#"fixture "x": /replies/0/error/status: an error's status is 400 to 599, got 200"#,
             r#"fixture "x": /replies/1/pacing/tps: expected a number above 0, got NaN"#,
@@ -600,10 +572,7 @@ fn a_built_fixture_is_what_a_file_would_say() {
 #[test]
 fn no_number_of_problems_is_too_many() {
     let fixture = r#"{"nam": "x", "replly": {"answr": 1}, "match": {"usr": 5}},"#;
-    let text = format!(
-        "{{\"fixtures\": [{}{{\"name\": \"y\", \"reply\": \"z\"}}]}}",
-        fixture.repeat(300)
-    );
+    let text = format!("{{\"fixtures\": [{}{{\"name\": \"y\", \"reply\": \"z\"}}]}}", fixture.repeat(300));
     let errors = FixtureSet::load(vec![file("f.json", &text)]).unwrap_err();
     assert_eq!(errors.iter().count(), 3 * 300);
 }

@@ -7,11 +7,7 @@ use serde_json::{Value, json};
 
 fn set(fixtures: &Value) -> FixtureSet {
     let text = json!({ "fixtures": fixtures }).to_string();
-    FixtureSet::load(vec![Source::File {
-        path: "f.json".into(),
-        text,
-    }])
-    .unwrap()
+    FixtureSet::load(vec![Source::File { path: "f.json".into(), text }]).unwrap()
 }
 
 fn request(body: Value) -> Request {
@@ -21,10 +17,7 @@ fn request(body: Value) -> Request {
 /// A request with another head.
 fn sent(method: Method, path: &str, headers: HeaderMap) -> Request {
     let call = Call::new(method, path.to_owned(), None, headers, Scope::default());
-    Request {
-        call,
-        body: asks("x").body,
-    }
+    Request { call, body: asks("x").body }
 }
 
 fn asks(user: &str) -> Request {
@@ -35,10 +28,7 @@ fn asks(user: &str) -> Request {
 fn answered(set: &FixtureSet, request: &Request) -> Result<Vec<String>, String> {
     let names: Vec<&str> = set.names().collect();
     let found = set.candidates(request).map_err(|miss| miss.to_string())?;
-    Ok(found
-        .into_iter()
-        .map(|index| names[index].to_owned())
-        .collect())
+    Ok(found.into_iter().map(|index| names[index].to_owned()).collect())
 }
 
 /// Expects that a matcher matches the request.
@@ -60,28 +50,16 @@ fn misses(matcher: Value, request: &Request, reason: &str) {
 fn a_plain_string_is_a_part_of_what_is_said_and_the_whole_of_what_is_named() {
     let hello = asks("oh hello there");
     matches(json!({ "user": "hello" }), &hello);
-    misses(
-        json!({ "user": "bye" }),
-        &hello,
-        r#"user: expected to contain "bye", got "oh hello there""#,
-    );
+    misses(json!({ "user": "bye" }), &hello, r#"user: expected to contain "bye", got "oh hello there""#);
     matches(json!({ "model": "gpt-4o" }), &hello);
-    misses(
-        json!({ "model": "gpt" }),
-        &hello,
-        r#"model: expected "gpt", got "gpt-4o""#,
-    );
+    misses(json!({ "model": "gpt" }), &hello, r#"model: expected "gpt", got "gpt-4o""#);
 }
 
 #[test]
 fn texts_are_compared_in_four_ways() {
     let hello = asks("hello");
     matches(json!({ "user": { "equals": "hello" } }), &hello);
-    misses(
-        json!({ "user": { "equals": "hell" } }),
-        &hello,
-        r#"user: expected "hell", got "hello""#,
-    );
+    misses(json!({ "user": { "equals": "hell" } }), &hello, r#"user: expected "hell", got "hello""#);
     matches(json!({ "model": { "contains": "4" } }), &hello);
     misses(
         json!({ "model": { "contains": "5" } }),
@@ -128,11 +106,7 @@ fn a_conversation_is_matched_by_its_parts() {
         r#"system: expected to contain "poet", got "You are a pirate.""#,
     );
     misses(json!({ "turn": 1 }), &request, "turn: expected 1, got 2");
-    misses(
-        json!({ "stream": false }),
-        &request,
-        "stream: expected false, got true",
-    );
+    misses(json!({ "stream": false }), &request, "stream: expected false, got true");
     misses(
         json!({ "tool": "search" }),
         &request,
@@ -143,11 +117,7 @@ fn a_conversation_is_matched_by_its_parts() {
         &asks("x"),
         r#"tool: expected one that matches the regex "^s", got none"#,
     );
-    misses(
-        json!({ "tool_result": "12" }),
-        &asks("x"),
-        r#"tool_result: expected to contain "12", got none"#,
-    );
+    misses(json!({ "tool_result": "12" }), &asks("x"), r#"tool_result: expected to contain "12", got none"#);
 }
 
 #[test]
@@ -158,49 +128,26 @@ fn header_names_have_no_case_and_any_value_may_match() {
     }
     let request = sent(Method::POST, "/v1/chat/completions", headers);
     matches(json!({ "header": { "X-Test": "b" } }), &request);
-    misses(
-        json!({ "header": { "x-test": "c" } }),
-        &request,
-        r#"header x-test: expected "c", got "a""#,
-    );
-    misses(
-        json!({ "header": { "X-Other": "c" } }),
-        &request,
-        r#"header x-other: expected "c", got none"#,
-    );
+    misses(json!({ "header": { "x-test": "c" } }), &request, r#"header x-test: expected "c", got "a""#);
+    misses(json!({ "header": { "X-Other": "c" } }), &request, r#"header x-other: expected "c", got none"#);
 }
 
 #[test]
 fn the_body_is_matched_by_pointers() {
-    let request =
-        request(json!({ "temperature": 1, "user": "me", "stop": ["a"], "x": { "contains": "y" } }));
-    matches(
-        json!({ "body": { "/temperature": 1.0, "/user": "me", "/stop": ["a"] } }),
-        &request,
-    );
+    let request = request(json!({ "temperature": 1, "user": "me", "stop": ["a"], "x": { "contains": "y" } }));
+    matches(json!({ "body": { "/temperature": 1.0, "/user": "me", "/stop": ["a"] } }), &request);
     matches(
         json!({ "body": { "/user": { "regex": "^m" }, "/stop/0": "a", "/temperature": { "equals": 1 } } }),
         &request,
     );
-    matches(
-        json!({ "body": { "/x": { "equals": { "contains": "y" } } } }),
-        &request,
-    );
-    misses(
-        json!({ "body": { "/temperature": 0.5 } }),
-        &request,
-        "body /temperature: expected 0.5, got 1",
-    );
+    matches(json!({ "body": { "/x": { "equals": { "contains": "y" } } } }), &request);
+    misses(json!({ "body": { "/temperature": 0.5 } }), &request, "body /temperature: expected 0.5, got 1");
     misses(
         json!({ "body": { "/user": { "contains": "you" } } }),
         &request,
         r#"body /user: expected to contain "you", got "me""#,
     );
-    misses(
-        json!({ "body": { "/seed": 7 } }),
-        &request,
-        "body /seed: expected 7, got nothing",
-    );
+    misses(json!({ "body": { "/seed": 7 } }), &request, "body /seed: expected 7, got nothing");
     misses(
         json!({ "body": { "/stop": { "glob": "a" } } }),
         &request,
@@ -216,11 +163,7 @@ fn azure_is_matched_by_deployment_and_version() {
         json!({ "dialect": "azure", "model": "my-gpt", "api_version": { "glob": "2024-*" }, "endpoint": "chat.completions" }),
         &request,
     );
-    misses(
-        json!({ "dialect": "openai" }),
-        &request,
-        r#"dialect: expected "openai", got "azure""#,
-    );
+    misses(json!({ "dialect": "openai" }), &request, r#"dialect: expected "openai", got "azure""#);
     misses(
         json!({ "api_version": "2024-02-01" }),
         &asks("x"),
@@ -230,10 +173,7 @@ fn azure_is_matched_by_deployment_and_version() {
 
 #[test]
 fn long_values_are_cut_in_messages() {
-    let expected = format!(
-        "user: expected to contain \"x\", got \"{}\"…",
-        "月".repeat(60)
-    );
+    let expected = format!("user: expected to contain \"x\", got \"{}\"…", "月".repeat(60));
     misses(json!({ "user": "x" }), &asks(&"月".repeat(500)), &expected);
 }
 
@@ -267,10 +207,7 @@ fn a_miss_counts_the_conditions_that_fail_beside_the_first() {
 #[test]
 fn an_empty_set_matches_nothing() {
     let expected = "no fixture matches this request; none is loaded that could";
-    assert_eq!(
-        answered(&set(&json!([])), &asks("x")),
-        Err(expected.to_owned())
-    );
+    assert_eq!(answered(&set(&json!([])), &asks("x")), Err(expected.to_owned()));
 }
 
 #[test]
@@ -297,17 +234,10 @@ fn hits(fixtures: Value, expected: &[&str]) {
     let request = asks("x");
     let candidates = set.candidates(&request).unwrap();
     let mut hits = Hits::default();
-    let found = expected
-        .iter()
-        .map(|_| match set.admit(&candidates, &mut hits) {
-            Some(admission) => format!(
-                "{} {} {}",
-                admission.fixture,
-                admission.hit,
-                mark(&admission)
-            ),
-            None => set.used_up(&candidates),
-        });
+    let found = expected.iter().map(|_| match set.admit(&candidates, &mut hits) {
+        Some(admission) => format!("{} {} {}", admission.fixture, admission.hit, mark(&admission)),
+        None => set.used_up(&candidates),
+    });
     assert_eq!(found.collect::<Vec<_>>(), expected);
 }
 
@@ -325,10 +255,7 @@ fn marked(mark: &str) -> Value {
 #[test]
 fn each_hit_gets_the_next_reply_and_the_last_one_repeats() {
     let replies = json!([marked("a"), marked("b")]);
-    hits(
-        json!([{ "name": "x", "replies": replies }]),
-        &["x 1 a", "x 2 b", "x 3 b", "x 4 b"],
-    );
+    hits(json!([{ "name": "x", "replies": replies }]), &["x 1 a", "x 2 b", "x 3 b", "x 4 b"]);
 }
 
 #[test]
@@ -358,12 +285,7 @@ fn a_fixture_that_is_used_up_leaves_later_hits_to_later_fixtures() {
             { "name": "x", "reply": marked("a"), "times": 2 },
             { "name": "y", "reply": marked("b"), "times": 1 },
         ]),
-        &[
-            "x 1 a",
-            "x 2 a",
-            "y 1 b",
-            r#"the fixtures that match this request are used up: "x", "y""#,
-        ],
+        &["x 1 a", "x 2 a", "y 1 b", r#"the fixtures that match this request are used up: "x", "y""#],
     );
 }
 
@@ -374,10 +296,7 @@ fn fixtures_after_one_that_never_ends_are_no_candidates() {
         { "name": "always", "reply": "r" },
         { "name": "never", "reply": "r" },
     ]));
-    assert_eq!(
-        answered(&set, &asks("x")),
-        Ok(vec!["once".to_owned(), "always".to_owned()])
-    );
+    assert_eq!(answered(&set, &asks("x")), Ok(vec!["once".to_owned(), "always".to_owned()]));
 }
 
 #[test]
@@ -392,10 +311,7 @@ fn expected_hits_that_did_not_come_are_named() {
     set.admit(&candidates, &mut hits).unwrap();
     assert_eq!(
         set.unmet(&hits),
-        [
-            r#"fixture "x": expected 2 hits, got 1"#,
-            r#"fixture "y": expected 1 hit, got 0"#
-        ],
+        [r#"fixture "x": expected 2 hits, got 1"#, r#"fixture "y": expected 1 hit, got 0"#],
     );
     let mut sum = Hits::default();
     sum.add(&hits);
@@ -406,10 +322,7 @@ fn expected_hits_that_did_not_come_are_named() {
 #[test]
 fn models_are_those_that_exist_or_those_that_fixtures_name() {
     let load = |text: &str| {
-        let source = Source::File {
-            path: "f.json".into(),
-            text: text.to_owned(),
-        };
+        let source = Source::File { path: "f.json".into(), text: text.to_owned() };
         FixtureSet::load(vec![source]).unwrap()
     };
     let named = load(
@@ -423,9 +336,6 @@ fn models_are_those_that_exist_or_those_that_fixtures_name() {
     assert_eq!(named.models(), None);
     assert_eq!(named.model_names(), ["m1", "m2"]);
     let restricted = load(r#"{"models": ["m3", "m1"], "fixtures": []}"#);
-    assert_eq!(
-        restricted.models(),
-        Some(&["m3".to_owned(), "m1".to_owned()][..])
-    );
+    assert_eq!(restricted.models(), Some(&["m3".to_owned(), "m1".to_owned()][..]));
     assert_eq!(restricted.model_names(), ["m3", "m1"]);
 }

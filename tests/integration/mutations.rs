@@ -9,13 +9,8 @@ use serde_json::{Value, json};
 
 /// Every shipped fixture in one file.
 fn shipped() -> Value {
-    let folder: PathBuf = [env!("CARGO_MANIFEST_DIR"), "fixtures/default"]
-        .iter()
-        .collect();
-    let mut paths: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let folder: PathBuf = [env!("CARGO_MANIFEST_DIR"), "fixtures/default"].iter().collect();
+    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     let mut fixtures = Vec::new();
     for path in paths {
@@ -60,10 +55,7 @@ fn any_value() -> impl Strategy<Value = Value> {
 
 /// Loads a text; where that fails, every problem names a place that is in the text.
 fn load(text: &str) -> Result<(), TestCaseError> {
-    let source = Source::File {
-        path: "f.json".into(),
-        text: text.to_owned(),
-    };
+    let source = Source::File { path: "f.json".into(), text: text.to_owned() };
     let Err(errors) = FixtureSet::load(vec![source]) else {
         return Ok(());
     };

@@ -42,13 +42,8 @@ fn reply() -> impl Strategy<Value = Value> {
     let pacing = (0..500u64, 0..50u64, jitter, 1..5usize).prop_map(|(ttft, itl, jitter, burst)| {
         json!({ "ttft": format!("{ttft}ms"), "itl": format!("{itl}ms"), "jitter": jitter, "burst": burst })
     });
-    let profile = prop_oneof![
-        Just("2023-03"),
-        Just("2023-11"),
-        Just("2024-06"),
-        Just("2025-08"),
-        Just("2026-10")
-    ];
+    let profile =
+        prop_oneof![Just("2023-03"), Just("2023-11"), Just("2024-06"), Just("2025-08"), Just("2026-10")];
     (content, chunking, pacing, profile).prop_map(|(mut answer, chunking, pacing, profile)| {
         if answer.get("choices").is_none() {
             answer["chunking"] = chunking;
@@ -58,18 +53,16 @@ fn reply() -> impl Strategy<Value = Value> {
 }
 
 fn body() -> impl Strategy<Value = Value> {
-    (any::<bool>(), any::<bool>(), 1..4u64, any::<bool>()).prop_map(
-        |(stream, usage, n, logprobs)| {
-            let mut body = json!({ "stream": stream, "n": n });
-            if stream && usage {
-                body["stream_options"] = json!({ "include_usage": true });
-            }
-            if logprobs {
-                body["logprobs"] = json!(true);
-            }
-            body
-        },
-    )
+    (any::<bool>(), any::<bool>(), 1..4u64, any::<bool>()).prop_map(|(stream, usage, n, logprobs)| {
+        let mut body = json!({ "stream": stream, "n": n });
+        if stream && usage {
+            body["stream_options"] = json!({ "include_usage": true });
+        }
+        if logprobs {
+            body["logprobs"] = json!(true);
+        }
+        body
+    })
 }
 
 proptest! {
@@ -155,11 +148,8 @@ fn said(timeline: &Timeline, choice: u64) -> String {
         let Ok(chunk) = serde_json::from_slice::<Value>(&bytes[6..]) else {
             continue;
         };
-        for found in chunk["choices"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter(|found| found["index"] == choice)
+        for found in
+            chunk["choices"].as_array().into_iter().flatten().filter(|found| found["index"] == choice)
         {
             text.push_str(found["delta"]["content"].as_str().unwrap_or_default());
         }

@@ -15,11 +15,7 @@ pub(crate) fn stream(events: &[(u64, &str)], ending: Ending) -> Timeline {
     let mut end = 0;
     let event = |(at, data): &(u64, &str)| {
         end += data.len();
-        Event {
-            at: Duration::from_millis(*at),
-            end,
-            kind: EventKind::Content,
-        }
+        Event { at: Duration::from_millis(*at), end, kind: EventKind::Content }
     };
     let parts: Vec<_> = events.iter().map(event).collect();
     Timeline {
@@ -50,26 +46,19 @@ pub(crate) fn stream(events: &[(u64, &str)], ending: Ending) -> Timeline {
 pub(crate) fn json(status: u16, body: &str) -> Timeline {
     let mut timeline = stream(&[(0, body)], Ending::Complete);
     timeline.head.status = StatusCode::from_u16(status).unwrap();
-    timeline.head.headers = headers(&[
-        ("Content-Type", "application/json"),
-        ("Content-Length", &body.len().to_string()),
-    ]);
+    timeline.head.headers =
+        headers(&[("Content-Type", "application/json"), ("Content-Length", &body.len().to_string())]);
     timeline
 }
 
 pub(crate) fn headers(lines: &[(&'static str, &str)]) -> Vec<Header> {
-    lines
-        .iter()
-        .map(|(name, value)| Header::new(*name, value))
-        .collect()
+    lines.iter().map(|(name, value)| Header::new(*name, value)).collect()
 }
 
 /// A chat completion request with these further header lines.
 pub(crate) fn chat(path: &str, extra: &str, body: &str) -> String {
     let length = body.len();
-    format!(
-        "POST {path} HTTP/1.1\r\nHost: localhost\r\n{extra}Content-Length: {length}\r\n\r\n{body}"
-    )
+    format!("POST {path} HTTP/1.1\r\nHost: localhost\r\n{extra}Content-Length: {length}\r\n\r\n{body}")
 }
 
 /// A request to `/v1/chat/completions` that any fixture without conditions answers.
@@ -113,10 +102,10 @@ impl Answer {
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let line = self.head.lines().find(|line| {
-            line.split_once(": ")
-                .is_some_and(|(other, _)| other.eq_ignore_ascii_case(name))
-        })?;
+        let line = self
+            .head
+            .lines()
+            .find(|line| line.split_once(": ").is_some_and(|(other, _)| other.eq_ignore_ascii_case(name)))?;
         line.split_once(": ").map(|(_, value)| value)
     }
 
@@ -126,10 +115,7 @@ impl Answer {
 }
 
 /// Sends a request and reads its answer; the connection stays open.
-pub(crate) async fn exchange(
-    io: &mut (impl AsyncRead + AsyncWrite + Unpin),
-    request: &str,
-) -> Answer {
+pub(crate) async fn exchange(io: &mut (impl AsyncRead + AsyncWrite + Unpin), request: &str) -> Answer {
     io.write_all(request.as_bytes()).await.unwrap();
     answer(io, request.starts_with("HEAD ")).await
 }
@@ -147,10 +133,7 @@ pub(crate) async fn over_tcp(address: std::net::SocketAddr, request: &str) -> An
 /// Reads one answer.
 pub(crate) async fn answer(io: &mut (impl AsyncRead + Unpin), bodiless: bool) -> Answer {
     let head = until(io, "\r\n\r\n").await;
-    let mut answer = Answer {
-        head,
-        body: String::new(),
-    };
+    let mut answer = Answer { head, body: String::new() };
     if bodiless || answer.status() == 204 {
         return answer;
     }
@@ -168,9 +151,7 @@ pub(crate) async fn answer(io: &mut (impl AsyncRead + Unpin), bodiless: bool) ->
         if size == 0 {
             return answer;
         }
-        answer
-            .body
-            .push_str(std::str::from_utf8(&data[..size]).unwrap());
+        answer.body.push_str(std::str::from_utf8(&data[..size]).unwrap());
     }
 }
 
@@ -179,11 +160,8 @@ async fn until(io: &mut (impl AsyncRead + Unpin), end: &str) -> String {
     let mut bytes = Vec::new();
     while !bytes.ends_with(end.as_bytes()) {
         let byte = io.read_u8().await;
-        bytes.push(
-            byte.unwrap_or_else(|error| {
-                panic!("{error} after {:?}", String::from_utf8_lossy(&bytes))
-            }),
-        );
+        bytes
+            .push(byte.unwrap_or_else(|error| panic!("{error} after {:?}", String::from_utf8_lossy(&bytes))));
     }
     String::from_utf8(bytes).unwrap()
 }
@@ -199,9 +177,6 @@ pub(crate) async fn reads(io: &mut (impl AsyncRead + Unpin)) -> Vec<(u128, Strin
         if len == 0 {
             return reads;
         }
-        reads.push((
-            start.elapsed().as_millis(),
-            String::from_utf8_lossy(&buffer[..len]).into_owned(),
-        ));
+        reads.push((start.elapsed().as_millis(), String::from_utf8_lossy(&buffer[..len]).into_owned()));
     }
 }

@@ -19,8 +19,8 @@ fn recorded_streams_are_said_again_byte_for_byte() {
     check("chat-sse", &["audio"], 5, |recording| {
         let body = recording.body();
         let timeline = recording.replanned(&reply_of_stream(body));
-        let sorted = body.contains("content_filter_offsets")
-            || body.contains("\"index\":1,\"delta\":{\"role\"");
+        let sorted =
+            body.contains("content_filter_offsets") || body.contains("\"index\":1,\"delta\":{\"role\"");
         (masked(&text(&timeline), sorted), masked(body, sorted))
     });
 }
@@ -28,22 +28,14 @@ fn recorded_streams_are_said_again_byte_for_byte() {
 #[test]
 fn recorded_bodies_are_said_again_byte_for_byte() {
     // Azure's filter differs by region in ways that nothing in an exchange tells.
-    check(
-        "chat-json",
-        &["audio", "annot", "kimi", "grok", "err"],
-        20,
-        |recording| {
-            let body = recording.body();
-            // A recorder that was cut off kept half a body: nothing can be said again of it.
-            let Ok(json) = serde_json::from_str(body) else {
-                return Default::default();
-            };
-            (
-                text(&recording.replanned(&reply_of_body(&json))),
-                body.to_owned(),
-            )
-        },
-    );
+    check("chat-json", &["audio", "annot", "kimi", "grok", "err"], 20, |recording| {
+        let body = recording.body();
+        // A recorder that was cut off kept half a body: nothing can be said again of it.
+        let Ok(json) = serde_json::from_str(body) else {
+            return Default::default();
+        };
+        (text(&recording.replanned(&reply_of_body(&json))), body.to_owned())
+    });
 }
 
 #[test]
@@ -52,12 +44,9 @@ fn tokens_end_where_the_recorded_ones_do() {
         let body = recording.body();
         let mut reply = reply_of_stream(body);
         forget_pieces(&mut reply["answer"]);
-        let sorted = body.contains("content_filter_offsets")
-            || body.contains("\"index\":1,\"delta\":{\"role\"");
-        (
-            masked(&text(&recording.replanned(&reply)), sorted),
-            masked(body, sorted),
-        )
+        let sorted =
+            body.contains("content_filter_offsets") || body.contains("\"index\":1,\"delta\":{\"role\"");
+        (masked(&text(&recording.replanned(&reply)), sorted), masked(body, sorted))
     });
 }
 
@@ -80,32 +69,13 @@ fn check(
                 continue;
             };
             missed += 1;
-            let around = |body: &str| {
-                body.bytes()
-                    .skip(at.saturating_sub(60))
-                    .take(160)
-                    .collect::<Vec<_>>()
-            };
+            let around = |body: &str| body.bytes().skip(at.saturating_sub(60)).take(160).collect::<Vec<_>>();
             println!("{provider}/{}: differs at byte {at}", recording.name);
-            println!(
-                "  said     {}",
-                String::from_utf8_lossy(&around(&ours)).escape_debug()
-            );
-            println!(
-                "  recorded {}",
-                String::from_utf8_lossy(&around(&theirs)).escape_debug()
-            );
+            println!("  said     {}", String::from_utf8_lossy(&around(&ours)).escape_debug());
+            println!("  recorded {}", String::from_utf8_lossy(&around(&theirs)).escape_debug());
         }
-        println!(
-            "{provider} {kind}: {} of {} the same",
-            recordings.len() - missed,
-            recordings.len()
-        );
-        assert!(
-            !recordings.is_empty(),
-            "no recordings in {}",
-            folder.display()
-        );
+        println!("{provider} {kind}: {} of {} the same", recordings.len() - missed, recordings.len());
+        assert!(!recordings.is_empty(), "no recordings in {}", folder.display());
         assert!(
             missed * 100 <= recordings.len() * misses_in_a_hundred,
             "{missed} of {} differ",
@@ -115,10 +85,7 @@ fn check(
 }
 
 fn first_difference(ours: &str, theirs: &str) -> Option<usize> {
-    let different = ours
-        .bytes()
-        .zip(theirs.bytes())
-        .position(|(ours, theirs)| ours != theirs);
+    let different = ours.bytes().zip(theirs.bytes()).position(|(ours, theirs)| ours != theirs);
     different.or((ours.len() != theirs.len()).then_some(ours.len().min(theirs.len())))
 }
 
@@ -133,20 +100,12 @@ impl Recording {
         let mut files: Vec<_> = fs::read_dir(folder)
             .expect("the folder is readable")
             .map(|file| file.expect("it is readable").path())
-            .filter(|path| {
-                path.extension()
-                    .is_some_and(|extension| extension == "json")
-            })
+            .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
             .collect();
         files.sort();
         let recordings = files.into_iter().map(|path| {
-            let name = path
-                .file_stem()
-                .expect("files have names")
-                .to_string_lossy()
-                .into_owned();
-            let file = serde_json::from_slice(&fs::read(&path).expect("it is readable"))
-                .expect("it is JSON");
+            let name = path.file_stem().expect("files have names").to_string_lossy().into_owned();
+            let file = serde_json::from_slice(&fs::read(&path).expect("it is readable")).expect("it is JSON");
             Self { name, file }
         });
         recordings
@@ -161,9 +120,7 @@ impl Recording {
     }
 
     fn body(&self) -> &str {
-        self.file["response"]["body"]
-            .as_str()
-            .expect("bodies are text")
+        self.file["response"]["body"].as_str().expect("bodies are text")
     }
 
     /// The recorded request, or one that asks for such a stream where it was not recorded.
@@ -184,11 +141,7 @@ impl Recording {
     fn replanned(&self, reply: &Value) -> Timeline {
         let url = self.file["request"]["url"].as_str().expect("urls are text");
         let target = url.splitn(4, '/').nth(3).expect("urls have paths");
-        planned(
-            &format!("/{}", target.trim_start_matches('/')),
-            &self.request(),
-            reply,
-        )
+        planned(&format!("/{}", target.trim_start_matches('/')), &self.request(), reply)
     }
 }
 
@@ -198,12 +151,8 @@ fn text(timeline: &Timeline) -> String {
 
 /// The reply that says what a recorded stream says.
 fn reply_of_stream(body: &str) -> Value {
-    let chunks = body
-        .split("\n\n")
-        .filter_map(|event| event.strip_prefix("data: "));
-    let chunks: Vec<Value> = chunks
-        .filter_map(|data| serde_json::from_str(data).ok())
-        .collect();
+    let chunks = body.split("\n\n").filter_map(|event| event.strip_prefix("data: "));
+    let chunks: Vec<Value> = chunks.filter_map(|data| serde_json::from_str(data).ok()).collect();
     let mut choices: Vec<Map<String, Value>> = Vec::new();
     let mut wire = Map::new();
     let mut usage = Value::Null;
@@ -240,10 +189,7 @@ fn reply_of_stream(body: &str) -> Value {
 fn reply_of_body(body: &Value) -> Value {
     let mut wire = Map::new();
     envelope(&mut wire, body);
-    let choices = body["choices"]
-        .as_array()
-        .expect("a completion has choices")
-        .iter();
+    let choices = body["choices"].as_array().expect("a completion has choices").iter();
     let choices = choices.map(|choice| {
         let mut answer = Map::new();
         let message = &choice["message"];
@@ -295,10 +241,7 @@ fn envelope(wire: &mut Map<String, Value>, body: &Value) {
     for key in ["id", "created", "model"] {
         wire.insert(key.to_owned(), body[key].clone());
     }
-    if let Some(fingerprint) = body
-        .get("system_fingerprint")
-        .filter(|fingerprint| *fingerprint != "")
-    {
+    if let Some(fingerprint) = body.get("system_fingerprint").filter(|fingerprint| *fingerprint != "") {
         wire.insert("system_fingerprint".to_owned(), fingerprint.clone());
     }
     if let Some(tier) = body.get("service_tier").filter(|tier| *tier != "default") {
@@ -306,10 +249,7 @@ fn envelope(wire: &mut Map<String, Value>, body: &Value) {
     }
     let created = body["created"].as_i64().expect("completions have a time");
     let created = jiff::Timestamp::from_second(created).expect("it is a time");
-    wire.insert(
-        "profile".to_owned(),
-        json!(created.strftime("%Y-%m-%d").to_string()),
-    );
+    wire.insert("profile".to_owned(), json!(created.strftime("%Y-%m-%d").to_string()));
 }
 
 /// Adds what one chunk says to a choice, in pieces.
@@ -318,39 +258,25 @@ fn collect(answer: &mut Map<String, Value>, choice: &Value) {
     for (key, piece) in [("text", &delta["content"]), ("refusal", &delta["refusal"])] {
         push(answer, key, piece);
     }
-    for token in choice["logprobs"]["content"]
-        .as_array()
-        .into_iter()
-        .flatten()
-    {
+    for token in choice["logprobs"]["content"].as_array().into_iter().flatten() {
         list(answer, "logprobs").push(token.clone());
     }
     for call in delta["tool_calls"].as_array().into_iter().flatten() {
         let calls = list(answer, "tool_calls");
-        let index = usize::try_from(call["index"].as_u64().expect("calls have an index"))
-            .expect("it is small");
+        let index =
+            usize::try_from(call["index"].as_u64().expect("calls have an index")).expect("it is small");
         if calls.len() <= index {
             calls.push(json!({ "id": call["id"], "name": call["function"]["name"] }));
         }
-        push(
-            calls[index].as_object_mut().expect("made above"),
-            "arguments",
-            &call["function"]["arguments"],
-        );
+        push(calls[index].as_object_mut().expect("made above"), "arguments", &call["function"]["arguments"]);
     }
     let function = &delta["function_call"];
     if function["name"].is_string() {
         list(answer, "tool_calls").push(json!({ "name": function["name"] }));
     }
     if function["arguments"].is_string() {
-        let call = list(answer, "tool_calls")
-            .last_mut()
-            .expect("the name comes first");
-        push(
-            call.as_object_mut().expect("made above"),
-            "arguments",
-            &function["arguments"],
-        );
+        let call = list(answer, "tool_calls").last_mut().expect("the name comes first");
+        push(call.as_object_mut().expect("made above"), "arguments", &function["arguments"]);
     }
     finish(answer, choice);
 }
@@ -358,11 +284,7 @@ fn collect(answer: &mut Map<String, Value>, choice: &Value) {
 /// The finish reasons that follow from nothing else.
 fn finish(answer: &mut Map<String, Value>, choice: &Value) {
     let reason = &choice["finish_reason"];
-    if reason.is_string()
-        && !["stop", "tool_calls", "function_call"]
-            .iter()
-            .any(|usual| reason == usual)
-    {
+    if reason.is_string() && !["stop", "tool_calls", "function_call"].iter().any(|usual| reason == usual) {
         answer.insert("finish_reason".to_owned(), reason.clone());
     }
 }
@@ -374,38 +296,22 @@ fn push(to: &mut Map<String, Value>, key: &str, piece: &Value) {
 }
 
 fn list<'a>(of: &'a mut Map<String, Value>, key: &str) -> &'a mut Vec<Value> {
-    of.entry(key)
-        .or_insert_with(|| json!([]))
-        .as_array_mut()
-        .expect("only lists are made")
+    of.entry(key).or_insert_with(|| json!([])).as_array_mut().expect("only lists are made")
 }
 
 /// Joins the pieces of a choice and of its calls, and keeps them as `chunking`.
 fn joined(mut answer: Map<String, Value>) -> Map<String, Value> {
     join(&mut answer, "text");
     join(&mut answer, "refusal");
-    for call in answer
-        .get_mut("tool_calls")
-        .and_then(Value::as_array_mut)
-        .into_iter()
-        .flatten()
-    {
-        join(
-            call.as_object_mut().expect("calls are objects"),
-            "arguments",
-        );
+    for call in answer.get_mut("tool_calls").and_then(Value::as_array_mut).into_iter().flatten() {
+        join(call.as_object_mut().expect("calls are objects"), "arguments");
     }
     answer
 }
 
 fn join(of: &mut Map<String, Value>, key: &str) {
     if let Some(pieces) = of.remove(key) {
-        let text: String = pieces
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
+        let text: String = pieces.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         of.insert(key.to_owned(), json!(text));
         of.insert("chunking".to_owned(), json!({ "exact": pieces }));
     }
@@ -416,16 +322,9 @@ fn forget_pieces(answer: &mut Value) {
         fields.remove("chunking");
     }
     for key in ["choices", "tool_calls"] {
-        answer[key]
-            .as_array_mut()
-            .into_iter()
-            .flatten()
-            .for_each(forget_pieces);
+        answer[key].as_array_mut().into_iter().flatten().for_each(forget_pieces);
         if answer[key].is_null() {
-            answer
-                .as_object_mut()
-                .expect("answers are objects")
-                .remove(key);
+            answer.as_object_mut().expect("answers are objects").remove(key);
         }
     }
 }
@@ -433,21 +332,14 @@ fn forget_pieces(answer: &mut Value) {
 /// What chance decides, made equal.
 fn masked(body: &str, sorted: bool) -> String {
     let replace = |pattern: &str, body: &str, with: &str| {
-        Regex::new(pattern)
-            .expect("it is a pattern")
-            .replace_all(body, with)
-            .into_owned()
+        Regex::new(pattern).expect("it is a pattern").replace_all(body, with).into_owned()
     };
     let obfuscation = Regex::new(r#""obfuscation":"([0-9A-Za-z]*)""#).expect("it is a pattern");
     let body = obfuscation.replace_all(body, |found: &regex::Captures<'_>| {
         format!("\"obfuscation\":\"{}\"", "x".repeat(found[1].len()))
     });
     let body = replace(r#"_offset":\d+"#, &body, "_offset\":0");
-    let body = replace(
-        r#""(latency_checkpoint|routing)":\{[^}]*\}"#,
-        &body,
-        "\"$1\":{}",
-    );
+    let body = replace(r#""(latency_checkpoint|routing)":\{[^}]*\}"#, &body, "\"$1\":{}");
     if !sorted {
         return body;
     }

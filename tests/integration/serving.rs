@@ -21,26 +21,17 @@ use crate::raw::{self, ask, chat, connect, get, json, once, stream};
 
 fn fixtures() -> FixtureSet {
     let text = r#"{"fixtures":[{"name":"any","match":{"user":{"regex":"^[^u]"}},"reply":"one two three"}]}"#;
-    let source = Source::File {
-        path: "any.json".into(),
-        text: text.to_owned(),
-    };
+    let source = Source::File { path: "any.json".into(), text: text.to_owned() };
     FixtureSet::load(vec![source]).unwrap()
 }
 
 fn service() -> Service {
-    MockServer::builder()
-        .fixtures(fixtures())
-        .service()
-        .unwrap()
+    MockServer::builder().fixtures(fixtures()).service().unwrap()
 }
 
 #[tokio::test(start_paused = true)]
 async fn heads_keep_the_order_and_the_case_of_every_name() {
-    let service = MockServer::builder()
-        .timeline(stream(&[(0, "one")], Ending::Complete))
-        .service()
-        .unwrap();
+    let service = MockServer::builder().timeline(stream(&[(0, "one")], Ending::Complete)).service().unwrap();
     let head = "HTTP/1.1 200 OK\r\n\
         Date: Thu, 01 Jan 2026 00:00:00 GMT\r\n\
         Content-Type: text/event-stream; charset=utf-8\r\n\
@@ -68,17 +59,10 @@ async fn no_header_is_added_to_a_planned_head() {
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_ends_does_not_promise_to_be_kept() {
-    let service = MockServer::builder()
-        .timeline(stream(&[(0, "one")], Ending::Complete))
-        .service()
-        .unwrap();
+    let service = MockServer::builder().timeline(stream(&[(0, "one")], Ending::Complete)).service().unwrap();
     for request in [
         chat("/v1/chat/completions", "Connection: close\r\n", raw::ASK),
-        chat(
-            "/v1/chat/completions",
-            "Connection: TE, Close\r\n",
-            raw::ASK,
-        ),
+        chat("/v1/chat/completions", "Connection: TE, Close\r\n", raw::ASK),
         ask().replace("HTTP/1.1", "HTTP/1.0"),
     ] {
         let mut client = connect(&service, 64 * 1024);
@@ -86,31 +70,17 @@ async fn a_connection_that_ends_does_not_promise_to_be_kept() {
         let mut answer = String::new();
         client.read_to_string(&mut answer).await.unwrap();
         assert!(answer.contains("\r\nConnection: close\r\n"), "{answer}");
-        assert_eq!(
-            answer.to_lowercase().matches("connection:").count(),
-            1,
-            "{answer}"
-        );
+        assert_eq!(answer.to_lowercase().matches("connection:").count(), 1, "{answer}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn head_requests_get_the_head_alone_and_the_connection_stays() {
-    let service = MockServer::builder()
-        .timeline(json(200, "{\"a\":1}"))
-        .service()
-        .unwrap();
+    let service = MockServer::builder().timeline(json(200, "{\"a\":1}")).service().unwrap();
     let mut client = connect(&service, 1024);
     for _ in 0..2 {
-        let answer = raw::exchange(
-            &mut client,
-            "HEAD /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        )
-        .await;
-        assert_eq!(
-            (answer.status(), answer.header("content-length")),
-            (200, Some("7"))
-        );
+        let answer = raw::exchange(&mut client, "HEAD /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+        assert_eq!((answer.status(), answer.header("content-length")), (200, Some("7")));
     }
 }
 
@@ -125,36 +95,17 @@ async fn unknown_paths_are_404_and_wrong_methods_405_for_every_method() {
                 raw::ASK
             )
         };
-        assert_eq!(
-            once(&service, &request("/nothing/here")).await.status(),
-            404,
-            "{method}"
-        );
+        assert_eq!(once(&service, &request("/nothing/here")).await.status(), 404, "{method}");
         let expected = if method == "POST" { 200 } else { 405 };
-        assert_eq!(
-            once(&service, &request("/v1/chat/completions"))
-                .await
-                .status(),
-            expected,
-            "{method}"
-        );
+        assert_eq!(once(&service, &request("/v1/chat/completions")).await.status(), expected, "{method}");
         let expected = if method == "GET" { 200 } else { 405 };
-        assert_eq!(
-            once(&service, &request("/v1/models")).await.status(),
-            expected,
-            "{method}"
-        );
+        assert_eq!(once(&service, &request("/v1/models")).await.status(), expected, "{method}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn only_configured_keys_pass_in_either_header() {
-    let service = MockServer::builder()
-        .fixtures(fixtures())
-        .api_key("one")
-        .api_key("two")
-        .service()
-        .unwrap();
+    let service = MockServer::builder().fixtures(fixtures()).api_key("one").api_key("two").service().unwrap();
     let cases = [
         ("", 401),
         ("Authorization: Bearer one\r\n", 200),
@@ -167,9 +118,7 @@ async fn only_configured_keys_pass_in_either_header() {
     ];
     for (extra, expected) in cases {
         assert_eq!(
-            once(&service, &chat("/v1/chat/completions", extra, raw::ASK))
-                .await
-                .status(),
+            once(&service, &chat("/v1/chat/completions", extra, raw::ASK)).await.status(),
             expected,
             "{extra}"
         );
@@ -186,65 +135,33 @@ async fn sessions_count_their_own_hits() {
         ("/v1/chat/completions", "x-llmirage-session: a\r\n"),
         ("/v1/chat/completions", ""),
     ] {
-        assert_eq!(
-            once(&service, &chat(path, extra, raw::ASK)).await.status(),
-            200
-        );
+        assert_eq!(once(&service, &chat(path, extra, raw::ASK)).await.status(), 200);
     }
     let entries = service.journal().settled(4).await;
-    let hits: Vec<_> = entries
-        .iter()
-        .map(|entry| (entry.session.as_str(), entry.hit.unwrap()))
-        .collect();
+    let hits: Vec<_> = entries.iter().map(|entry| (entry.session.as_str(), entry.hit.unwrap())).collect();
     assert_eq!(hits, [("", 1), ("a", 1), ("a", 2), ("", 2)]);
-    assert!(
-        entries
-            .iter()
-            .all(|entry| entry.path == "/v1/chat/completions")
-    );
+    assert!(entries.iter().all(|entry| entry.path == "/v1/chat/completions"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_fault_of_the_scope_breaks_this_answer_only() {
     let service = service();
-    let broken = chat(
-        "/v1/chat/completions",
-        "x-llmirage-fault: close-mid-stream@event:2\r\n",
-        raw::ASK,
-    );
+    let broken = chat("/v1/chat/completions", "x-llmirage-fault: close-mid-stream@event:2\r\n", raw::ASK);
     let mut client = connect(&service, 64 * 1024);
     client.write_all(broken.as_bytes()).await.unwrap();
     client.read_to_end(&mut Vec::new()).await.unwrap();
     once(&service, &ask()).await;
-    let outcomes: Vec<_> = service
-        .journal()
-        .settled(2)
-        .await
-        .iter()
-        .map(|entry| entry.outcome.unwrap())
-        .collect();
-    assert_eq!(
-        outcomes[0],
-        Outcome::Faulted {
-            events: 2,
-            ending: Ending::Close
-        }
-    );
+    let outcomes: Vec<_> =
+        service.journal().settled(2).await.iter().map(|entry| entry.outcome.unwrap()).collect();
+    assert_eq!(outcomes[0], Outcome::Faulted { events: 2, ending: Ending::Close });
     assert!(matches!(outcomes[1], Outcome::Completed { .. }));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_fault_that_does_not_exist_is_a_400_that_says_so() {
-    let answer = once(
-        &service(),
-        &chat("/fault/explode/v1/chat/completions", "", raw::ASK),
-    )
-    .await;
+    let answer = once(&service(), &chat("/fault/explode/v1/chat/completions", "", raw::ASK)).await;
     assert_eq!(answer.status(), 400);
-    let message = answer.json()["error"]["message"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();
     assert!(message.starts_with("fault \"explode\": "), "{message}");
 }
 
@@ -255,23 +172,13 @@ async fn an_unmatched_request_is_counted_and_may_be_echoed() {
         "",
         r#"{"model":"gpt-4o","messages":[{"role":"user","content":"unmatched words"}]}"#,
     );
-    for (unmatched, status, text) in [
-        (Unmatched::Error, 404, "no fixture matches"),
-        (Unmatched::Echo, 200, "unmatched words"),
-    ] {
-        let server = MockServer::builder()
-            .fixtures(fixtures())
-            .unmatched(unmatched)
-            .start()
-            .await
-            .unwrap();
+    for (unmatched, status, text) in
+        [(Unmatched::Error, 404, "no fixture matches"), (Unmatched::Echo, 200, "unmatched words")]
+    {
+        let server = MockServer::builder().fixtures(fixtures()).unmatched(unmatched).start().await.unwrap();
         let answer = raw::over_tcp(server.address(), &request).await;
         assert_eq!(answer.status(), status);
-        assert!(
-            status == 404 || answer.body.contains(text),
-            "{}",
-            answer.body
-        );
+        assert!(status == 404 || answer.body.contains(text), "{}", answer.body);
         assert_eq!(server.unmatched_count(), 1);
         assert!(server.journal().settled(1).await[0].unmatched);
     }
@@ -296,11 +203,7 @@ async fn a_page_may_read_the_answer_and_its_request_id() {
     let timeline = stream(&[(0, "one")], Ending::Complete);
     let service = MockServer::builder().timeline(timeline).service().unwrap();
     let plain = once(&service, &ask()).await.head;
-    let origin = chat(
-        "/v1/chat/completions",
-        "Origin: http://app.test\r\n",
-        raw::ASK,
-    );
+    let origin = chat("/v1/chat/completions", "Origin: http://app.test\r\n", raw::ASK);
     let expected = plain.replace("access-control-expose-headers: X-Request-ID\r\n", "").replace(
         "\r\n\r\n",
         "\r\naccess-control-allow-origin: http://app.test\r\nvary: Origin\r\naccess-control-expose-headers: x-request-id\r\n\r\n",
@@ -310,27 +213,13 @@ async fn a_page_may_read_the_answer_and_its_request_id() {
 
 #[tokio::test]
 async fn two_servers_in_one_process_share_nothing() {
-    let first = MockServer::builder()
-        .timeline(json(200, "1"))
-        .start()
-        .await
-        .unwrap();
-    let second = MockServer::builder()
-        .timeline(json(200, "22"))
-        .start()
-        .await
-        .unwrap();
+    let first = MockServer::builder().timeline(json(200, "1")).start().await.unwrap();
+    let second = MockServer::builder().timeline(json(200, "22")).start().await.unwrap();
     assert_ne!(first.address(), second.address());
     assert_eq!(raw::over_tcp(first.address(), &ask()).await.body, "1");
     assert_eq!(raw::over_tcp(second.address(), &ask()).await.body, "22");
     assert_eq!(raw::over_tcp(second.address(), &ask()).await.body, "22");
-    assert_eq!(
-        (
-            first.journal().settled(1).await.len(),
-            second.journal().settled(2).await.len()
-        ),
-        (1, 2)
-    );
+    assert_eq!((first.journal().settled(1).await.len(), second.journal().settled(2).await.len()), (1, 2));
 }
 
 #[tokio::test]
@@ -338,45 +227,24 @@ async fn an_address_open_to_the_network_needs_an_admin_token() {
     let open: SocketAddr = "0.0.0.0:0".parse().unwrap();
     let refused = MockServer::builder().listen(open).start().await;
     assert!(matches!(refused, Err(StartError::Exposed { address }) if address == open));
-    let server = MockServer::builder()
-        .listen(open)
-        .admin_token("t")
-        .start()
-        .await
-        .unwrap();
+    let server = MockServer::builder().listen(open).admin_token("t").start().await.unwrap();
     let expected = format!("http://127.0.0.1:{}", server.address().port());
-    assert_eq!(
-        server.base_url(),
-        expected,
-        "the address that a client can use"
-    );
+    assert_eq!(server.base_url(), expected, "the address that a client can use");
     server.shutdown().await;
 }
 
 #[tokio::test]
 async fn an_address_in_use_is_named() {
     let server = MockServer::builder().start().await.unwrap();
-    let error = MockServer::builder()
-        .listen(server.address())
-        .start()
-        .await
-        .unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        format!("cannot listen on {}", server.address())
-    );
+    let error = MockServer::builder().listen(server.address()).start().await.unwrap_err();
+    assert_eq!(error.to_string(), format!("cannot listen on {}", server.address()));
 }
 
 /// A server whose answer has events now and after `later` milliseconds, with a client that waits for
 /// the second.
 async fn streaming(later: u64, grace: Duration) -> (MockServer, TcpStream) {
     let timeline = stream(&[(0, "one"), (later, "two")], Ending::Complete);
-    let server = MockServer::builder()
-        .timeline(timeline)
-        .grace(grace)
-        .start()
-        .await
-        .unwrap();
+    let server = MockServer::builder().timeline(timeline).grace(grace).start().await.unwrap();
     let mut client = TcpStream::connect(server.address()).await.unwrap();
     client.write_all(ask().as_bytes()).await.unwrap();
     let mut seen = Vec::new();
@@ -394,10 +262,7 @@ async fn a_shutdown_lets_streams_finish_within_the_grace() {
     let mut rest = String::new();
     client.read_to_string(&mut rest).await.unwrap();
     assert_eq!(rest, "3\r\ntwo\r\n0\r\n\r\n");
-    assert_eq!(
-        journal.settled(1).await[0].outcome,
-        Some(Outcome::Completed { events: 2 })
-    );
+    assert_eq!(journal.settled(1).await[0].outcome, Some(Outcome::Completed { events: 2 }));
     assert!(TcpStream::connect(address).await.is_err());
 }
 
@@ -407,10 +272,7 @@ async fn a_shutdown_cuts_what_does_not_finish() {
     let journal = server.journal().clone();
     server.shutdown().await;
     assert_eq!(client.read(&mut [0; 10]).await.unwrap(), 0);
-    assert_eq!(
-        journal.settled(1).await[0].outcome,
-        Some(Outcome::Cut { events: 1 })
-    );
+    assert_eq!(journal.settled(1).await[0].outcome, Some(Outcome::Cut { events: 1 }));
 }
 
 #[tokio::test]
@@ -419,21 +281,14 @@ async fn a_server_that_is_dropped_cuts_its_streams_and_stops_accepting() {
     let (address, journal) = (server.address(), server.journal().clone());
     drop(server);
     assert_eq!(client.read(&mut [0; 10]).await.unwrap(), 0);
-    assert_eq!(
-        journal.settled(1).await[0].outcome,
-        Some(Outcome::Cut { events: 1 })
-    );
+    assert_eq!(journal.settled(1).await[0].outcome, Some(Outcome::Cut { events: 1 }));
     assert!(TcpStream::connect(address).await.is_err());
 }
 
 #[tokio::test]
 async fn a_shutdown_does_not_wait_for_idle_connections() {
-    let server = MockServer::builder()
-        .timeline(json(200, "{}"))
-        .grace(Duration::from_secs(60))
-        .start()
-        .await
-        .unwrap();
+    let server =
+        MockServer::builder().timeline(json(200, "{}")).grace(Duration::from_secs(60)).start().await.unwrap();
     let mut idle = TcpStream::connect(server.address()).await.unwrap();
     let mut silent = TcpStream::connect(server.address()).await.unwrap();
     assert_eq!(raw::exchange(&mut idle, &ask()).await.status(), 200);
@@ -446,21 +301,11 @@ async fn a_shutdown_does_not_wait_for_idle_connections() {
 
 #[tokio::test]
 async fn replaced_fixtures_answer_later_requests_and_hits_stay() {
-    let server = MockServer::builder()
-        .fixtures(fixtures())
-        .start()
-        .await
-        .unwrap();
+    let server = MockServer::builder().fixtures(fixtures()).start().await.unwrap();
     raw::over_tcp(server.address(), &ask()).await;
     server.replace_fixtures(fixtures());
     raw::over_tcp(server.address(), &ask()).await;
-    let hits: Vec<_> = server
-        .journal()
-        .settled(2)
-        .await
-        .iter()
-        .map(|entry| entry.hit.unwrap())
-        .collect();
+    let hits: Vec<_> = server.journal().settled(2).await.iter().map(|entry| entry.hit.unwrap()).collect();
     assert_eq!(hits, [1, 2]);
     assert_eq!(server.unmet(), [""; 0]);
 }
@@ -468,9 +313,7 @@ async fn replaced_fixtures_answer_later_requests_and_hits_stay() {
 async fn tls_client(server: &MockServer, ca: &str) -> tokio_rustls::client::TlsStream<TcpStream> {
     use rustls_pki_types::pem::PemObject;
     let mut roots = RootCertStore::empty();
-    roots
-        .add(rustls_pki_types::CertificateDer::from_pem_slice(ca.as_bytes()).unwrap())
-        .unwrap();
+    roots.add(rustls_pki_types::CertificateDer::from_pem_slice(ca.as_bytes()).unwrap()).unwrap();
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -478,22 +321,14 @@ async fn tls_client(server: &MockServer, ca: &str) -> tokio_rustls::client::TlsS
         .with_no_client_auth();
     let socket = TcpStream::connect(server.address()).await.unwrap();
     let name = "127.0.0.1".try_into().unwrap();
-    TlsConnector::from(Arc::new(config))
-        .connect(name, socket)
-        .await
-        .unwrap()
+    TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap()
 }
 
 #[tokio::test]
 async fn https_plays_whole_and_broken_responses_with_its_own_ca() {
     for ending in [Ending::Complete, Ending::Close] {
         let timeline = stream(&[(0, "one"), (5, "two")], ending);
-        let server = MockServer::builder()
-            .timeline(timeline)
-            .tls(Tls::SelfSigned)
-            .start()
-            .await
-            .unwrap();
+        let server = MockServer::builder().timeline(timeline).tls(Tls::SelfSigned).start().await.unwrap();
         assert!(server.base_url().starts_with("https://127.0.0.1:"));
         let mut client = tls_client(&server, server.ca_pem().unwrap()).await;
         client
@@ -513,45 +348,23 @@ async fn https_plays_whole_and_broken_responses_with_its_own_ca() {
 #[tokio::test]
 async fn a_certificate_can_be_given_in_files_and_a_bad_one_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let (cert, key) = (
-        folder.path().join("cert.pem"),
-        folder.path().join("key.pem"),
-    );
+    let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
     let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
     std::fs::write(&cert, made.cert.pem()).unwrap();
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-    let files = Tls::Files {
-        cert: cert.clone(),
-        key: key.clone(),
-    };
-    let server = MockServer::builder()
-        .timeline(json(200, "{}"))
-        .tls(files)
-        .start()
-        .await
-        .unwrap();
+    let files = Tls::Files { cert: cert.clone(), key: key.clone() };
+    let server = MockServer::builder().timeline(json(200, "{}")).tls(files).start().await.unwrap();
     assert_eq!(server.ca_pem(), None);
     let mut client = tls_client(&server, &made.cert.pem()).await;
     assert_eq!(raw::exchange(&mut client, &ask()).await.status(), 200);
-    let missing = Tls::Files {
-        cert: folder.path().join("none.pem"),
-        key,
-    };
-    let error = MockServer::builder()
-        .tls(missing)
-        .start()
-        .await
-        .unwrap_err();
+    let missing = Tls::Files { cert: folder.path().join("none.pem"), key };
+    let error = MockServer::builder().tls(missing).start().await.unwrap_err();
     assert!(error.to_string().contains("none.pem"), "{error}");
 }
 
 #[tokio::test]
 async fn a_plain_client_of_an_https_server_is_dropped() {
-    let server = MockServer::builder()
-        .tls(Tls::SelfSigned)
-        .start()
-        .await
-        .unwrap();
+    let server = MockServer::builder().tls(Tls::SelfSigned).start().await.unwrap();
     let mut client = TcpStream::connect(server.address()).await.unwrap();
     client.write_all(ask().as_bytes()).await.unwrap();
     let mut answer = Vec::new();
@@ -561,18 +374,8 @@ async fn a_plain_client_of_an_https_server_is_dropped() {
 
 #[tokio::test(start_paused = true)]
 async fn a_status_without_a_reason_has_none() {
-    let service = MockServer::builder()
-        .timeline(json(529, "{}"))
-        .service()
-        .unwrap();
+    let service = MockServer::builder().timeline(json(529, "{}")).service().unwrap();
     let answer = once(&service, &ask()).await;
-    assert!(
-        answer.head.starts_with("HTTP/1.1 529 \r\n"),
-        "{}",
-        answer.head
-    );
-    assert_eq!(
-        service.journal().settled(1).await[0].status,
-        StatusCode::from_u16(529).unwrap()
-    );
+    assert!(answer.head.starts_with("HTTP/1.1 529 \r\n"), "{}", answer.head);
+    assert_eq!(service.journal().settled(1).await[0].status, StatusCode::from_u16(529).unwrap());
 }

@@ -16,20 +16,14 @@ fn the_embedded_set_is_the_folder_of_default_fixtures_in_path_order() {
     let sources = files::read(&[root("fixtures/default")]).unwrap();
     let folder = FixtureSet::load(sources).unwrap();
     let embedded = FixtureSet::embedded();
-    assert_eq!(
-        embedded.names().collect::<Vec<_>>(),
-        folder.names().collect::<Vec<_>>()
-    );
+    assert_eq!(embedded.names().collect::<Vec<_>>(), folder.names().collect::<Vec<_>>());
     assert_eq!(embedded.names().last(), Some("anything-else"));
 }
 
 #[test]
 fn the_embedded_set_has_no_lints() {
     let lints = FixtureSet::embedded().lints();
-    assert_eq!(
-        lints.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        [""; 0]
-    );
+    assert_eq!(lints.iter().map(ToString::to_string).collect::<Vec<_>>(), [""; 0]);
 }
 
 /// Run with `UPDATE_GOLDEN=1` to write the schema anew.
@@ -41,8 +35,5 @@ fn the_committed_schema_is_that_of_the_types() {
         fs::write(&path, &current).unwrap();
     }
     let committed = fs::read_to_string(&path).unwrap();
-    assert!(
-        committed == current,
-        "schema/fixtures.json is out of date: run with UPDATE_GOLDEN=1"
-    );
+    assert!(committed == current, "schema/fixtures.json is out of date: run with UPDATE_GOLDEN=1");
 }

@@ -12,10 +12,7 @@ use crate::planning::{golden, shared};
 
 #[test]
 fn generated_chunks_have_recorded_signatures() {
-    for (dialect, file) in [
-        ("openai", "openai-chat-stream.txt"),
-        ("azure", "azure-chat-stream.txt"),
-    ] {
+    for (dialect, file) in [("openai", "openai-chat-stream.txt"), ("azure", "azure-chat-stream.txt")] {
         let Some(folder) = shared("signatures") else {
             return;
         };
@@ -28,27 +25,17 @@ fn generated_chunks_have_recorded_signatures() {
             .collect();
         let mut checked = 0;
         for (case, text) in golden::all(&format!("{dialect}-")) {
-            if UNRECORDED
-                .iter()
-                .any(|unrecorded| case.contains(unrecorded))
-            {
+            if UNRECORDED.iter().any(|unrecorded| case.contains(unrecorded)) {
                 continue;
             }
             for line in text.lines().filter_map(|line| line.strip_prefix("data: {")) {
-                let chunk: Value =
-                    serde_json::from_str(&format!("{{{line}")).expect("goldens hold JSON");
+                let chunk: Value = serde_json::from_str(&format!("{{{line}")).expect("goldens hold JSON");
                 let signature = signature(&chunk);
-                assert!(
-                    recorded.contains(&signature),
-                    "{case}: no recording has {signature}"
-                );
+                assert!(recorded.contains(&signature), "{case}: no recording has {signature}");
                 checked += 1;
             }
         }
-        assert!(
-            checked > 80,
-            "only {checked} chunks of {dialect} were checked"
-        );
+        assert!(checked > 80, "only {checked} chunks of {dialect} were checked");
     }
 }
 
@@ -70,9 +57,7 @@ fn signature(value: &Value) -> String {
     let Value::Object(fields) = value else {
         return String::new();
     };
-    let fields = fields
-        .iter()
-        .map(|(key, value)| format!("{key}{}", detail(key, value)));
+    let fields = fields.iter().map(|(key, value)| format!("{key}{}", detail(key, value)));
     format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
 }
 

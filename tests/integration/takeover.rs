@@ -21,10 +21,7 @@ fn wire(timeline: &Timeline) -> Vec<u8> {
 
 /// All bytes that a client reads until the server closes.
 async fn whole(timeline: &Timeline) -> Vec<u8> {
-    let service = MockServer::builder()
-        .timeline(timeline.clone())
-        .service()
-        .unwrap();
+    let service = MockServer::builder().timeline(timeline.clone()).service().unwrap();
     let mut client = connect(&service, 1024);
     client.write_all(ask().as_bytes()).await.unwrap();
     let mut bytes = Vec::new();
@@ -40,14 +37,7 @@ async fn what_hyper_writes_is_what_a_takeover_would_write() {
     reasoned.head.status = http::StatusCode::UNAUTHORIZED;
     reasoned.head.reason = Some("PermissionDenied");
     let timelines = [
-        stream(
-            &[
-                (0, "data: one\n\n"),
-                (10, "data: 望月\n\n"),
-                (20, "data: [DONE]\n\n"),
-            ],
-            Ending::Complete,
-        ),
+        stream(&[(0, "data: one\n\n"), (10, "data: 望月\n\n"), (20, "data: [DONE]\n\n")], Ending::Complete),
         stream(&[], Ending::Complete),
         stream(&[(5, &"x".repeat(5000))], Ending::Complete),
         reasoned,
@@ -61,10 +51,7 @@ async fn what_hyper_writes_is_what_a_takeover_would_write() {
         let mut bytes = vec![0; expected.len()];
         client.write_all(ask().as_bytes()).await.unwrap();
         client.read_exact(&mut bytes).await.unwrap();
-        assert_eq!(
-            String::from_utf8(bytes).unwrap(),
-            String::from_utf8(expected).unwrap()
-        );
+        assert_eq!(String::from_utf8(bytes).unwrap(), String::from_utf8(expected).unwrap());
         let next = raw::exchange(&mut client, &raw::get("/health")).await;
         assert_eq!(next.status(), 200);
     }
@@ -74,40 +61,25 @@ async fn what_hyper_writes_is_what_a_takeover_would_write() {
 async fn the_same_bytes_come_over_a_real_socket() {
     for ending in [Ending::Complete, Ending::Close] {
         let timeline = stream(&[(0, "data: one\n\n")], ending);
-        let server = MockServer::builder()
-            .timeline(timeline.clone())
-            .start()
-            .await
-            .unwrap();
+        let server = MockServer::builder().timeline(timeline.clone()).start().await.unwrap();
         let mut client = TcpStream::connect(server.address()).await.unwrap();
         client.write_all(ask().as_bytes()).await.unwrap();
         let expected = wire(&timeline);
         let mut bytes = vec![0; expected.len()];
         client.read_exact(&mut bytes).await.unwrap();
-        assert_eq!(
-            String::from_utf8(bytes).unwrap(),
-            String::from_utf8(expected).unwrap()
-        );
+        assert_eq!(String::from_utf8(bytes).unwrap(), String::from_utf8(expected).unwrap());
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_head_that_hyper_would_mend_is_written_as_planned() {
     let mut lying = json(200, "hello");
-    lying.head.headers = headers(&[
-        ("Content-Length", "99"),
-        ("X-A", "1"),
-        ("b", "2"),
-        ("X-A", "3"),
-    ]);
+    lying.head.headers = headers(&[("Content-Length", "99"), ("X-A", "1"), ("b", "2"), ("X-A", "3")]);
     let mut unframed = json(200, "hello");
     unframed.head.headers.clear();
     for timeline in [lying, unframed] {
         let bytes = whole(&timeline).await;
-        assert_eq!(
-            String::from_utf8(bytes).unwrap(),
-            String::from_utf8(wire(&timeline)).unwrap()
-        );
+        assert_eq!(String::from_utf8(bytes).unwrap(), String::from_utf8(wire(&timeline)).unwrap());
     }
 }
 
@@ -122,19 +94,12 @@ fn long() -> Timeline {
 async fn fin(piece: usize, receive_buffer: u32, after_request: &str) {
     let timeline = long();
     let expected = wire(&timeline);
-    let server = MockServer::builder()
-        .timeline(timeline)
-        .start()
-        .await
-        .unwrap();
+    let server = MockServer::builder().timeline(timeline).start().await.unwrap();
     for _ in 0..50 {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(receive_buffer).unwrap();
         let mut client = socket.connect(server.address()).await.unwrap();
-        client
-            .write_all((ask() + after_request).as_bytes())
-            .await
-            .unwrap();
+        client.write_all((ask() + after_request).as_bytes()).await.unwrap();
         let mut bytes = Vec::new();
         let mut buffer = vec![0; piece];
         loop {
@@ -144,18 +109,10 @@ async fn fin(piece: usize, receive_buffer: u32, after_request: &str) {
             }
             tokio::task::yield_now().await;
         }
-        assert!(
-            bytes == expected,
-            "{} of {} bytes",
-            bytes.len(),
-            expected.len()
-        );
+        assert!(bytes == expected, "{} of {} bytes", bytes.len(), expected.len());
     }
     let settled = server.journal().settled(50).await;
-    let faulted = Outcome::Faulted {
-        events: 3000,
-        ending: Ending::Close,
-    };
+    let faulted = Outcome::Faulted { events: 3000, ending: Ending::Close };
     assert!(settled.iter().all(|entry| entry.outcome == Some(faulted)));
 }
 
@@ -177,29 +134,17 @@ async fn bytes_that_nobody_reads_do_not_turn_the_fin_into_a_reset() {
 /// A server whose answers have three events or more.
 fn fixtures() -> FixtureSet {
     let text = r#"{"fixtures":[{"name":"any","reply":"one two three"}]}"#.to_owned();
-    FixtureSet::load(vec![Source::File {
-        path: "any.json".into(),
-        text,
-    }])
-    .unwrap()
+    FixtureSet::load(vec![Source::File { path: "any.json".into(), text }]).unwrap()
 }
 
 #[tokio::test]
 async fn a_break_touches_no_other_connection_and_no_other_request() {
-    let server = MockServer::builder()
-        .fixtures(fixtures())
-        .start()
-        .await
-        .unwrap();
+    let server = MockServer::builder().fixtures(fixtures()).start().await.unwrap();
     let mut neighbour = TcpStream::connect(server.address()).await.unwrap();
     let healthy = raw::exchange(&mut neighbour, &ask()).await;
     for _ in 0..10 {
         let mut client = TcpStream::connect(server.address()).await.unwrap();
-        let request = raw::chat(
-            "/fault/close-mid-stream@event:1/v1/chat/completions",
-            "",
-            raw::ASK,
-        );
+        let request = raw::chat("/fault/close-mid-stream@event:1/v1/chat/completions", "", raw::ASK);
         client.write_all(request.as_bytes()).await.unwrap();
         let mut bytes = Vec::new();
         client.read_to_end(&mut bytes).await.unwrap();
@@ -208,25 +153,17 @@ async fn a_break_touches_no_other_connection_and_no_other_request() {
         assert_eq!(after.body.len(), healthy.body.len());
     }
     let entries = server.journal().settled(21).await;
-    let faulted = entries
-        .iter()
-        .filter(|entry| matches!(entry.outcome, Some(Outcome::Faulted { events: 1, .. })));
+    let faulted =
+        entries.iter().filter(|entry| matches!(entry.outcome, Some(Outcome::Faulted { events: 1, .. })));
     assert_eq!(faulted.count(), 10);
 }
 
 #[tokio::test(start_paused = true)]
 async fn answers_before_a_break_on_the_same_connection_are_whole() {
-    let service = MockServer::builder()
-        .fixtures(fixtures())
-        .service()
-        .unwrap();
+    let service = MockServer::builder().fixtures(fixtures()).service().unwrap();
     // So little fits at once that the first answer is still being written when the second is due.
     let mut client = connect(&service, 16);
-    let broken = raw::chat(
-        "/fault/close-mid-stream@event:1/v1/chat/completions",
-        "",
-        raw::ASK,
-    );
+    let broken = raw::chat("/fault/close-mid-stream@event:1/v1/chat/completions", "", raw::ASK);
     let requests = ask() + &ask() + &broken;
     let (mut reading, mut writing) = tokio::io::split(&mut client);
     let write = async { writing.write_all(requests.as_bytes()).await.unwrap() };
@@ -248,11 +185,7 @@ async fn a_client_that_keeps_its_side_open_does_not_hold_the_connection() {
     let timeline = stream(&[(0, "one")], Ending::Close);
     for (max_hold, expected) in [(60, 5), (2, 2)] {
         let hold = Duration::from_secs(max_hold);
-        let service = MockServer::builder()
-            .timeline(timeline.clone())
-            .max_hold(hold)
-            .service()
-            .unwrap();
+        let service = MockServer::builder().timeline(timeline.clone()).max_hold(hold).service().unwrap();
         let (mut client, server) = tokio::io::duplex(1024);
         client.write_all(ask().as_bytes()).await.unwrap();
         let start = tokio::time::Instant::now();
@@ -266,10 +199,7 @@ async fn http_1_0_gets_the_body_as_it_is() {
     let timeline = stream(&[(0, "one"), (10, "two")], Ending::Close);
     let service = MockServer::builder().timeline(timeline).service().unwrap();
     let mut client = connect(&service, 1024);
-    client
-        .write_all(ask().replace("HTTP/1.1", "HTTP/1.0").as_bytes())
-        .await
-        .unwrap();
+    client.write_all(ask().replace("HTTP/1.1", "HTTP/1.0").as_bytes()).await.unwrap();
     let mut text = String::new();
     client.read_to_string(&mut text).await.unwrap();
     assert!(text.starts_with("HTTP/1.0 200 OK\r\n"), "{text}");

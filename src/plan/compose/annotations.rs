@@ -16,9 +16,7 @@ pub(super) fn annotate<'a>(said: Vec<Said<'a>>, setting: &Setting<'a>) -> Vec<Sa
     let mut seen = 0;
     for event in said {
         let text = match &event {
-            Said::Text {
-                choice: 0, text, ..
-            } => Some(text.chars().count()),
+            Said::Text { choice: 0, text, .. } => Some(text.chars().count()),
             _ => None,
         };
         out.push(event);
@@ -46,10 +44,7 @@ pub(super) fn verdicts<'a>(
     spoken: &'a Choice,
     setting: &Setting<'a>,
 ) -> impl Iterator<Item = Said<'a>> {
-    let offsets = offsets(
-        setting,
-        spoken.text.iter().map(|text| text.chars().count()).sum(),
-    );
+    let offsets = offsets(setting, spoken.text.iter().map(|text| text.chars().count()).sum());
     let verdicts = &setting.filters.completion;
     FILTERS.into_iter().map(move |filter| Said::Annotation {
         choice,
@@ -62,19 +57,9 @@ pub(super) fn verdicts<'a>(
 
 /// The annotation with which the asynchronous filter ends a stream.
 pub(super) fn hit<'a>(choice: usize, spoken: &'a Choice, setting: &Setting<'a>) -> Option<Said<'a>> {
-    let Filters {
-        completion, after, ..
-    } = setting.filters;
-    let filter = FILTERS
-        .into_iter()
-        .find(|filter| completion.filtered_by(*filter))
-        .unwrap_or(Filter::Named);
-    let sent = spoken
-        .text
-        .iter()
-        .take((*after)?)
-        .map(|text| text.chars().count())
-        .sum();
+    let Filters { completion, after, .. } = setting.filters;
+    let filter = FILTERS.into_iter().find(|filter| completion.filtered_by(*filter)).unwrap_or(Filter::Named);
+    let sent = spoken.text.iter().take((*after)?).map(|text| text.chars().count()).sum();
     let offsets = offsets(setting, sent);
     Some(Said::Annotation {
         choice,
@@ -85,22 +70,11 @@ pub(super) fn hit<'a>(choice: usize, spoken: &'a Choice, setting: &Setting<'a>) 
     })
 }
 
-const FILTERS: [Filter; 4] = [
-    Filter::Code,
-    Filter::Blocklists,
-    Filter::Text,
-    Filter::Categories,
-];
+const FILTERS: [Filter; 4] = [Filter::Code, Filter::Blocklists, Filter::Text, Filter::Categories];
 
 /// Offsets count from the start of the prompt, in characters; the checked part starts where it ends.
 fn offsets(setting: &Setting<'_>, seen: usize) -> Offsets {
     let request = setting.request;
-    let prompt =
-        (request.system_text().chars().count() + request.user_text().chars().count()) as u64;
-    Offsets {
-        check_offset: prompt,
-        start_offset: prompt,
-        end_offset: prompt + seen as u64,
-    }
+    let prompt = (request.system_text().chars().count() + request.user_text().chars().count()) as u64;
+    Offsets { check_offset: prompt, start_offset: prompt, end_offset: prompt + seen as u64 }
 }
-

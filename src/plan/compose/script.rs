@@ -16,21 +16,10 @@ pub(crate) fn stream<'a>(steps: &'a [Step], counts: impl Fn(&Usage) -> Counts) -
     let choice = 0;
     for step in steps {
         let said = match step {
-            Step::Role(role) => Said::Open {
-                choice,
-                opening: Opening::Role(role),
-            },
-            Step::Text(text) => Said::Text {
-                choice,
-                text,
-                logprob: None,
-            },
+            Step::Role(role) => Said::Open { choice, opening: Opening::Role(role) },
+            Step::Text(text) => Said::Text { choice, text, logprob: None },
             Step::Reasoning(text) => Said::Reasoning { choice, text },
-            Step::Refusal(text) => Said::Refusal {
-                choice,
-                text,
-                logprob: None,
-            },
+            Step::Refusal(text) => Said::Refusal { choice, text, logprob: None },
             Step::ToolCall(call) => Said::Call {
                 choice,
                 call: call.index,
@@ -83,32 +72,21 @@ pub(crate) fn answer(steps: &[Step]) -> Answer {
             Step::Reasoning(text) => add(&mut answer.reasoning, text),
             Step::Refusal(text) => add(&mut answer.refusal, text),
             Step::ToolCall(step) => {
-                let index = usize::try_from(step.index)
-                    .unwrap_or(usize::MAX)
-                    .min(calls.len());
+                let index = usize::try_from(step.index).unwrap_or(usize::MAX).min(calls.len());
                 if index == calls.len() {
-                    calls.push(ToolCall {
-                        arguments: Value::from(""),
-                        ..ToolCall::default()
-                    });
+                    calls.push(ToolCall { arguments: Value::from(""), ..ToolCall::default() });
                 }
                 let call = &mut calls[index];
                 call.id = call.id.take().or_else(|| step.id.clone());
                 call.name.push_str(step.name.as_deref().unwrap_or_default());
-                if let (Value::String(arguments), Some(more)) =
-                    (&mut call.arguments, &step.arguments)
-                {
+                if let (Value::String(arguments), Some(more)) = (&mut call.arguments, &step.arguments) {
                     arguments.push_str(more);
                 }
             }
             Step::Delta(delta) => {
                 let text = |key| delta.get(key).and_then(Value::as_str);
-                text("content")
-                    .into_iter()
-                    .for_each(|text| add(&mut answer.text, text));
-                text("refusal")
-                    .into_iter()
-                    .for_each(|text| add(&mut answer.refusal, text));
+                text("content").into_iter().for_each(|text| add(&mut answer.text, text));
+                text("refusal").into_iter().for_each(|text| add(&mut answer.refusal, text));
             }
             Step::Finish(reason) => answer.finish_reason = Some(reason.clone()),
             Step::Usage(usage) => answer.usage = Some(*usage),

@@ -104,10 +104,7 @@ pub(crate) fn object(order: Order, mut fields: Vec<(&str, String)>) -> String {
     if order == Order::Sorted {
         fields.sort_unstable_by_key(|(key, _)| *key);
     }
-    let fields: Vec<String> = fields
-        .into_iter()
-        .map(|(key, value)| format!("\"{key}\":{value}"))
-        .collect();
+    let fields: Vec<String> = fields.into_iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
     format!("{{{}}}", fields.join(","))
 }
 
@@ -144,16 +141,9 @@ pub(crate) fn verbatim(draft: &mut Draft, said: &Said<'_>, shape: &Shape) {
                 Value::String(text) => text.clone(),
                 json => json.to_string(),
             });
-            let fields = [
-                ("event", &event.event),
-                ("id", &event.id),
-                ("retry", &retry),
-                ("data", &data),
-            ];
-            let fields: Vec<_> = fields
-                .into_iter()
-                .filter_map(|(name, value)| Some((name, value.as_deref()?)))
-                .collect();
+            let fields = [("event", &event.event), ("id", &event.id), ("retry", &retry), ("data", &data)];
+            let fields: Vec<_> =
+                fields.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?))).collect();
             draft.fields(&fields, said.kind());
         }
         Said::Comment(text) => draft.comment(text),
@@ -181,13 +171,7 @@ pub(crate) fn delta(out: &mut Vec<u8>, order: Order, shape: &Shape, said: &Said<
         Said::Function { arguments, .. } => {
             field("{\"function_call\":{\"arguments\":", arguments, "}}");
         }
-        Said::Call {
-            call,
-            id: None,
-            name: None,
-            arguments: Some(arguments),
-            ..
-        } => match order {
+        Said::Call { call, id: None, name: None, arguments: Some(arguments), .. } => match order {
             Order::Hand => field(
                 &format!("{{\"tool_calls\":[{{\"index\":{call},\"function\":{{\"arguments\":"),
                 arguments,
@@ -199,13 +183,7 @@ pub(crate) fn delta(out: &mut Vec<u8>, order: Order, shape: &Shape, said: &Said<
                 &format!("}},\"index\":{call}}}]}}"),
             ),
         },
-        Said::Call {
-            call,
-            id,
-            name,
-            arguments,
-            ..
-        } => {
+        Said::Call { call, id, name, arguments, .. } => {
             let call = tool_call(order, shape, *call, id.as_deref(), *name, *arguments);
             out.extend_from_slice(format!("{{\"tool_calls\":[{call}]}}").as_bytes());
         }
@@ -243,10 +221,8 @@ fn open(order: Order, shape: &Shape, opening: &Opening<'_>) -> String {
             fields.push(("function_call", object(order, vec![("name", text(name))])));
         }
         Opening::Function { name } => {
-            fields.push((
-                "function_call",
-                object(order, vec![("name", text(name)), ("arguments", text(""))]),
-            ));
+            fields
+                .push(("function_call", object(order, vec![("name", text(name)), ("arguments", text(""))])));
         }
         _ => {}
     }
@@ -303,17 +279,12 @@ pub(crate) fn finish_reason(out: &mut Vec<u8>, shape: &Shape, said: &Said<'_>) {
 /// The log probabilities of an event, where they were asked for.
 fn logprobs(order: Order, shape: &Shape, said: &Said<'_>) -> Option<String> {
     let list = |logprob: &Option<Cow<'_, TokenLogprob>>| {
-        let entry = logprob
-            .as_ref()
-            .map(|logprob| token_logprob(order, shape, logprob, true));
+        let entry = logprob.as_ref().map(|logprob| token_logprob(order, shape, logprob, true));
         format!("[{}]", entry.unwrap_or_default())
     };
     let null = || "null".to_owned();
     let (content, refusal) = match said {
-        Said::Open {
-            opening: Opening::Text | Opening::Role(_),
-            ..
-        } => ("[]".to_owned(), null()),
+        Said::Open { opening: Opening::Text | Opening::Role(_), .. } => ("[]".to_owned(), null()),
         Said::Text { logprob, .. } => (list(logprob), null()),
         Said::Refusal { logprob, .. } => (null(), list(logprob)),
         _ => return None,
@@ -326,12 +297,7 @@ fn logprobs(order: Order, shape: &Shape, said: &Said<'_>) -> Option<String> {
 }
 
 /// One token's log probability; the alternatives below it have none of their own.
-pub(crate) fn token_logprob(
-    order: Order,
-    shape: &Shape,
-    entry: &TokenLogprob,
-    top: bool,
-) -> String {
+pub(crate) fn token_logprob(order: Order, shape: &Shape, entry: &TokenLogprob, top: bool) -> String {
     let bytes = entry.bytes.as_deref().unwrap_or(entry.token.as_bytes());
     let bytes: Vec<String> = bytes.iter().map(u8::to_string).collect();
     let mut fields = vec![
@@ -340,11 +306,8 @@ pub(crate) fn token_logprob(
         ("bytes", format!("[{}]", bytes.join(","))),
     ];
     if top {
-        let entries: Vec<String> = entry
-            .top_logprobs
-            .iter()
-            .map(|entry| token_logprob(order, shape, entry, false))
-            .collect();
+        let entries: Vec<String> =
+            entry.top_logprobs.iter().map(|entry| token_logprob(order, shape, entry, false)).collect();
         fields.push(("top_logprobs", format!("[{}]", entries.join(","))));
     }
     object(order, fields)
@@ -368,15 +331,11 @@ pub(crate) fn usage(order: Order, details: Details, counts: &Counts) -> String {
     let number = |count: u64| count.to_string();
     let (prompt, completion) = match details {
         Details::None => (vec![], vec![]),
-        Details::Brief => (
-            vec![("cached_tokens", counts.cached)],
-            vec![("reasoning_tokens", counts.reasoning)],
-        ),
+        Details::Brief => {
+            (vec![("cached_tokens", counts.cached)], vec![("reasoning_tokens", counts.reasoning)])
+        }
         Details::Full | Details::CacheWrite => (
-            vec![
-                ("cached_tokens", counts.cached),
-                ("audio_tokens", counts.prompt_audio),
-            ],
+            vec![("cached_tokens", counts.cached), ("audio_tokens", counts.prompt_audio)],
             vec![
                 ("reasoning_tokens", counts.reasoning),
                 ("audio_tokens", counts.audio),
@@ -387,13 +346,7 @@ pub(crate) fn usage(order: Order, details: Details, counts: &Counts) -> String {
     };
     let nested = |mut counts: Vec<(&'static str, u64)>, more: Option<(&'static str, u64)>| {
         counts.extend(more);
-        object(
-            order,
-            counts
-                .into_iter()
-                .map(|(key, count)| (key, number(count)))
-                .collect(),
-        )
+        object(order, counts.into_iter().map(|(key, count)| (key, number(count))).collect())
     };
     let mut fields = vec![
         ("prompt_tokens", number(counts.prompt)),

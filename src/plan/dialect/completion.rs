@@ -38,18 +38,9 @@ pub(crate) struct Whole<'a> {
 impl Completion<'_> {
     /// The body, compact. Azure adds its verdicts: on the prompt, and on each choice.
     pub(crate) fn json(&self) -> String {
-        let Self {
-            shape,
-            order,
-            choices,
-            counts,
-            ..
-        } = self;
-        let choices: Vec<String> = choices
-            .iter()
-            .enumerate()
-            .map(|(index, whole)| self.choice(index, whole))
-            .collect();
+        let Self { shape, order, choices, counts, .. } = self;
+        let choices: Vec<String> =
+            choices.iter().enumerate().map(|(index, whole)| self.choice(index, whole)).collect();
         let choices = ("choices", format!("[{}]", choices.join(",")));
         let usage = ("usage", chunk::usage(*order, shape.details, counts));
         let mut fields = vec![
@@ -58,11 +49,7 @@ impl Completion<'_> {
             ("created", shape.created.to_string()),
             ("model", quoted(&shape.model, shape.ascii)),
         ];
-        fields.extend(
-            self.prompt_results
-                .clone()
-                .map(|results| ("prompt_filter_results", results)),
-        );
+        fields.extend(self.prompt_results.clone().map(|results| ("prompt_filter_results", results)));
         // The first replies, of March to May 2023, had the usage before the choices.
         fields.extend(if shape.profile < Profile::new(2023, 6, 13) {
             [usage, choices]
@@ -95,14 +82,7 @@ impl Completion<'_> {
         fields.push(finish);
         if let Some(results) = &self.choice_results {
             let called = !whole.choice.calls.is_empty() && whole.choice.text.is_empty();
-            fields.push((
-                "content_filter_results",
-                if called {
-                    "{}".to_owned()
-                } else {
-                    results.clone()
-                },
-            ));
+            fields.push(("content_filter_results", if called { "{}".to_owned() } else { results.clone() }));
         }
         object(self.order, fields)
     }
@@ -111,14 +91,10 @@ impl Completion<'_> {
     fn logprobs(&self, whole: &Whole<'_>) -> String {
         let entries = |wanted: fn(&Said<'_>) -> Option<TokenLogprob>| {
             let entries = whole.pieces.iter().filter_map(wanted);
-            let entries =
-                entries.map(|entry| chunk::token_logprob(self.order, self.shape, &entry, true));
+            let entries = entries.map(|entry| chunk::token_logprob(self.order, self.shape, &entry, true));
             format!("[{}]", entries.collect::<Vec<_>>().join(","))
         };
-        let (content, refusal) = match (
-            whole.choice.text.is_empty(),
-            whole.choice.refusal.is_empty(),
-        ) {
+        let (content, refusal) = match (whole.choice.text.is_empty(), whole.choice.refusal.is_empty()) {
             (true, true) => return "null".to_owned(),
             (true, false) => ("null".to_owned(), entries(refused)),
             (false, _) => (entries(said), "null".to_owned()),
@@ -131,18 +107,11 @@ impl Completion<'_> {
     }
 
     fn message(&self, whole: &Whole<'_>) -> String {
-        let Whole {
-            choice,
-            call_ids,
-            function,
-            withheld,
-            ..
-        } = whole;
+        let Whole { choice, call_ids, function, withheld, .. } = whole;
         let shape = self.shape;
         let text = |text: &str| quoted(text, shape.ascii);
         let mut fields = vec![("role", text("assistant"))];
-        let silent =
-            choice.text.is_empty() && (!choice.calls.is_empty() || !choice.refusal.is_empty());
+        let silent = choice.text.is_empty() && (!choice.calls.is_empty() || !choice.refusal.is_empty());
         match silent {
             _ if *withheld => {}
             true => fields.push(("content", "null".to_owned())),
@@ -155,25 +124,14 @@ impl Completion<'_> {
             let calls = calls.map(|(call, id)| {
                 object(
                     self.order,
-                    vec![
-                        ("id", text(id)),
-                        ("type", text("function")),
-                        ("function", self.function(call)),
-                    ],
+                    vec![("id", text(id)), ("type", text("function")), ("function", self.function(call))],
                 )
             });
-            fields.push((
-                "tool_calls",
-                format!("[{}]", calls.collect::<Vec<_>>().join(",")),
-            ));
+            fields.push(("tool_calls", format!("[{}]", calls.collect::<Vec<_>>().join(","))));
         }
         if shape.opening == OpeningKeys::Refusal {
-            let refusal =
-                (!choice.refusal.is_empty() && !withheld).then(|| choice.refusal.concat());
-            fields.push((
-                "refusal",
-                refusal.map_or_else(|| "null".to_owned(), |refusal| text(&refusal)),
-            ));
+            let refusal = (!choice.refusal.is_empty() && !withheld).then(|| choice.refusal.concat());
+            fields.push(("refusal", refusal.map_or_else(|| "null".to_owned(), |refusal| text(&refusal))));
         }
         if shape.profile >= Profile::new(2025, 3, 11) {
             fields.push(("annotations", "[]".to_owned()));

@@ -27,21 +27,12 @@ impl Lines {
         name: &'static str,
         value: impl AsRef<str>,
     ) -> &mut Self {
-        if condition {
-            self.add(name, value)
-        } else {
-            self
-        }
+        if condition { self.add(name, value) } else { self }
     }
 
     /// The head with these lines and the code's usual reason phrase, due at once.
     pub(crate) fn head(self, status: StatusCode) -> Head {
-        Head {
-            at: Duration::ZERO,
-            status,
-            reason: None,
-            headers: self.0,
-        }
+        Head { at: Duration::ZERO, status, reason: None, headers: self.0 }
     }
 }
 
@@ -63,23 +54,14 @@ pub(crate) fn compact_date(unix: u64) -> String {
 /// How long it took in milliseconds, made up where the plan does not say.
 pub(crate) fn processing_ms(facts: &Facts<'_>) -> u128 {
     if facts.processing.is_zero() {
-        return facts
-            .seed
-            .stream("openai-processing-ms")
-            .random_range(100..300u32)
-            .into();
+        return facts.seed.stream("openai-processing-ms").random_range(100..300u32).into();
     }
     facts.processing.as_millis()
 }
 
 fn date(unix: u64, format: &str) -> String {
-    let timestamp = i64::try_from(unix)
-        .ok()
-        .and_then(|unix| Timestamp::from_second(unix).ok());
-    timestamp
-        .unwrap_or(Timestamp::MAX)
-        .strftime(format)
-        .to_string()
+    let timestamp = i64::try_from(unix).ok().and_then(|unix| Timestamp::from_second(unix).ok());
+    timestamp.unwrap_or(Timestamp::MAX).strftime(format).to_string()
 }
 
 #[cfg(test)]

@@ -30,10 +30,8 @@ impl Layout {
         };
         let mut body = Vec::new();
         let printed = match indent {
-            Some(indent) => value.serialize(&mut Serializer::with_formatter(
-                &mut body,
-                PrettyFormatter::with_indent(indent),
-            )),
+            Some(indent) => value
+                .serialize(&mut Serializer::with_formatter(&mut body, PrettyFormatter::with_indent(indent))),
             None => value.serialize(&mut Serializer::new(&mut body)),
         };
         printed.expect("the bodies of this crate have string keys and a Vec takes every write");
@@ -65,12 +63,7 @@ impl ErrorObject {
         param: Option<String>,
         code: Option<&str>,
     ) -> Self {
-        Self {
-            message: message.into(),
-            kind: "invalid_request_error".into(),
-            param,
-            code: code.into(),
-        }
+        Self { message: message.into(), kind: "invalid_request_error".into(), param, code: code.into() }
     }
 
     /// The body that holds it.

@@ -49,11 +49,7 @@ mod tests {
             (100, 500, 60_000),
             (0, 1, 0),
         ] {
-            assert_eq!(
-                Bucket { limit, used }.reset(),
-                Duration::from_millis(millis),
-                "{used} of {limit}"
-            );
+            assert_eq!(Bucket { limit, used }.reset(), Duration::from_millis(millis), "{used} of {limit}");
         }
     }
 }

@@ -8,22 +8,14 @@ use super::validate::given;
 use crate::plan::reject::Violation;
 
 /// Checks `messages` of a chat completion.
-pub(super) fn check(
-    body: &Map<String, Value>,
-    model: &str,
-    class: ModelClass,
-) -> Result<(), Violation> {
+pub(super) fn check(body: &Map<String, Value>, model: &str, class: ModelClass) -> Result<(), Violation> {
     let messages = match body.get("messages") {
         Some(Value::Array(messages)) if messages.is_empty() => {
             return Err(Violation::empty_array("messages"));
         }
         Some(Value::Array(messages)) => messages,
         Some(other) => {
-            return Err(Violation::wrong_type(
-                "messages",
-                "an array of objects",
-                other,
-            ));
+            return Err(Violation::wrong_type("messages", "an array of objects", other));
         }
         None => return Err(Violation::missing("messages")),
     };
@@ -55,26 +47,18 @@ fn role_exists(role: &str, at: &str, model: &str, class: ModelClass) -> Result<(
 
 fn content(message: &Map<String, Value>, role: &str, index: usize) -> Result<(), Violation> {
     let at = format!("messages[{index}].content");
-    let excused = role == "assistant"
-        && INSTEAD_OF_CONTENT
-            .iter()
-            .any(|key| given(message, key).is_some());
+    let excused = role == "assistant" && INSTEAD_OF_CONTENT.iter().any(|key| given(message, key).is_some());
     match message.get("content") {
         Some(Value::String(_)) => Ok(()),
         Some(Value::Array(parts)) => {
             let mut parts = parts.iter().enumerate();
-            parts
-                .try_for_each(|(part_index, part)| check_part(part, &format!("{at}[{part_index}]")))
+            parts.try_for_each(|(part_index, part)| check_part(part, &format!("{at}[{part_index}]")))
         }
         None | Some(Value::Null) if excused => Ok(()),
         Some(Value::Null) => Err(Violation::null_content(index)),
         None if role == "assistant" => Err(Violation::null_content(index)),
         None => Err(Violation::missing(&at)),
-        Some(other) => Err(Violation::wrong_type(
-            &at,
-            "one of a string or array of objects",
-            other,
-        )),
+        Some(other) => Err(Violation::wrong_type(&at, "one of a string or array of objects", other)),
     }
 }
 
@@ -126,19 +110,11 @@ fn calls(message: &Map<String, Value>, at: &str) -> Result<(), Violation> {
 }
 
 /// A string that must be there.
-pub(super) fn text<'a>(
-    object: &'a Map<String, Value>,
-    at: &str,
-    key: &str,
-) -> Result<&'a str, Violation> {
+pub(super) fn text<'a>(object: &'a Map<String, Value>, at: &str, key: &str) -> Result<&'a str, Violation> {
     match object.get(key) {
         Some(Value::String(text)) => Ok(text),
         None => Err(Violation::missing(&format!("{at}.{key}"))),
-        Some(other) => Err(Violation::wrong_type(
-            &format!("{at}.{key}"),
-            "a string",
-            other,
-        )),
+        Some(other) => Err(Violation::wrong_type(&format!("{at}.{key}"), "a string", other)),
     }
 }
 
@@ -167,42 +143,18 @@ fn references(messages: &[Value]) -> Result<(), Violation> {
         if !open.is_empty() {
             return Err(Violation::unanswered_calls(index, &open));
         }
-        let calls = message
-            .get("tool_calls")
-            .and_then(Value::as_array)
-            .map_or(&[][..], Vec::as_slice);
-        asked = calls
-            .iter()
-            .filter_map(|call| call.get("id").and_then(Value::as_str))
-            .collect();
+        let calls = message.get("tool_calls").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        asked = calls.iter().filter_map(|call| call.get("id").and_then(Value::as_str)).collect();
         open.clone_from(&asked);
     }
-    if open.is_empty() {
-        Ok(())
-    } else {
-        Err(Violation::unanswered_calls(messages.len() - 1, &open))
-    }
+    if open.is_empty() { Ok(()) } else { Err(Violation::unanswered_calls(messages.len() - 1, &open)) }
 }
 
 /// The roles, in the order in which the validator lists them. (T)
-const ROLES: &[&str] = &[
-    "system",
-    "assistant",
-    "user",
-    "function",
-    "tool",
-    "developer",
-];
+const ROLES: &[&str] = &["system", "assistant", "user", "function", "tool", "developer"];
 
 /// The kinds of content parts, in the order in which the validator lists them. (I)
-const PARTS: &[&str] = &[
-    "text",
-    "image_url",
-    "input_audio",
-    "refusal",
-    "audio",
-    "file",
-];
+const PARTS: &[&str] = &["text", "image_url", "input_audio", "refusal", "audio", "file"];
 
 /// What an assistant message may have instead of content.
 const INSTEAD_OF_CONTENT: &[&str] = &["tool_calls", "function_call", "refusal", "audio"];

@@ -11,37 +11,25 @@ use crate::plan::wire::Profile;
 /// The snapshot an alias stands for; a name that is no known alias is its own snapshot.
 pub(crate) fn snapshot(model: &str) -> Cow<'_, str> {
     let found = SNAPSHOTS.iter().find(|(alias, _)| *alias == model);
-    found.map_or(Cow::Borrowed(model), |(_, snapshot)| {
-        Cow::Borrowed(*snapshot)
-    })
+    found.map_or(Cow::Borrowed(model), |(_, snapshot)| Cow::Borrowed(*snapshot))
 }
 
 /// The model name that Azure sends back for a deployment: the snapshot of the model it holds;
 /// before 2025 the bare name of the family. (C `gpt-35-turbo`, `gpt-4-32k`, `gpt-4o-mini`)
 pub(crate) fn azure_model(deployment: &str, profile: Profile) -> Cow<'_, str> {
     let alias = deployed(deployment);
-    if profile < Profile::new(2025, 1, 1) {
-        Cow::Borrowed(alias)
-    } else {
-        snapshot(alias)
-    }
+    if profile < Profile::new(2025, 1, 1) { Cow::Borrowed(alias) } else { snapshot(alias) }
 }
 
 /// The model in a deployment, which Azure lets people name as they like: the deployment's name if
 /// it is a model's, else the longest model name in it, else `gpt-4o-mini`.
 pub(crate) fn deployed(deployment: &str) -> &str {
-    let known = SNAPSHOTS
-        .iter()
-        .any(|(alias, snapshot)| *alias == deployment || *snapshot == deployment);
+    let known = SNAPSHOTS.iter().any(|(alias, snapshot)| *alias == deployment || *snapshot == deployment);
     if known {
         return deployment;
     }
-    let contained = SNAPSHOTS
-        .iter()
-        .filter(|(alias, _)| deployment.contains(alias));
-    contained
-        .max_by_key(|(alias, _)| alias.len())
-        .map_or("gpt-4o-mini", |(alias, _)| alias)
+    let contained = SNAPSHOTS.iter().filter(|(alias, _)| deployment.contains(alias));
+    contained.max_by_key(|(alias, _)| alias.len()).map_or("gpt-4o-mini", |(alias, _)| alias)
 }
 
 /// What kind of model a name is; what the shapes of requests and answers depend on.
@@ -107,13 +95,8 @@ fn is_gpt5(model: &str) -> bool {
 }
 
 /// Prefixes of the names of models that do not chat. (C gpt-3.5-turbo-instruct; I babbage, davinci)
-const COMPLETION: &[&str] = &[
-    "babbage-002",
-    "davinci-002",
-    "gpt-3.5-turbo-instruct",
-    "gpt-35-turbo-instruct",
-    "text-davinci-",
-];
+const COMPLETION: &[&str] =
+    &["babbage-002", "davinci-002", "gpt-3.5-turbo-instruct", "gpt-35-turbo-instruct", "text-davinci-"];
 
 /// Alias → snapshot, as recorded, else as the official SDK lists them. An alias without a dated
 /// snapshot stands for itself, so that a deployment's name can be searched for it.
@@ -129,15 +112,9 @@ const SNAPSHOTS: &[(&str, &str)] = &[
     ("gpt-4o", "gpt-4o-2024-08-06"),
     ("gpt-4o-mini", "gpt-4o-mini-2024-07-18"),
     ("gpt-4o-audio-preview", "gpt-4o-audio-preview-2025-06-03"),
-    (
-        "gpt-4o-mini-audio-preview",
-        "gpt-4o-mini-audio-preview-2024-12-17",
-    ),
+    ("gpt-4o-mini-audio-preview", "gpt-4o-mini-audio-preview-2024-12-17"),
     ("gpt-4o-search-preview", "gpt-4o-search-preview-2025-03-11"),
-    (
-        "gpt-4o-mini-search-preview",
-        "gpt-4o-mini-search-preview-2025-03-11",
-    ),
+    ("gpt-4o-mini-search-preview", "gpt-4o-mini-search-preview-2025-03-11"),
     ("gpt-4.1", "gpt-4.1-2025-04-14"),
     ("gpt-4.1-mini", "gpt-4.1-mini-2025-04-14"),
     ("gpt-4.1-nano", "gpt-4.1-nano-2025-04-14"),
@@ -169,10 +146,7 @@ mod tests {
     #[test]
     fn aliases_are_unique_and_stand_for_a_snapshot_of_their_class() {
         for (index, (alias, snapshot)) in SNAPSHOTS.iter().enumerate() {
-            assert!(
-                SNAPSHOTS[..index].iter().all(|(other, _)| other != alias),
-                "{alias} twice"
-            );
+            assert!(SNAPSHOTS[..index].iter().all(|(other, _)| other != alias), "{alias} twice");
             assert_eq!(ModelClass::of(alias), ModelClass::of(snapshot), "{alias}");
         }
     }

@@ -7,10 +7,7 @@ use crate::plan::request::Endpoint;
 /// services do with a trailing slash is not (U), and clients with a base URL that ends in one are
 /// served.
 pub(crate) fn segments(path: &str) -> Vec<String> {
-    path.split('/')
-        .filter(|segment| !segment.is_empty())
-        .map(decode)
-        .collect()
+    path.split('/').filter(|segment| !segment.is_empty()).map(decode).collect()
 }
 
 /// The endpoint that the segments after `/v1` or after a deployment name.
@@ -25,9 +22,7 @@ pub(crate) fn endpoint(segments: &[&str]) -> Endpoint {
 
 /// The value of a query parameter, percent-decoded; its first where it comes twice.
 pub(crate) fn query_value(query: Option<&str>, name: &str) -> Option<String> {
-    let mut pairs = query?
-        .split('&')
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let mut pairs = query?.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     pairs
         .find(|(key, _)| decode(key).eq_ignore_ascii_case(name))
         .map(|(_, value)| decode(&value.replace('+', " ")))
@@ -39,9 +34,7 @@ fn decode(text: &str) -> String {
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
-        let hex = bytes
-            .get(at + 1..at + 3)
-            .and_then(|hex| std::str::from_utf8(hex).ok());
+        let hex = bytes.get(at + 1..at + 3).and_then(|hex| std::str::from_utf8(hex).ok());
         let escape = hex.filter(|hex| hex.bytes().all(|digit| digit.is_ascii_hexdigit()));
         match escape.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
             Some(escaped) if *byte == b'%' => {
@@ -82,18 +75,11 @@ mod tests {
             (None, None),
             (Some(""), None),
             (Some("api-version=2024-10-21"), Some("2024-10-21")),
-            (
-                Some("a=1&api-version=2024%2D10-21&api-version=x"),
-                Some("2024-10-21"),
-            ),
+            (Some("a=1&api-version=2024%2D10-21&api-version=x"), Some("2024-10-21")),
             (Some("api-version"), Some("")),
             (Some("API-Version=v1"), Some("v1")),
         ] {
-            assert_eq!(
-                query_value(query, "api-version").as_deref(),
-                value,
-                "{query:?}"
-            );
+            assert_eq!(query_value(query, "api-version").as_deref(), value, "{query:?}");
         }
     }
 

@@ -17,10 +17,7 @@ pub(crate) enum RetryAfter {
 impl RetryAfter {
     /// A duration with a unit, else a raw header value.
     pub(crate) fn new(text: &str) -> Self {
-        text.parse().map_or_else(
-            |_| Self::Raw(text.to_owned()),
-            |Span(wait)| Self::Wait(wait),
-        )
+        text.parse().map_or_else(|_| Self::Raw(text.to_owned()), |Span(wait)| Self::Wait(wait))
     }
 
     /// The value of the `retry-after` header: whole seconds, rounded up.
@@ -51,8 +48,7 @@ impl RetryAfter {
 
 /// Whole seconds, rounded up.
 pub(crate) fn whole_seconds(wait: Duration) -> u64 {
-    wait.as_secs()
-        .saturating_add(u64::from(wait.subsec_nanos() > 0))
+    wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0))
 }
 
 #[cfg(test)]
@@ -69,19 +65,11 @@ mod tests {
             ("7", "7", Some(7_000)),
             ("-1", "-1", None),
             ("soon", "soon", None),
-            (
-                "Tue, 03 Mar 2026 11:47:17 GMT",
-                "Tue, 03 Mar 2026 11:47:17 GMT",
-                None,
-            ),
+            ("Tue, 03 Mar 2026 11:47:17 GMT", "Tue, 03 Mar 2026 11:47:17 GMT", None),
         ] {
             let retry_after = RetryAfter::new(text);
             assert_eq!(retry_after.header(), header, "{text}");
-            assert_eq!(
-                retry_after.wait(),
-                wait.map(Duration::from_millis),
-                "{text}"
-            );
+            assert_eq!(retry_after.wait(), wait.map(Duration::from_millis), "{text}");
         }
     }
 }

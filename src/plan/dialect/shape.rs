@@ -94,11 +94,7 @@ pub(crate) fn completion_id(wire: &Wire, created: u64, seed: Seed) -> String {
             *digit = BASE62[(rest % 62) as usize];
             rest /= 62;
         }
-        format!(
-            "chatcmpl-{}{}",
-            String::from_utf8_lossy(&time),
-            seed.base62("id", 24)
-        )
+        format!("chatcmpl-{}{}", String::from_utf8_lossy(&time), seed.base62("id", 24))
     })
 }
 

@@ -26,10 +26,7 @@ pub(super) fn check(body: &Map<String, Value>) -> Result<(), Violation> {
 type Object<'a> = &'a Map<String, Value>;
 
 /// The elements of a list of objects with their paths; the list has 1 to 128 if it is there.
-fn list<'a>(
-    body: &'a Map<String, Value>,
-    param: &str,
-) -> Result<Vec<(String, Object<'a>)>, Violation> {
+fn list<'a>(body: &'a Map<String, Value>, param: &str) -> Result<Vec<(String, Object<'a>)>, Violation> {
     let Some(items) = given(body, param).and_then(Value::as_array) else {
         return Ok(Vec::new());
     };
@@ -39,9 +36,7 @@ fn list<'a>(
         _ => {}
     }
     let objects = items.iter().filter_map(Value::as_object).enumerate();
-    Ok(objects
-        .map(|(index, object)| (format!("{param}[{index}]"), object))
-        .collect())
+    Ok(objects.map(|(index, object)| (format!("{param}[{index}]"), object)).collect())
 }
 
 fn object<'a>(
@@ -52,11 +47,7 @@ fn object<'a>(
     match from.get(key) {
         Some(Value::Object(object)) => Ok(object),
         None => Err(Violation::missing(&format!("{at}.{key}"))),
-        Some(other) => Err(Violation::wrong_type(
-            &format!("{at}.{key}"),
-            "an object",
-            other,
-        )),
+        Some(other) => Err(Violation::wrong_type(&format!("{at}.{key}"), "an object", other)),
     }
 }
 
@@ -100,11 +91,7 @@ fn format(body: &Map<String, Value>) -> Result<(), Violation> {
             text(schema, "response_format.json_schema", "name").map(|_| ())
         }
         kind if FORMATS.contains(&kind) => Ok(()),
-        kind => Err(Violation::invalid_value(
-            "response_format.type",
-            kind,
-            FORMATS,
-        )),
+        kind => Err(Violation::invalid_value("response_format.type", kind, FORMATS)),
     }
 }
 

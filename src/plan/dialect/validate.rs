@@ -17,11 +17,7 @@ use crate::plan::reject::{Number, Violation};
 ///
 /// The order is the recorded one as far as two faults in one request were ever recorded: what the
 /// model does not take comes before ranges and before the content of messages.
-pub(crate) fn chat(
-    body: &Map<String, Value>,
-    model: &str,
-    extra: &[&str],
-) -> Result<(), Violation> {
+pub(crate) fn chat(body: &Map<String, Value>, model: &str, extra: &[&str]) -> Result<(), Violation> {
     let class = ModelClass::of(model);
     if class == ModelClass::Completion {
         return Err(Violation::not_a_chat_model());
@@ -68,19 +64,12 @@ fn types(body: &Map<String, Value>) -> Result<(), Violation> {
 }
 
 /// What this model does not take at all.
-fn capabilities(
-    body: &Map<String, Value>,
-    model: &str,
-    class: ModelClass,
-) -> Result<(), Violation> {
+fn capabilities(body: &Map<String, Value>, model: &str, class: ModelClass) -> Result<(), Violation> {
     if class.reasons()
         && given(body, "max_tokens").is_some()
         && given(body, "max_completion_tokens").is_none()
     {
-        return Err(Violation::unsupported(
-            "max_tokens",
-            Some("max_completion_tokens"),
-        ));
+        return Err(Violation::unsupported("max_tokens", Some("max_completion_tokens")));
     }
     // From gpt-5.1 on the default effort is none, and with none the sampling parameters work.
     let samples = class != ModelClass::OSeries && model != "gpt-5" && !model.starts_with("gpt-5-");
@@ -99,16 +88,10 @@ fn ranges(body: &Map<String, Value>) -> Result<(), Violation> {
         };
         let bound = |text: &str| text.parse::<f64>().ok();
         let amount = value.as_f64();
-        if amount
-            .zip(bound(min))
-            .is_some_and(|(amount, min)| amount < min)
-        {
+        if amount.zip(bound(min)).is_some_and(|(amount, min)| amount < min) {
             return Err(Violation::below(param, *number, min, value));
         }
-        if amount
-            .zip(bound(max))
-            .is_some_and(|(amount, max)| amount > max)
-        {
+        if amount.zip(bound(max)).is_some_and(|(amount, max)| amount > max) {
             return Err(Violation::above(param, *number, max, value));
         }
     }
@@ -120,17 +103,13 @@ fn relations(body: &Map<String, Value>) -> Result<(), Violation> {
     if given(body, "stream_options").is_some() && given(body, "stream").is_none() {
         return Err(Violation::options_without_stream());
     }
-    let asks = given(body, "top_logprobs")
-        .and_then(Value::as_u64)
-        .is_some_and(|count| count > 0);
+    let asks = given(body, "top_logprobs").and_then(Value::as_u64).is_some_and(|count| count > 0);
     if asks && given(body, "logprobs") != Some(&Value::Bool(true)) {
         return Err(Violation::needs("top_logprobs", "'logprobs' is enabled"));
     }
-    for (param, list) in [
-        ("tool_choice", "tools"),
-        ("parallel_tool_calls", "tools"),
-        ("function_call", "functions"),
-    ] {
+    for (param, list) in
+        [("tool_choice", "tools"), ("parallel_tool_calls", "tools"), ("function_call", "functions")]
+    {
         if given(body, param).is_some() && given(body, list).is_none() {
             return Err(Violation::needs(param, &format!("'{list}' are specified")));
         }
@@ -154,11 +133,8 @@ enum Kind {
 
 impl Kind {
     fn holds(self, value: &Value) -> bool {
-        let all = |kind: Self| {
-            value
-                .as_array()
-                .is_some_and(|items| items.iter().all(|item| kind.holds(item)))
-        };
+        let all =
+            |kind: Self| value.as_array().is_some_and(|items| items.iter().all(|item| kind.holds(item)));
         match self {
             Self::Boolean => value.is_boolean(),
             Self::Integer => value.is_i64() || value.is_u64(),

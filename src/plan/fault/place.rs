@@ -15,18 +15,12 @@ pub(super) const NOT_YET: [&str; 3] = ["elapsed", "idle", "next-request"];
 
 impl Name {
     pub(super) fn parse(text: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .find(|(name, _)| *name == text)
-            .map(|(_, name)| *name)
+        Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, name)| *name)
     }
 
     pub(super) fn unknown(text: &str) -> String {
         let names = Self::ALL.map(|(name, _)| format!("{name:?}"));
-        format!(
-            "expected an event's number, or one of {}, got {text:?}",
-            names.join(", ")
-        )
+        format!("expected an event's number, or one of {}, got {text:?}", names.join(", "))
     }
 }
 
@@ -70,14 +64,11 @@ impl<'de> Deserialize<'de> for At {
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<At, A::Error> {
                 let place = Place::deserialize(MapAccessDeserializer::new(map))?;
                 match (place.event, place.byte) {
-                    (Some(Which::Index(index)), byte) => Ok(At::Event {
-                        index,
-                        byte: byte.unwrap_or(0),
-                    }),
+                    (Some(Which::Index(index)), byte) => Ok(At::Event { index, byte: byte.unwrap_or(0) }),
                     (Some(Which::Name(name)), None) => Ok(At::Named(name)),
-                    (Some(Which::Name(_)), Some(_)) => Err(de::Error::custom(
-                        "`byte` goes with an event's number, not with its name",
-                    )),
+                    (Some(Which::Name(_)), Some(_)) => {
+                        Err(de::Error::custom("`byte` goes with an event's number, not with its name"))
+                    }
                     (None, Some(byte)) => Ok(At::Byte(byte)),
                     (None, None) => Err(de::Error::custom(
                         r#"a place needs `event`, `byte` or both, like {"event": 3, "byte": 12}"#,
@@ -99,12 +90,8 @@ impl Serialize for At {
         match *self {
             Self::Head => serializer.serialize_str("head"),
             Self::End => serializer.serialize_str("end"),
-            Self::Event { index, byte: 0 } => {
-                place(Some(Which::Index(index)), None).serialize(serializer)
-            }
-            Self::Event { index, byte } => {
-                place(Some(Which::Index(index)), Some(byte)).serialize(serializer)
-            }
+            Self::Event { index, byte: 0 } => place(Some(Which::Index(index)), None).serialize(serializer),
+            Self::Event { index, byte } => place(Some(Which::Index(index)), Some(byte)).serialize(serializer),
             Self::Named(name) => place(Some(Which::Name(name)), None).serialize(serializer),
             Self::Byte(byte) => place(None, Some(byte)).serialize(serializer),
         }
@@ -130,9 +117,7 @@ impl<'de> Deserialize<'de> for Which {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Which, E> {
-                Name::parse(text)
-                    .map(Which::Name)
-                    .ok_or_else(|| E::custom(Name::unknown(text)))
+                Name::parse(text).map(Which::Name).ok_or_else(|| E::custom(Name::unknown(text)))
             }
         }
         deserializer.deserialize_any(Either)
@@ -194,10 +179,7 @@ mod tests {
 
     #[track_caller]
     fn check(json: &Value, expected: At) {
-        assert_eq!(
-            serde_json::from_value::<At>(json.clone()).unwrap(),
-            expected
-        );
+        assert_eq!(serde_json::from_value::<At>(json.clone()).unwrap(), expected);
         assert_eq!(&serde_json::to_value(expected).unwrap(), json);
     }
 
@@ -216,10 +198,7 @@ mod tests {
 
     #[track_caller]
     fn refuses(json: Value, expected: &str) {
-        assert_eq!(
-            serde_json::from_value::<At>(json).unwrap_err().to_string(),
-            expected
-        );
+        assert_eq!(serde_json::from_value::<At>(json).unwrap_err().to_string(), expected);
     }
 
     #[test]
@@ -228,10 +207,7 @@ mod tests {
             json!("tail"),
             r#"expected a place, like "head", {"event": 3}, {"byte": 100} or "end", got "tail""#,
         );
-        refuses(
-            json!({}),
-            r#"a place needs `event`, `byte` or both, like {"event": 3, "byte": 12}"#,
-        );
+        refuses(json!({}), r#"a place needs `event`, `byte` or both, like {"event": 3, "byte": 12}"#);
         refuses(
             json!({ "event": "finsh" }),
             r#"expected an event's number, or one of "role", "first-content", "finish", "usage", "done", got "finsh""#,

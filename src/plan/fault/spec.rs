@@ -36,19 +36,11 @@ impl FromStr for Fault {
         let (name, parameters) = what.split_once(':').unwrap_or((what, ""));
         let Some((_, kind)) = Kind::ALL.iter().find(|(known, _)| *known == name) else {
             let known = Kind::ALL.map(|(name, _)| name);
-            return Err(format!(
-                "unknown fault {name:?}; {}",
-                did_you_mean(name, &known)
-            ));
+            return Err(format!("unknown fault {name:?}; {}", did_you_mean(name, &known)));
         };
-        if let Some(parameter) = parameters
-            .split(',')
-            .find(|parameter| !parameter.is_empty())
-        {
+        if let Some(parameter) = parameters.split(',').find(|parameter| !parameter.is_empty()) {
             let key = parameter.split('=').next().unwrap_or(parameter);
-            return Err(format!(
-                "{name} takes no parameter {key:?}, only a place, like {name}@event:3"
-            ));
+            return Err(format!("{name} takes no parameter {key:?}, only a place, like {name}@event:3"));
         }
         Ok(Self { kind: *kind, at })
     }
@@ -82,10 +74,7 @@ impl FromStr for At {
             Some((first, second)) => (first, Some(second)),
             None => (text, None),
         };
-        match (
-            first.split_once(':'),
-            second.map(|second| second.split_once(':')),
-        ) {
+        match (first.split_once(':'), second.map(|second| second.split_once(':'))) {
             (Some(("byte", byte)), None) => Ok(Self::Byte(number(byte)?)),
             (Some(("event", event)), None) => match event.parse() {
                 Ok(index) => Ok(Self::event(index)),
@@ -96,9 +85,7 @@ impl FromStr for At {
             },
             (Some(("event", event)), Some(Some(("byte", byte)))) => match event.parse() {
                 Ok(index) => Ok(Self::event_byte(index, number(byte)?)),
-                Err(_) => Err(format!(
-                    "expected an event's number before `byte`, got {event:?}"
-                )),
+                Err(_) => Err(format!("expected an event's number before `byte`, got {event:?}")),
             },
             (Some((later, _)), _) if NOT_YET.contains(&later) => Err(not_yet(later)),
             _ if NOT_YET.contains(&text) => Err(not_yet(text)),
@@ -122,8 +109,7 @@ impl fmt::Display for At {
 }
 
 fn number(text: &str) -> Result<usize, String> {
-    text.parse()
-        .map_err(|_| format!("expected a number of bytes, got {text:?}"))
+    text.parse().map_err(|_| format!("expected a number of bytes, got {text:?}"))
 }
 
 fn unknown_place(text: &str) -> String {
@@ -152,10 +138,7 @@ mod tests {
             ("close-mid-stream@event:3,byte:12", At::event_byte(3, 12)),
             ("close-mid-stream@byte:100", At::Byte(100)),
             ("close-mid-stream@role", At::Named(Name::Role)),
-            (
-                "close-mid-stream@first-content",
-                At::Named(Name::FirstContent),
-            ),
+            ("close-mid-stream@first-content", At::Named(Name::FirstContent)),
             ("close-mid-stream@finish", At::Named(Name::Finish)),
             ("close-mid-stream@usage", At::Named(Name::Usage)),
             ("close-mid-stream@done", At::Named(Name::Done)),
@@ -186,10 +169,7 @@ mod tests {
                 "close-mid-stream:hold=5s@event:3",
                 r#"close-mid-stream takes no parameter "hold", only a place, like close-mid-stream@event:3"#,
             ),
-            (
-                "close-mid-stream@finsh",
-                r#"unknown place "finsh"; did you mean "finish"?"#,
-            ),
+            ("close-mid-stream@finsh", r#"unknown place "finsh"; did you mean "finish"?"#),
             (
                 "close-mid-stream@5",
                 r#"unknown place "5"; a place is like event:3, event:-1, event:3,byte:12, byte:100, finish, head or end"#,
@@ -198,10 +178,7 @@ mod tests {
                 "close-mid-stream@event:x",
                 r#"expected an event's number, or one of "role", "first-content", "finish", "usage", "done", got "x""#,
             ),
-            (
-                "close-mid-stream@byte:-1",
-                r#"expected a number of bytes, got "-1""#,
-            ),
+            ("close-mid-stream@byte:-1", r#"expected a number of bytes, got "-1""#),
             (
                 "close-mid-stream@event:finish,byte:2",
                 r#"expected an event's number before `byte`, got "finish""#,

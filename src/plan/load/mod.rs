@@ -100,10 +100,7 @@ impl Loading {
             );
         }
         let (file, fixtures) = split(tree, &mut problems);
-        let defaults = file
-            .as_ref()
-            .and_then(|file| file.defaults.pacing)
-            .unwrap_or_default();
+        let defaults = file.as_ref().and_then(|file| file.defaults.pacing).unwrap_or_default();
         check::pacing(&defaults, "/defaults/pacing", &mut problems);
         if let Some(models) = file.and_then(|file| file.models) {
             self.loaded.models.get_or_insert_default().extend(models);
@@ -120,19 +117,13 @@ impl Loading {
         let mut errors: Vec<LoadError> = problems
             .0
             .into_iter()
-            .map(
-                |Problem {
-                     pointer,
-                     part,
-                     message,
-                 }| LoadError {
-                    file: Some(path.clone()),
-                    fixture: None,
-                    place: Some(places.place(&pointer, part)),
-                    pointer,
-                    message,
-                },
-            )
+            .map(|Problem { pointer, part, message }| LoadError {
+                file: Some(path.clone()),
+                fixture: None,
+                place: Some(places.place(&pointer, part)),
+                pointer,
+                message,
+            })
             .collect();
         errors.sort_by_key(|error| error.place);
         self.errors.extend(errors);
@@ -140,30 +131,16 @@ impl Loading {
 
     fn code(&mut self, fixture: Fixture) {
         let name = fixture.name.clone();
-        let spot = Spot {
-            fixture: Some(name.clone()),
-            ..Spot::default()
-        };
+        let spot = Spot { fixture: Some(name.clone()), ..Spot::default() };
         let mut problems = Problems::default();
-        self.fixture(
-            Mended::whole(fixture),
-            spot,
-            Pacing::default(),
-            &mut problems,
-        );
-        let errors = problems.0.into_iter().map(
-            |Problem {
-                 pointer,
-                 part: _,
-                 message,
-             }| LoadError {
-                file: None,
-                fixture: Some(name.clone()),
-                place: None,
-                pointer,
-                message,
-            },
-        );
+        self.fixture(Mended::whole(fixture), spot, Pacing::default(), &mut problems);
+        let errors = problems.0.into_iter().map(|Problem { pointer, part: _, message }| LoadError {
+            file: None,
+            fixture: Some(name.clone()),
+            place: None,
+            pointer,
+            message,
+        });
         self.errors.extend(errors);
     }
 
@@ -201,10 +178,7 @@ impl Loading {
 /// no second reading of all.
 fn split(mut tree: Value, problems: &mut Problems) -> (Option<FixtureFile>, Vec<Read>) {
     if let Value::Array(_) = tree {
-        problems.value(
-            "",
-            "expected an object, got an array; wrap it: {\"fixtures\": […]}",
-        );
+        problems.value("", "expected an object, got an array; wrap it: {\"fixtures\": […]}");
         return (None, Vec::new());
     }
     let fixtures = match tree.get_mut("fixtures") {
@@ -214,10 +188,7 @@ fn split(mut tree: Value, problems: &mut Problems) -> (Option<FixtureFile>, Vec<
     let file = Mended::<FixtureFile>::read(tree, "", problems).value;
     let read = |(index, tree)| {
         let at = format!("/fixtures/{index}");
-        Read {
-            fixture: Mended::read(tree, &at, problems),
-            at,
-        }
+        Read { fixture: Mended::read(tree, &at, problems), at }
     };
     (file, fixtures.into_iter().enumerate().map(read).collect())
 }
@@ -229,15 +200,10 @@ fn syntax_error(file: PathBuf, text: &str, error: &serde_json::Error) -> LoadErr
         Category::Eof => (lines.len(), usize::MAX),
         Category::Io | Category::Syntax | Category::Data => (error.line(), error.column()),
     };
-    let content = lines
-        .get(line.saturating_sub(1))
-        .copied()
-        .unwrap_or_default();
+    let content = lines.get(line.saturating_sub(1)).copied().unwrap_or_default();
     let before = content.get(..bytes.saturating_sub(1)).unwrap_or(content);
     let said = error.to_string();
-    let said = said
-        .rsplit_once(" at line ")
-        .map_or(said.as_str(), |(said, _)| said);
+    let said = said.rsplit_once(" at line ").map_or(said.as_str(), |(said, _)| said);
     let hint = match content[before.len()..].chars().next() {
         Some('/' | '#') => "; JSON has no comments",
         Some('\'') => "; strings are in double quotes",

@@ -33,23 +33,11 @@ struct Node {
 impl<'a> Places<'a> {
     /// Scans a valid JSON text.
     pub(super) fn scan(text: &'a str) -> Self {
-        let mut scanner = Scanner {
-            text,
-            at: 0,
-            pointer: String::new(),
-            duplicates: Vec::new(),
-        };
+        let mut scanner = Scanner { text, at: 0, pointer: String::new(), duplicates: Vec::new() };
         let root = scanner.value(None);
         let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-        let lines = std::iter::once(0)
-            .chain(ends.map(|(at, _)| at + 1))
-            .collect();
-        Self {
-            text,
-            lines,
-            root,
-            duplicates: scanner.duplicates,
-        }
+        let lines = std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect();
+        Self { text, lines, root, duplicates: scanner.duplicates }
     }
 
     /// Line and column of the value at a pointer, or of its key. A pointer into nowhere is where
@@ -113,8 +101,7 @@ impl Scanner<'_> {
             }
             _ => {
                 let rest = &self.text.as_bytes()[at..];
-                let end =
-                    |byte: &u8| matches!(byte, b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r');
+                let end = |byte: &u8| matches!(byte, b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r');
                 self.at += rest.iter().position(end).unwrap_or(rest.len());
                 Vec::new()
             }
@@ -142,11 +129,7 @@ impl Scanner<'_> {
             self.pointer = below(&self.pointer, &key);
             match seen.get(&key) {
                 Some(&first) => {
-                    self.duplicates.push(Duplicate {
-                        pointer: self.pointer.clone(),
-                        at,
-                        first,
-                    });
+                    self.duplicates.push(Duplicate { pointer: self.pointer.clone(), at, first });
                 }
                 None => {
                     seen.insert(key.clone(), at);
@@ -211,11 +194,7 @@ mod tests {
 
     #[track_caller]
     fn check(pointer: &str, part: Part, expected: (usize, usize)) {
-        assert_eq!(
-            Places::scan(TEXT).place(pointer, part),
-            expected,
-            "{pointer}"
-        );
+        assert_eq!(Places::scan(TEXT).place(pointer, part), expected, "{pointer}");
     }
 
     #[test]
@@ -247,11 +226,8 @@ mod tests {
     #[test]
     fn repeated_keys_are_found_at_every_depth() {
         let places = Places::scan(r#"{"a": 1, "b": [{"c": 1, "c": {"d": 0, "d": 0}}], "a": 2}"#);
-        let found: Vec<_> = places
-            .duplicates
-            .iter()
-            .map(|twice| (twice.pointer.as_str(), twice.at))
-            .collect();
+        let found: Vec<_> =
+            places.duplicates.iter().map(|twice| (twice.pointer.as_str(), twice.at)).collect();
         assert_eq!(found, [("/b/0/c", 24), ("/b/0/c/d", 38), ("/a", 49)]);
         assert_eq!(places.place("/a", Part::Value), (1, 55));
     }

@@ -31,11 +31,7 @@ impl Problems {
     }
 
     fn add(&mut self, pointer: String, part: Part, message: String) {
-        self.0.push(Problem {
-            pointer,
-            part,
-            message,
-        });
+        self.0.push(Problem { pointer, part, message });
     }
 }
 

@@ -33,33 +33,22 @@ struct Taken {
 impl<T: DeserializeOwned> Mended<T> {
     /// Reads the tree that stands at the pointer `base`.
     pub(super) fn read(mut tree: Value, base: &str, problems: &mut Problems) -> Self {
-        let mut taken = Taken {
-            base: base.to_owned(),
-            ..Taken::default()
-        };
+        let mut taken = Taken { base: base.to_owned(), ..Taken::default() };
         for _ in 0..MOST {
             let error = match serde_path_to_error::deserialize::<_, T>(&tree) {
                 Ok(value) => {
-                    return Self {
-                        value: Some(value),
-                        taken,
-                    };
+                    return Self { value: Some(value), taken };
                 }
                 Err(error) => error,
             };
             let keys = keys(error.path(), &tree);
-            let found = Found {
-                serde: error.into_inner().to_string(),
-                keys,
-            };
+            let found = Found { serde: error.into_inner().to_string(), keys };
             if !taken.mend(&mut tree, &found, problems) {
                 return Self { value: None, taken };
             }
         }
-        problems.value(
-            base,
-            format!("more than {MOST} problems here; the rest is told when these are fixed"),
-        );
+        problems
+            .value(base, format!("more than {MOST} problems here; the rest is told when these are fixed"));
         Self { value: None, taken }
     }
 }
@@ -67,28 +56,16 @@ impl<T: DeserializeOwned> Mended<T> {
 impl<T> Mended<T> {
     /// A value that needed no mending.
     pub(super) fn whole(value: T) -> Self {
-        Self {
-            value: Some(value),
-            taken: Taken::default(),
-        }
+        Self { value: Some(value), taken: Taken::default() }
     }
 
     /// Adds the problems of the value itself, by their pointers into what was mended, unless they
     /// follow from a problem of its shape.
     pub(super) fn add(&self, found: Problems, problems: &mut Problems) {
-        for Problem {
-            pointer,
-            part,
-            message,
-        } in found.0
-        {
+        for Problem { pointer, part, message } in found.0 {
             let pointer = self.taken.original(&pointer);
             if !self.taken.explains(&pointer) {
-                problems.0.push(Problem {
-                    pointer,
-                    part,
-                    message,
-                });
+                problems.0.push(Problem { pointer, part, message });
             }
         }
     }
@@ -103,11 +80,7 @@ struct Found {
 impl Taken {
     /// Records a problem and takes out what is at fault; false where nothing can be.
     fn mend(&mut self, tree: &mut Value, found: &Found, problems: &mut Problems) -> bool {
-        let relative: String = found
-            .keys
-            .iter()
-            .map(|key| format!("/{}", escaped(key)))
-            .collect();
+        let relative: String = found.keys.iter().map(|key| format!("/{}", escaped(key))).collect();
         let pointer = self.original(&format!("{}{relative}", self.base));
         let said = words::say(&found.serde, &pointer, tree.pointer(&relative));
         match said.what {
@@ -121,8 +94,7 @@ impl Taken {
                 return true;
             }
             What::UnknownKey { meant } => {
-                self.broken
-                    .extend(meant.map(|meant| below(parent(&pointer), &meant)));
+                self.broken.extend(meant.map(|meant| below(parent(&pointer), &meant)));
                 problems.key(pointer, said.message);
             }
             What::UnknownVariant { key } => {
@@ -143,10 +115,7 @@ impl Taken {
         let Some((last, path)) = keys.split_last() else {
             return false;
         };
-        let relative: String = path
-            .iter()
-            .map(|key| format!("/{}", escaped(key)))
-            .collect();
+        let relative: String = path.iter().map(|key| format!("/{}", escaped(key))).collect();
         let holder = self.original(&format!("{}{relative}", self.base));
         match tree.pointer_mut(&relative) {
             Some(Value::Object(object)) => object.shift_remove(last).is_some(),
@@ -184,18 +153,14 @@ impl Taken {
     fn explains(&self, pointer: &str) -> bool {
         self.broken.iter().any(|broken| {
             let inside = pointer.strip_prefix(broken.as_str());
-            inside.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-                || parent(broken) == pointer
+            inside.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) || parent(broken) == pointer
         })
     }
 }
 
 /// The index among all elements of the one that is at `index` among those not taken.
 fn shifted(index: usize, taken: &BTreeSet<usize>) -> usize {
-    taken.iter().fold(
-        index,
-        |index, gone| if *gone <= index { index + 1 } else { index },
-    )
+    taken.iter().fold(index, |index, gone| if *gone <= index { index + 1 } else { index })
 }
 
 /// The keys and indices of a path. The name of an enum's variant is a key only where the enum is

@@ -32,16 +32,10 @@ pub(super) fn say(serde: &str, pointer: &str, value: Option<&Value>) -> Said {
     if let Some((key, known)) = unknown(serde, "unknown field ") {
         let message = not_yet(&key, parent(pointer)).unwrap_or_else(|| {
             let thing = thing(parent(pointer));
-            format!(
-                "unknown key {key:?} in {thing}; {}",
-                did_you_mean(&key, &known)
-            )
+            format!("unknown key {key:?} in {thing}; {}", did_you_mean(&key, &known))
         });
         let meant = nearest(&key, &known).map(str::to_owned);
-        return Said {
-            message,
-            what: What::UnknownKey { meant },
-        };
+        return Said { message, what: What::UnknownKey { meant } };
     }
     if let Some((name, known)) = unknown(serde, "unknown variant ") {
         let message = not_yet(&name, pointer).unwrap_or_else(|| {
@@ -57,15 +51,9 @@ pub(super) fn say(serde: &str, pointer: &str, value: Option<&Value>) -> Said {
     if let Some(rest) = serde.strip_prefix("missing field ") {
         let key = rest.trim_matches('`').to_owned();
         let message = format!("missing key {key:?} in {}", thing(pointer));
-        return Said {
-            message,
-            what: What::Missing { key },
-        };
+        return Said { message, what: What::Missing { key } };
     }
-    Said {
-        message: wrong(serde, pointer, value),
-        what: What::Value,
-    }
+    Said { message: wrong(serde, pointer, value), what: What::Value }
 }
 
 /// What serde says of a value of the wrong type or size.
@@ -80,10 +68,7 @@ fn wrong(serde: &str, pointer: &str, value: Option<&Value>) -> String {
     match value {
         _ if wanted == "map with a single key" => one_key(pointer, value),
         Some(Value::String(name)) if wanted.ends_with("variant") => {
-            format!(
-                "the {} {name:?} needs a value, like {{{name:?}: …}}",
-                kind(pointer)
-            )
+            format!("the {} {name:?} needs a value, like {{{name:?}: …}}", kind(pointer))
         }
         Some(value) => format!("expected {}, got {}", want(wanted, pointer), short(value)),
         None => format!("expected {}", want(wanted, pointer)),
@@ -105,9 +90,7 @@ pub(crate) fn did_you_mean<S: AsRef<str>>(got: &str, known: &[S]) -> String {
 fn nearest<'a, S: AsRef<str>>(got: &str, known: &'a [S]) -> Option<&'a str> {
     let got = got.to_lowercase();
     let names = known.iter().map(AsRef::as_ref);
-    let by_distance = names
-        .clone()
-        .map(|name| (strsim::damerau_levenshtein(&got, name), name));
+    let by_distance = names.clone().map(|name| (strsim::damerau_levenshtein(&got, name), name));
     let (distance, name) = by_distance.min_by_key(|(distance, _)| *distance)?;
     if distance <= name.chars().count().max(3) / 3 {
         return Some(name);
@@ -138,12 +121,7 @@ pub(crate) fn quoted(text: &str) -> String {
 fn unknown(serde: &str, lead: &str) -> Option<(String, Vec<String>)> {
     let rest = serde.strip_prefix(lead)?.strip_prefix('`')?;
     let (name, known) = rest.rsplit_once("`, expected ")?;
-    let known = known
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .map(str::to_owned)
-        .collect();
+    let known = known.split('`').skip(1).step_by(2).map(str::to_owned).collect();
     Some((name.to_owned(), known))
 }
 
@@ -232,11 +210,7 @@ fn one_key(pointer: &str, value: Option<&Value>) -> String {
     let mut message = format!("a {} is an object with exactly one key", kind(pointer));
     if let Some(object) = value.and_then(Value::as_object) {
         let keys: Vec<String> = object.keys().map(|key| format!("{key:?}")).collect();
-        let got = if keys.is_empty() {
-            "none".to_owned()
-        } else {
-            keys.join(", ")
-        };
+        let got = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
         write!(message, ", got {got}").expect("a string takes any text");
     }
     message
@@ -290,10 +264,7 @@ mod tests {
         let known = ["user", "system", "model"];
         assert_eq!(did_you_mean("usr", &known), r#"did you mean "user"?"#);
         assert_eq!(did_you_mean("User", &known), r#"did you mean "user"?"#);
-        assert_eq!(
-            did_you_mean("temperature", &known),
-            r#"known: "user", "system", "model""#
-        );
+        assert_eq!(did_you_mean("temperature", &known), r#"known: "user", "system", "model""#);
     }
 
     #[test]

@@ -24,10 +24,7 @@ impl Matcher {
 
     /// The text of the last user message. A plain string asks for a part of it.
     pub fn user(condition: impl Into<Condition>) -> Self {
-        Self {
-            user: Some(condition.into()),
-            ..Self::default()
-        }
+        Self { user: Some(condition.into()), ..Self::default() }
     }
 
     /// The last user message contains `text`.
@@ -47,10 +44,7 @@ impl Matcher {
 
     /// The text of the system and developer messages. A plain string asks for a part of it.
     pub fn system(condition: impl Into<Condition>) -> Self {
-        Self {
-            system: Some(condition.into()),
-            ..Self::default()
-        }
+        Self { system: Some(condition.into()), ..Self::default() }
     }
 
     /// The system and developer messages contain `text`.
@@ -60,100 +54,64 @@ impl Matcher {
 
     /// The model; for Azure the deployment.
     pub fn model(condition: impl Into<Condition>) -> Self {
-        Self {
-            model: Some(condition.into()),
-            ..Self::default()
-        }
+        Self { model: Some(condition.into()), ..Self::default() }
     }
 
     /// The dialect spoken: `openai`, `azure`.
     pub fn dialect(condition: impl Into<Condition>) -> Self {
-        Self {
-            dialect: Some(condition.into()),
-            ..Self::default()
-        }
+        Self { dialect: Some(condition.into()), ..Self::default() }
     }
 
     /// The endpoint: `chat.completions`.
     pub fn endpoint(condition: impl Into<Condition>) -> Self {
-        Self {
-            endpoint: Some(condition.into()),
-            ..Self::default()
-        }
+        Self { endpoint: Some(condition.into()), ..Self::default() }
     }
 
     /// Which turn of the conversation: 1 + the number of assistant messages.
     pub fn turn(turn: u64) -> Self {
-        Self {
-            turn: Some(turn),
-            ..Self::default()
-        }
+        Self { turn: Some(turn), ..Self::default() }
     }
 
     /// The name of a tool that the request offers.
     pub fn tool(condition: impl Into<Condition>) -> Self {
-        Self {
-            tool: Some(condition.into()),
-            ..Self::default()
-        }
+        Self { tool: Some(condition.into()), ..Self::default() }
     }
 
     /// The text of the last tool message. A plain string asks for a part of it.
     pub fn tool_result(condition: impl Into<Condition>) -> Self {
-        Self {
-            tool_result: Some(condition.into()),
-            ..Self::default()
-        }
+        Self { tool_result: Some(condition.into()), ..Self::default() }
     }
 
     /// Whether a stream is asked for.
     pub fn stream(stream: bool) -> Self {
-        Self {
-            stream: Some(stream),
-            ..Self::default()
-        }
+        Self { stream: Some(stream), ..Self::default() }
     }
 
     /// The value of a header; the name's case does not matter.
     pub fn header(name: impl Into<String>, condition: impl Into<Condition>) -> Self {
         let pair = (name.into(), condition.into());
-        Self {
-            header: Some(Map(vec![pair])),
-            ..Self::default()
-        }
+        Self { header: Some(Map(vec![pair])), ..Self::default() }
     }
 
     /// The value at a JSON pointer of the body: equality, or `json!({"regex": "…"})` and the like.
     pub fn body(pointer: impl Into<String>, value: impl Into<Value>) -> Self {
         let pair = (pointer.into(), value.into());
-        Self {
-            body: Some(Map(vec![pair])),
-            ..Self::default()
-        }
+        Self { body: Some(Map(vec![pair])), ..Self::default() }
     }
 
     /// Azure's api-version.
     pub fn api_version(condition: impl Into<Condition>) -> Self {
-        Self {
-            api_version: Some(condition.into()),
-            ..Self::default()
-        }
+        Self { api_version: Some(condition.into()), ..Self::default() }
     }
 
     /// The method, for a fixture with a [`path`](Self::path).
     pub fn method(condition: impl Into<Condition>) -> Self {
-        Self {
-            method: Some(condition.into()),
-            ..Self::default()
-        }
+        Self { method: Some(condition.into()), ..Self::default() }
     }
 
     /// The path. A fixture with a path serves that route itself.
     pub fn path(condition: impl Into<Condition>) -> Self {
-        Self {
-            path: Some(condition.into()),
-            ..Self::default()
-        }
+        Self { path: Some(condition.into()), ..Self::default() }
     }
 
     /// Both matchers' conditions. Where both ask the same of a request, `other`'s is kept;
@@ -182,34 +140,22 @@ impl Matcher {
 impl Comparison {
     /// The whole text.
     pub fn equals(text: impl Into<String>) -> Self {
-        Self {
-            equals: Some(text.into()),
-            ..Self::default()
-        }
+        Self { equals: Some(text.into()), ..Self::default() }
     }
 
     /// A part of the text.
     pub fn contains(text: impl Into<String>) -> Self {
-        Self {
-            contains: Some(text.into()),
-            ..Self::default()
-        }
+        Self { contains: Some(text.into()), ..Self::default() }
     }
 
     /// A regular expression of the `regex` crate, found anywhere in the text.
     pub fn regex(regex: impl Into<String>) -> Self {
-        Self {
-            regex: Some(regex.into()),
-            ..Self::default()
-        }
+        Self { regex: Some(regex.into()), ..Self::default() }
     }
 
     /// A pattern for the whole text, with `*`, `?`, `[abc]` and `{a,b}`.
     pub fn glob(glob: impl Into<String>) -> Self {
-        Self {
-            glob: Some(glob.into()),
-            ..Self::default()
-        }
+        Self { glob: Some(glob.into()), ..Self::default() }
     }
 }
 

@@ -113,15 +113,12 @@ impl Conditions {
 
     /// Whether every request that matches `other` matches these: all of these are among `other`'s.
     pub(crate) fn cover(&self, other: &Self) -> bool {
-        self.serve_a_path() == other.serve_a_path()
-            && self.all.iter().all(|check| other.all.contains(check))
+        self.serve_a_path() == other.serve_a_path() && self.all.iter().all(|check| other.all.contains(check))
     }
 
     /// Whether there is a condition on the path.
     pub(crate) fn serve_a_path(&self) -> bool {
-        self.all
-            .iter()
-            .any(|check| matches!(check, Check::Text(Subject::Path, _)))
+        self.all.iter().any(|check| matches!(check, Check::Text(Subject::Path, _)))
     }
 
     /// Whether there is a condition on the path, and path and method hold.
@@ -163,11 +160,9 @@ impl Check {
                 let text = view.request.body.pointer(pointer).and_then(Value::as_str);
                 text.is_some_and(|text| test.holds(text))
             }
-            Self::Body(pointer, value) => view
-                .request
-                .body
-                .pointer(pointer)
-                .is_some_and(|found| same(found, value)),
+            Self::Body(pointer, value) => {
+                view.request.body.pointer(pointer).is_some_and(|found| same(found, value))
+            }
         }
     }
 
@@ -175,17 +170,11 @@ impl Check {
         match self {
             Self::Text(Subject::Tool, test) => {
                 let tools: Vec<String> = view.request.tools().map(quoted).collect();
-                let got = if tools.is_empty() {
-                    "none".to_owned()
-                } else {
-                    tools.join(", ")
-                };
+                let got = if tools.is_empty() { "none".to_owned() } else { tools.join(", ") };
                 format!("tool: expected one {}, got {got}", test.wanted())
             }
             Self::Text(subject, test) => {
-                let got = view
-                    .text(*subject)
-                    .map_or_else(|| "none".to_owned(), |text| quoted(&text));
+                let got = view.text(*subject).map_or_else(|| "none".to_owned(), |text| quoted(&text));
                 format!("{subject}: expected {}, got {got}", test.expected())
             }
             Self::Turn(turn) => format!("turn: expected {turn}, got {}", view.request.turn()),
@@ -198,19 +187,11 @@ impl Check {
                 format!("header {name}: expected {}, got {got}", test.expected())
             }
             Self::BodyText(pointer, test) => {
-                let got = view
-                    .request
-                    .body
-                    .pointer(pointer)
-                    .map_or_else(|| "nothing".to_owned(), short);
+                let got = view.request.body.pointer(pointer).map_or_else(|| "nothing".to_owned(), short);
                 format!("body {pointer}: expected {}, got {got}", test.expected())
             }
             Self::Body(pointer, value) => {
-                let got = view
-                    .request
-                    .body
-                    .pointer(pointer)
-                    .map_or_else(|| "nothing".to_owned(), short);
+                let got = view.request.body.pointer(pointer).map_or_else(|| "nothing".to_owned(), short);
                 format!("body {pointer}: expected {}, got {got}", short(value))
             }
         }
@@ -232,12 +213,7 @@ impl Check {
 
 impl<'a> View<'a> {
     pub(crate) fn new(request: &'a Request) -> Self {
-        Self {
-            request,
-            user: OnceCell::new(),
-            system: OnceCell::new(),
-            tool_result: OnceCell::new(),
-        }
+        Self { request, user: OnceCell::new(), system: OnceCell::new(), tool_result: OnceCell::new() }
     }
 
     fn text(&self, subject: Subject) -> Option<Cow<'_, str>> {
@@ -251,10 +227,7 @@ impl<'a> View<'a> {
             Subject::ApiVersion => route.api_version.as_deref()?,
             Subject::System => self.system.get_or_init(|| self.request.system_text()),
             Subject::User => self.user.get_or_init(|| self.request.user_text()),
-            Subject::ToolResult => self
-                .tool_result
-                .get_or_init(|| self.request.tool_result())
-                .as_deref()?,
+            Subject::ToolResult => self.tool_result.get_or_init(|| self.request.tool_result()).as_deref()?,
             // Any of several names may match: see `Check::holds`.
             Subject::Tool => self.request.tools().next()?,
         };
@@ -281,15 +254,11 @@ fn body_check(pointer: &str, value: &Value, at: &str, problems: &mut Problems) -
     };
     match (key.as_str(), &value[key]) {
         ("equals", value) => Some(Check::Body(pointer, value.clone())),
-        (kind, Value::String(text)) => Some(Check::BodyText(
-            pointer,
-            Test::of_kind(kind, text, &below(at, kind), problems)?,
-        )),
+        (kind, Value::String(text)) => {
+            Some(Check::BodyText(pointer, Test::of_kind(kind, text, &below(at, kind), problems)?))
+        }
         (kind, other) => {
-            problems.value(
-                below(at, kind),
-                format!("expected a string, got {}", short(other)),
-            );
+            problems.value(below(at, kind), format!("expected a string, got {}", short(other)));
             None
         }
     }
@@ -302,26 +271,17 @@ fn same(left: &Value, right: &Value) -> bool {
             left == right || (left.is_f64() || right.is_f64()) && left.as_f64() == right.as_f64()
         }
         (Value::Array(left), Value::Array(right)) => {
-            left.len() == right.len()
-                && left
-                    .iter()
-                    .zip(right)
-                    .all(|(left, right)| same(left, right))
+            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same(left, right))
         }
         (Value::Object(left), Value::Object(right)) => {
             left.len() == right.len()
-                && left
-                    .iter()
-                    .all(|(key, value)| right.get(key).is_some_and(|other| same(value, other)))
+                && left.iter().all(|(key, value)| right.get(key).is_some_and(|other| same(value, other)))
         }
         (left, right) => left == right,
     }
 }
 
 fn is_pointer(text: &str) -> bool {
-    let escapes = text
-        .split('~')
-        .skip(1)
-        .all(|rest| rest.starts_with(['0', '1']));
+    let escapes = text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
     (text.is_empty() || text.starts_with('/')) && escapes
 }

@@ -87,9 +87,7 @@ impl Subject {
             Self::Endpoint if LATER_ENDPOINTS.contains(&name.as_str()) => {
                 problems.value(
                     at,
-                    format!(
-                        "the endpoint {name:?} is not supported yet: \"{CHAT}\" is the only one"
-                    ),
+                    format!("the endpoint {name:?} is not supported yet: \"{CHAT}\" is the only one"),
                 );
             }
             Self::Endpoint if name != CHAT && name != Endpoint::Other.name() => {

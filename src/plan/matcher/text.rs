@@ -37,14 +37,9 @@ impl Test {
         let [(kind, text)] = given[..] else {
             let got = match given.len() {
                 0 => "none".to_owned(),
-                _ => given
-                    .iter()
-                    .map(|(kind, _)| format!("`{kind}`"))
-                    .collect::<Vec<_>>()
-                    .join(" and "),
+                _ => given.iter().map(|(kind, _)| format!("`{kind}`")).collect::<Vec<_>>().join(" and "),
             };
-            let message =
-                "a condition needs exactly one of `equals`, `contains`, `regex` and `glob`";
+            let message = "a condition needs exactly one of `equals`, `contains`, `regex` and `glob`";
             problems.value(at, format!("{message}, got {got}"));
             return None;
         };
@@ -52,20 +47,12 @@ impl Test {
     }
 
     /// Compiles one comparison; `kind` is one of [`KINDS`].
-    pub(super) fn of_kind(
-        kind: &str,
-        text: &str,
-        at: &str,
-        problems: &mut Problems,
-    ) -> Option<Self> {
+    pub(super) fn of_kind(kind: &str, text: &str, at: &str, problems: &mut Problems) -> Option<Self> {
         let compiled = match kind {
             "equals" => Ok(Self::Equals(text.to_owned())),
             "contains" => Ok(Self::Contains(text.to_owned())),
             "regex" => compile(text).map(Self::Regex),
-            _ => glob(text).map(|regex| Self::Glob {
-                glob: text.to_owned(),
-                regex,
-            }),
+            _ => glob(text).map(|regex| Self::Glob { glob: text.to_owned(), regex }),
         };
         match compiled {
             Ok(test) => Some(test),
@@ -109,8 +96,9 @@ impl Test {
 impl PartialEq for Test {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Equals(left), Self::Equals(right))
-            | (Self::Contains(left), Self::Contains(right)) => left == right,
+            (Self::Equals(left), Self::Equals(right)) | (Self::Contains(left), Self::Contains(right)) => {
+                left == right
+            }
             (Self::Regex(left), Self::Regex(right))
             | (Self::Glob { regex: left, .. }, Self::Glob { regex: right, .. }) => {
                 left.as_str() == right.as_str()
@@ -123,18 +111,12 @@ impl PartialEq for Test {
 impl Comparison {
     fn given(&self) -> impl Iterator<Item = (&'static str, &String)> {
         let values = [&self.equals, &self.contains, &self.regex, &self.glob];
-        KINDS
-            .into_iter()
-            .zip(values)
-            .filter_map(|(kind, text)| Some((kind, text.as_ref()?)))
+        KINDS.into_iter().zip(values).filter_map(|(kind, text)| Some((kind, text.as_ref()?)))
     }
 }
 
 fn compile(regex: &str) -> Result<Regex, String> {
-    let built = RegexBuilder::new(regex)
-        .size_limit(REGEX_SIZE)
-        .dfa_size_limit(REGEX_SIZE)
-        .build();
+    let built = RegexBuilder::new(regex).size_limit(REGEX_SIZE).dfa_size_limit(REGEX_SIZE).build();
     built.map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => {
             "the regex is too large: repeat less, or match a shorter part".to_owned()
@@ -168,10 +150,8 @@ fn glob(glob: &str) -> Result<Regex, String> {
             }
             ',' if depth > 0 => regex.push('|'),
             '[' => {
-                let (class, after) = rest
-                    .as_str()
-                    .split_once(']')
-                    .ok_or_else(|| "not a glob: `[` without `]`".to_owned())?;
+                let (class, after) =
+                    rest.as_str().split_once(']').ok_or_else(|| "not a glob: `[` without `]`".to_owned())?;
                 let (not, class) = match class.strip_prefix('!') {
                     Some(class) => ("^", class),
                     None => ("", class),
@@ -193,11 +173,7 @@ fn glob(glob: &str) -> Result<Regex, String> {
         return Err("not a glob: `{` without `}`".to_owned());
     }
     regex.push_str(r"\z");
-    compile(&regex).map_err(|message| {
-        message
-            .replace("a regex", "a glob")
-            .replace("the regex", "the glob")
-    })
+    compile(&regex).map_err(|message| message.replace("a regex", "a glob").replace("the regex", "the glob"))
 }
 
 /// The inside of a class: ranges stay, everything else means itself.
@@ -232,11 +208,7 @@ mod tests {
 
     #[test]
     fn a_glob_matches_the_whole_text() {
-        globs(
-            "gpt-4*",
-            &["gpt-4", "gpt-4o-mini", "gpt-4\n/x"],
-            &["my gpt-4", "gpt-3"],
-        );
+        globs("gpt-4*", &["gpt-4", "gpt-4o-mini", "gpt-4\n/x"], &["my gpt-4", "gpt-3"]);
         globs("?月", &["望月"], &["月", "望望月"]);
         globs("[a-c]x", &["ax", "cx"], &["dx", "-x"]);
         globs("[!a]x", &["bx"], &["ax"]);
@@ -253,15 +225,9 @@ mod tests {
             (glob("{a"), "not a glob: `{` without `}`"),
             (glob("a\\"), "not a glob: it ends in `\\`"),
             (glob("[]"), "not a glob: `[]` has no characters"),
-            (
-                glob("[z-a]"),
-                "not a glob: invalid character class range, the start must be <= the end",
-            ),
+            (glob("[z-a]"), "not a glob: invalid character class range, the start must be <= the end"),
             (compile("(a"), "not a regex: unclosed group"),
-            (
-                compile("a{9999}{9999}"),
-                "the regex is too large: repeat less, or match a shorter part",
-            ),
+            (compile("a{9999}{9999}"), "the regex is too large: repeat less, or match a shorter part"),
         ];
         for (result, expected) in table {
             assert_eq!(result.unwrap_err(), expected);

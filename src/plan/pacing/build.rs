@@ -16,61 +16,39 @@ use crate::plan::json::Span;
 impl Pacing {
     /// When the status line and headers go out.
     pub fn head(at: Duration) -> Self {
-        Self {
-            head: Some(Span(at)),
-            ..Self::default()
-        }
+        Self { head: Some(Span(at)), ..Self::default() }
     }
 
     /// Time to first token: when the first content event goes out.
     pub fn ttft(at: Duration) -> Self {
-        Self {
-            ttft: Some(Span(at)),
-            ..Self::default()
-        }
+        Self { ttft: Some(Span(at)), ..Self::default() }
     }
 
     /// Inter-token latency: the time between content events.
     pub fn itl(gap: Duration) -> Self {
-        Self {
-            itl: Some(Span(gap)),
-            ..Self::default()
-        }
+        Self { itl: Some(Span(gap)), ..Self::default() }
     }
 
     /// Content events per second, instead of the time between them. Above 0.
     pub fn tps(rate: f64) -> Self {
-        Self {
-            tps: Some(rate),
-            ..Self::default()
-        }
+        Self { tps: Some(rate), ..Self::default() }
     }
 
     /// How the time between content events varies.
     pub fn jitter(jitter: Jitter) -> Self {
-        Self {
-            jitter: Some(jitter),
-            ..Self::default()
-        }
+        Self { jitter: Some(jitter), ..Self::default() }
     }
 
     /// How many content events go out at once; at least 1.
     pub fn burst(events: usize) -> Self {
-        Self {
-            burst: Some(events),
-            ..Self::default()
-        }
+        Self { burst: Some(events), ..Self::default() }
     }
 
     /// This pacing with what `other` says over it, key by key. `itl` and `tps` are one key in two
     /// units.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        let rate = if other.itl.is_some() || other.tps.is_some() {
-            &other
-        } else {
-            &self
-        };
+        let rate = if other.itl.is_some() || other.tps.is_some() { &other } else { &self };
         Self {
             head: other.head.or(self.head),
             ttft: other.ttft.or(self.ttft),
@@ -92,10 +70,7 @@ impl Jitter {
 
     /// A log-normal variate with this median and 95th percentile, instead of `itl`.
     pub fn lognormal(p50: Duration, p95: Duration) -> Self {
-        Self::Lognormal(Percentiles {
-            p50: Span(p50),
-            p95: Span(p95),
-        })
+        Self::Lognormal(Percentiles { p50: Span(p50), p95: Span(p95) })
     }
 }
 
@@ -107,16 +82,10 @@ mod tests {
 
     #[test]
     fn the_other_pacing_goes_over_this_one_key_by_key() {
-        let base = Pacing::ttft(250 * MS)
-            .and(Pacing::itl(20 * MS))
-            .and(Pacing::burst(4));
+        let base = Pacing::ttft(250 * MS).and(Pacing::itl(20 * MS)).and(Pacing::burst(4));
         let merged = base.and(Pacing::ttft(MS));
-        let expected = Pacing {
-            ttft: Some(Span(MS)),
-            itl: Some(Span(20 * MS)),
-            burst: Some(4),
-            ..Pacing::default()
-        };
+        let expected =
+            Pacing { ttft: Some(Span(MS)), itl: Some(Span(20 * MS)), burst: Some(4), ..Pacing::default() };
         assert_eq!(merged, expected);
     }
 

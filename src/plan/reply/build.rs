@@ -5,9 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::{
-    Answer, Base64, Chunking, ErrorReply, EventStep, Reply, ReplyObject, Step, ToolCall, Usage,
-};
+use super::{Answer, Base64, Chunking, ErrorReply, EventStep, Reply, ReplyObject, Step, ToolCall, Usage};
 use crate::plan::fault::Fault;
 use crate::plan::json::{Map, Span, StringOr};
 use crate::plan::pacing::Pacing;
@@ -29,10 +27,7 @@ impl Reply {
 
     /// The model answers more than a text.
     pub fn answer(answer: Answer) -> Self {
-        Self::of(ReplyObject {
-            answer: Some(answer),
-            ..ReplyObject::default()
-        })
+        Self::of(ReplyObject { answer: Some(answer), ..ReplyObject::default() })
     }
 
     /// The model calls a tool. `arguments` is JSON, or a string that is sent as it is.
@@ -61,18 +56,12 @@ impl Reply {
     /// ```
     pub fn script(steps: impl IntoIterator<Item = Step>) -> Self {
         let script = Some(steps.into_iter().collect());
-        Self::of(ReplyObject {
-            script,
-            ..ReplyObject::default()
-        })
+        Self::of(ReplyObject { script, ..ReplyObject::default() })
     }
 
     /// An HTTP error in the dialect's own shape: a status code, or an [`ErrorReply`].
     pub fn error(error: impl Into<ErrorReply>) -> Self {
-        Self::of(ReplyObject {
-            error: Some(error.into()),
-            ..ReplyObject::default()
-        })
+        Self::of(ReplyObject { error: Some(error.into()), ..ReplyObject::default() })
     }
 
     /// The status code instead of the usual one.
@@ -139,10 +128,9 @@ impl Reply {
     pub(crate) fn into_object(self) -> Box<ReplyObject> {
         match self.0 {
             StringOr::Object(object) => object,
-            StringOr::Text(text) => Box::new(ReplyObject {
-                answer: Some(Answer::new().text(text)),
-                ..ReplyObject::default()
-            }),
+            StringOr::Text(text) => {
+                Box::new(ReplyObject { answer: Some(Answer::new().text(text)), ..ReplyObject::default() })
+            }
         }
     }
 }
@@ -201,11 +189,7 @@ impl Answer {
     /// One more tool that the model calls. `arguments` is JSON, or a string that is sent as it is.
     #[must_use]
     pub fn tool_call(mut self, name: impl Into<String>, arguments: impl Into<Value>) -> Self {
-        let call = ToolCall {
-            name: name.into(),
-            arguments: arguments.into(),
-            ..ToolCall::default()
-        };
+        let call = ToolCall { name: name.into(), arguments: arguments.into(), ..ToolCall::default() };
         self.tool_calls.get_or_insert_default().push(call);
         self
     }
@@ -276,11 +260,7 @@ impl Step {
     /// An SSE event with these data, and a name unless it is empty.
     pub fn event(name: impl Into<String>, data: impl Into<Value>) -> Self {
         let event = Some(name.into()).filter(|name| !name.is_empty());
-        Self::Event(EventStep {
-            event,
-            data: Some(data.into()),
-            ..EventStep::default()
-        })
+        Self::Event(EventStep { event, data: Some(data.into()), ..EventStep::default() })
     }
 
     /// An SSE comment.
@@ -290,9 +270,7 @@ impl Step {
 
     /// Bytes, as they are.
     pub fn raw(bytes: impl Into<Bytes>) -> Self {
-        Self::Raw(StringOr::Object(Base64 {
-            base64: bytes.into(),
-        }))
+        Self::Raw(StringOr::Object(Base64 { base64: bytes.into() }))
     }
 
     /// A pause before the next step.
@@ -310,10 +288,7 @@ impl Step {
 impl ErrorReply {
     /// An error of this status; what is not set follows from it.
     pub fn new(status: u16) -> Self {
-        Self {
-            status,
-            ..Self::default()
-        }
+        Self { status, ..Self::default() }
     }
 
     /// The error's code.

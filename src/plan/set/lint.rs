@@ -38,13 +38,10 @@ pub(super) fn lints(set: &FixtureSet) -> Vec<LoadError> {
                 format!("never met: it passes after {replies} of {times} hits"),
             ));
         }
-        lints.extend(unsent(running).then(|| {
-            at(
-                running,
-                "",
-                "steps of its script after a fault are never sent".to_owned(),
-            )
-        }));
+        lints.extend(
+            unsent(running)
+                .then(|| at(running, "", "steps of its script after a fault are never sent".to_owned())),
+        );
     }
     lints
 }
@@ -55,17 +52,13 @@ fn hides(before: &Running, later: &Running) -> bool {
 }
 
 fn unsent(running: &Running) -> bool {
-    running
-        .fixture
-        .replies
-        .iter()
-        .any(|reply| match &reply.content {
-            Content::Script(steps) => {
-                let fault = steps.iter().position(|step| matches!(step, Step::Fault(_)));
-                fault.is_some_and(|index| index + 1 < steps.len())
-            }
-            Content::Answer(_) | Content::Error(_) => false,
-        })
+    running.fixture.replies.iter().any(|reply| match &reply.content {
+        Content::Script(steps) => {
+            let fault = steps.iter().position(|step| matches!(step, Step::Fault(_)));
+            fault.is_some_and(|index| index + 1 < steps.len())
+        }
+        Content::Answer(_) | Content::Error(_) => false,
+    })
 }
 
 fn at(running: &Running, below: &str, message: String) -> LoadError {

@@ -170,9 +170,7 @@ impl Verdicts {
     /// A blocklist that hits.
     #[must_use]
     pub fn custom_blocklist(mut self, id: impl Into<String>) -> Self {
-        self.custom_blocklists
-            .get_or_insert_default()
-            .push(id.into());
+        self.custom_blocklists.get_or_insert_default().push(id.into());
         self
     }
 }

@@ -11,10 +11,7 @@ fn refused(args: &str, expected: &str) {
 #[test]
 fn values_that_cannot_be_read_say_what_is_expected() {
     let cases = [
-        (
-            "--seed x",
-            "invalid value 'x' for '--seed <N>': invalid digit found in string",
-        ),
+        ("--seed x", "invalid value 'x' for '--seed <N>': invalid digit found in string"),
         ("--seed -1", "unexpected argument '-1' found"),
         (
             "--listen nowhere",
@@ -28,10 +25,7 @@ fn values_that_cannot_be_read_say_what_is_expected() {
             "--itl soon",
             "invalid value 'soon' for '--itl <DUR>': expected a duration with a unit, like \"20ms\" or \"1.5s\", got \"soon\"",
         ),
-        (
-            "--tps 0",
-            "invalid value '0' for '--tps <N>': expected a number above 0, got \"0\"",
-        ),
+        ("--tps 0", "invalid value '0' for '--tps <N>': expected a number above 0, got \"0\""),
         (
             "--jitter 2",
             "invalid value '2' for '--jitter <X>': expected a number from 0 to 1, normal:DUR, lognormal:DUR,DUR (p50, p95) or exponential, got \"2\"",
@@ -48,31 +42,18 @@ fn values_that_cannot_be_read_say_what_is_expected() {
             "--max-body 10parsecs",
             "invalid value '10parsecs' for '--max-body <SIZE>': expected a size like 10MiB, 512KiB or 1000, got \"10parsecs\"",
         ),
-        (
-            "--max-connections 0",
-            "invalid value '0' for '--max-connections <N>': 0 is not in 1..=4294967295",
-        ),
+        ("--max-connections 0", "invalid value '0' for '--max-connections <N>': 0 is not in 1..=4294967295"),
         (
             "--tls=cert.pem",
             "invalid value 'cert.pem' for '--tls[=<CERT,KEY>]': expected two PEM files, CERT,KEY, got \"cert.pem\"",
         ),
-        (
-            "plan --request - --hit 0",
-            "invalid value '0' for '--hit <N>': 0 is not in 1..=1000000",
-        ),
+        ("plan --request - --hit 0", "invalid value '0' for '--hit <N>': 0 is not in 1..=1000000"),
     ];
     for (args, expected) in cases {
         let (code, stderr) = Dir::new().command(args).fails();
         let first = stderr.lines().next().unwrap_or_default();
-        assert_eq!(
-            (code, first),
-            (2, format!("llmirage: {expected}").as_str()),
-            "{args}"
-        );
-        assert!(
-            stderr.ends_with("For more information, try '--help'.\n"),
-            "{stderr}"
-        );
+        assert_eq!((code, first), (2, format!("llmirage: {expected}").as_str()), "{args}");
+        assert!(stderr.ends_with("For more information, try '--help'.\n"), "{stderr}");
     }
 }
 
@@ -108,10 +89,7 @@ fn flags_that_contradict_each_other_are_refused() {
          Usage: llmirage [serve] [OPTIONS] [PATH]...\n       llmirage check|plan|schema --help\n\n\
          For more information, try '--help'.\n",
     );
-    refused(
-        "--watch",
-        "llmirage: --watch needs a PATH: the built-in fixtures do not change\n",
-    );
+    refused("--watch", "llmirage: --watch needs a PATH: the built-in fixtures do not change\n");
     refused(
         "--fault close-mid-stream --fault close-mid-stream@head",
         "llmirage: --fault was given 2 times: only one fault can end a response\n",
@@ -151,10 +129,7 @@ fn the_version_and_the_help_go_to_stdout() {
     assert_eq!(dir.command("help").succeeds(), long);
     assert_eq!(dir.command("serve --help").succeeds(), long);
     assert!(dir.command("-h").succeeds().lines().count() * 2 < long.lines().count());
-    assert_eq!(
-        dir.command("help plan").succeeds(),
-        dir.command("plan --help").succeeds()
-    );
+    assert_eq!(dir.command("help plan").succeeds(), dir.command("plan --help").succeeds());
 }
 
 #[test]
@@ -171,20 +146,8 @@ fn a_flag_is_read_from_the_environment_and_the_command_line_wins() {
     let broken = |value: &str, args: &str| dir.command(args).env("LLMIRAGE_SEED", value).fails().1;
     assert!(broken("x", "").starts_with("llmirage: invalid value 'x' for '--seed <N>'"));
     assert!(broken("1", "--seed y").starts_with("llmirage: invalid value 'y' for '--seed <N>'"));
-    let exposed = dir
-        .command("")
-        .env("LLMIRAGE_LISTEN", "0.0.0.0:0")
-        .fails()
-        .1;
-    assert!(
-        exposed.starts_with("llmirage: --listen 0.0.0.0:0 is open"),
-        "{exposed}"
-    );
+    let exposed = dir.command("").env("LLMIRAGE_LISTEN", "0.0.0.0:0").fails().1;
+    assert!(exposed.starts_with("llmirage: --listen 0.0.0.0:0 is open"), "{exposed}");
     // A variable that the command has no flag for is not looked at.
-    assert!(
-        dir.command("schema")
-            .env("LLMIRAGE_SEED", "x")
-            .succeeds()
-            .starts_with('{')
-    );
+    assert!(dir.command("schema").env("LLMIRAGE_SEED", "x").succeeds().starts_with('{'));
 }

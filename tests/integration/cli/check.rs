@@ -71,22 +71,12 @@ fn a_folder_without_fixtures_is_a_problem() {
     let output = dir.command("check .").output();
     let stdout = ".: no *.json file in this folder\n".to_owned();
     let stderr = "llmirage: 1 problem\n".to_owned();
-    assert_eq!(
-        output,
-        Output {
-            code: 2,
-            stdout,
-            stderr
-        }
-    );
+    assert_eq!(output, Output { code: 2, stdout, stderr });
 }
 
 #[test]
 fn the_shipped_fixtures_have_neither_problems_nor_warnings() {
     let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures");
     let printed = Dir::new().command("check").arg(shipped).succeeds();
-    assert!(
-        printed.starts_with("ok: ") && !printed.contains("warning"),
-        "{printed}"
-    );
+    assert!(printed.starts_with("ok: ") && !printed.contains("warning"), "{printed}");
 }

@@ -16,14 +16,9 @@ fn read(path: &str) -> String {
 fn flags_in(text: &str) -> BTreeSet<String> {
     let is_name = |byte: char| byte.is_ascii_lowercase() || byte == '-';
     let after = text.split("--").skip(1).zip(text.split("--"));
-    let at_start =
-        after.filter(|(_, before)| !before.ends_with(|last: char| last.is_ascii_alphanumeric()));
-    let names =
-        at_start.map(|(rest, _)| rest.split(|byte| !is_name(byte)).next().unwrap_or_default());
-    names
-        .map(|name| name.trim_end_matches('-').to_owned())
-        .filter(|name| !name.is_empty())
-        .collect()
+    let at_start = after.filter(|(_, before)| !before.ends_with(|last: char| last.is_ascii_alphanumeric()));
+    let names = at_start.map(|(rest, _)| rest.split(|byte| !is_name(byte)).next().unwrap_or_default());
+    names.map(|name| name.trim_end_matches('-').to_owned()).filter(|name| !name.is_empty()).collect()
 }
 
 fn flags_of_the_program() -> BTreeSet<String> {
@@ -49,22 +44,8 @@ fn the_readme_names_every_flag() {
 fn documents_name_no_flag_that_is_not_there() {
     let known = flags_of_the_program();
     // Of cargo, curl and kill, in examples.
-    let others = [
-        "release",
-        "check",
-        "all-targets",
-        "no-deps",
-        "document-private-items",
-        "path",
-        "cacert",
-    ];
-    for path in [
-        "README.md",
-        "docs/cli.md",
-        "docs/fixtures.md",
-        "CONTRIBUTING.md",
-        "CHANGELOG.md",
-    ] {
+    let others = ["release", "check", "all-targets", "no-deps", "document-private-items", "path", "cacert"];
+    for path in ["README.md", "docs/cli.md", "docs/fixtures.md", "CONTRIBUTING.md", "CHANGELOG.md"] {
         let unknown = flags_in(&read(path))
             .into_iter()
             .filter(|flag| !known.contains(flag) && !others.contains(&flag.as_str()));
@@ -78,19 +59,13 @@ fn every_example_of_fixtures_loads_without_a_warning() {
     let mut examples = 0;
     for path in ["README.md", "docs/fixtures.md"] {
         let text = read(path);
-        let blocks = text
-            .split("```json\n")
-            .skip(1)
-            .map(|rest| rest.split("```").next().unwrap_or_default());
+        let blocks = text.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default());
         for example in blocks.filter(|block| block.contains("\"fixtures\"")) {
             examples += 1;
             let name = format!("{}-{examples}.json", path.replace('/', "-"));
             dir.create(&name, example);
             let printed = dir.command(&format!("check {name}")).output();
-            assert!(
-                printed.code == 0 && printed.stdout.starts_with("ok: "),
-                "{example}\n{printed:?}"
-            );
+            assert!(printed.code == 0 && printed.stdout.starts_with("ok: "), "{example}\n{printed:?}");
         }
     }
     assert!(examples > 10, "{examples}");
@@ -98,18 +73,9 @@ fn every_example_of_fixtures_loads_without_a_warning() {
 
 #[test]
 fn links_between_documents_lead_somewhere() {
-    for path in [
-        "README.md",
-        "ARCHITECTURE.md",
-        "CONTRIBUTING.md",
-        "docs/cli.md",
-        "docs/fixtures.md",
-    ] {
+    for path in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/cli.md", "docs/fixtures.md"] {
         let text = read(path);
-        let targets = text
-            .split("](")
-            .skip(1)
-            .map(|rest| rest.split([')', '#']).next().unwrap_or_default());
+        let targets = text.split("](").skip(1).map(|rest| rest.split([')', '#']).next().unwrap_or_default());
         for target in targets.filter(|target| !target.is_empty() && !target.contains("://")) {
             let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
             let file = format!("{}/{folder}/{target}", env!("CARGO_MANIFEST_DIR"));
@@ -125,24 +91,14 @@ fn every_test_that_architecture_names_is_there() {
     let (table, _) = invariants.split_once("## Decisions").unwrap();
     let mut tests = Vec::new();
     walk(&format!("{}/src", env!("CARGO_MANIFEST_DIR")), &mut tests);
-    walk(
-        &format!("{}/tests/integration", env!("CARGO_MANIFEST_DIR")),
-        &mut tests,
-    );
+    walk(&format!("{}/tests/integration", env!("CARGO_MANIFEST_DIR")), &mut tests);
     let sources = tests.concat();
-    let named = table
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .map(|name| name.rsplit("::").next().unwrap_or_default());
+    let named = table.split('`').skip(1).step_by(2).map(|name| name.rsplit("::").next().unwrap_or_default());
     let is_test = |name: &&str| {
-        name.matches('_').count() > 3
-            && !name.contains(|c: char| !c.is_ascii_lowercase() && c != '_')
+        name.matches('_').count() > 3 && !name.contains(|c: char| !c.is_ascii_lowercase() && c != '_')
     };
-    let missing: Vec<_> = named
-        .filter(is_test)
-        .filter(|name| !sources.contains(&format!("fn {name}(")))
-        .collect();
+    let missing: Vec<_> =
+        named.filter(is_test).filter(|name| !sources.contains(&format!("fn {name}("))).collect();
     assert_eq!(missing, Vec::<&str>::new());
 }
 

@@ -14,9 +14,7 @@ fn with_fixtures() -> Dir {
 }
 
 fn as_json(dir: &Dir, args: &str) -> Value {
-    let printed = dir
-        .command(&format!("plan {args} --format json"))
-        .succeeds();
+    let printed = dir.command(&format!("plan {args} --format json")).succeeds();
     serde_json::from_str(&printed).unwrap()
 }
 
@@ -25,23 +23,11 @@ fn text_shows_the_head_and_one_line_per_event() {
     let dir = with_fixtures();
     let text = dir.command("plan f.json --request slow.body").succeeds();
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(
-        lines[..3],
-        ["fixture \"slow\", hit 1", "", "       0ms  HTTP/1.1 200 OK"]
-    );
-    assert!(
-        lines.contains(&"            Content-Type: text/event-stream; charset=utf-8"),
-        "{text}"
-    );
-    let table = lines
-        .iter()
-        .position(|line| line.trim_start().starts_with("time "))
-        .unwrap();
+    assert_eq!(lines[..3], ["fixture \"slow\", hit 1", "", "       0ms  HTTP/1.1 200 OK"]);
+    assert!(lines.contains(&"            Content-Type: text/event-stream; charset=utf-8"), "{text}");
+    let table = lines.iter().position(|line| line.trim_start().starts_with("time ")).unwrap();
     assert_eq!(lines[table], "      time  event  kind       bytes");
-    let starts: Vec<&str> = lines[table + 1..]
-        .iter()
-        .map(|line| line.get(..27).unwrap_or(line))
-        .collect();
+    let starts: Vec<&str> = lines[table + 1..].iter().map(|line| line.get(..27).unwrap_or(line)).collect();
     assert_eq!(
         starts,
         [
@@ -54,62 +40,33 @@ fn text_shows_the_head_and_one_line_per_event() {
             "   60000ms  the body ends a",
         ]
     );
-    assert_eq!(
-        lines[lines.len() - 2],
-        r"   60000ms      5  done          14  data: [DONE]\n\n"
-    );
-    assert_eq!(
-        lines[lines.len() - 1],
-        "   60000ms  the body ends as HTTP wants it"
-    );
+    assert_eq!(lines[lines.len() - 2], r"   60000ms      5  done          14  data: [DONE]\n\n");
+    assert_eq!(lines[lines.len() - 1], "   60000ms  the body ends as HTTP wants it");
 }
 
 #[test]
 fn wire_is_the_body_that_the_server_sends() {
     let dir = with_fixtures();
-    let planned = dir
-        .command("plan f.json --request hello.body --format wire")
-        .succeeds();
+    let planned = dir.command("plan f.json --request hello.body --format wire").succeeds();
     assert_eq!(planned, dir.command("f.json").serve().chat("hello").body);
-    let seeded = dir
-        .command("plan f.json --request hello.body --format wire --seed 7")
-        .succeeds();
+    let seeded = dir.command("plan f.json --request hello.body --format wire --seed 7").succeeds();
     assert_ne!(planned, seeded);
-    assert_eq!(
-        seeded,
-        dir.command("f.json --seed 7").serve().chat("hello").body
-    );
+    assert_eq!(seeded, dir.command("f.json --seed 7").serve().chat("hello").body);
 }
 
 #[test]
 fn json_is_the_timeline() {
     let dir = with_fixtures();
     let planned = as_json(&dir, "f.json --request slow.body");
-    assert_eq!(
-        (&planned["fixture"], &planned["hit"]),
-        (&json!("slow"), &json!(1))
-    );
+    assert_eq!((&planned["fixture"], &planned["hit"]), (&json!("slow"), &json!(1)));
     assert_eq!(planned["ending"], json!("complete"));
     let head = &planned["head"];
-    assert_eq!(
-        (&head["at"], &head["status"], &head["reason"]),
-        (&json!("0s"), &json!(200), &json!(null))
-    );
+    assert_eq!((&head["at"], &head["status"], &head["reason"]), (&json!("0s"), &json!(200), &json!(null)));
     let content_type = json!(["Content-Type", "text/event-stream; charset=utf-8"]);
-    assert!(
-        head["headers"].as_array().unwrap().contains(&content_type),
-        "{head}"
-    );
+    assert!(head["headers"].as_array().unwrap().contains(&content_type), "{head}");
     let events = planned["events"].as_array().unwrap();
-    let times: Vec<_> = events
-        .iter()
-        .map(|event| {
-            (
-                event["at"].as_str().unwrap(),
-                event["kind"].as_str().unwrap(),
-            )
-        })
-        .collect();
+    let times: Vec<_> =
+        events.iter().map(|event| (event["at"].as_str().unwrap(), event["kind"].as_str().unwrap())).collect();
     let expected = [
         ("0s", "role"),
         ("0s", "content"),
@@ -129,18 +86,9 @@ fn a_fault_shows_in_events_and_ending() {
                           "body": serde_json::from_str::<Value>(&chat_body("hello")).unwrap() });
     dir.create("cut.body", &request.to_string());
     let planned = as_json(&dir, "f.json --request cut.body");
-    assert_eq!(
-        (
-            planned["events"].as_array().unwrap().len(),
-            &planned["ending"]
-        ),
-        (2, &json!("close"))
-    );
+    assert_eq!((planned["events"].as_array().unwrap().len(), &planned["ending"]), (2, &json!("close")));
     let text = dir.command("plan f.json --request cut.body").succeeds();
-    assert!(
-        text.ends_with("  the connection is closed without the end of the body\n"),
-        "{text}"
-    );
+    assert!(text.ends_with("  the connection is closed without the end of the body\n"), "{text}");
 }
 
 #[test]
@@ -150,17 +98,9 @@ fn hits_are_those_of_the_same_request_sent_again() {
         { "name": "first", "match": { "user": "hello" }, "replies": [ "One.", "Two." ], "after_last": "pass" },
         { "name": "then", "reply": "Later." } ] }"#;
     dir.create("hits.json", fixtures);
-    for (hit, fixture, own_hit) in [
-        (1, "first", 1),
-        (2, "first", 2),
-        (3, "then", 1),
-        (4, "then", 2),
-    ] {
+    for (hit, fixture, own_hit) in [(1, "first", 1), (2, "first", 2), (3, "then", 1), (4, "then", 2)] {
         let planned = as_json(&dir, &format!("hits.json --request hello.body --hit {hit}"));
-        assert_eq!(
-            (&planned["fixture"], &planned["hit"]),
-            (&json!(fixture), &json!(own_hit))
-        );
+        assert_eq!((&planned["fixture"], &planned["hit"]), (&json!(fixture), &json!(own_hit)));
     }
 }
 
@@ -177,12 +117,7 @@ fn bytes_that_are_no_text_are_base64() {
 fn what_would_be_refused_shows_the_refusal() {
     let dir = with_fixtures();
     for (body, path, status, part) in [
-        (
-            r#"{"model":"m","messages":[]}"#,
-            "/v1/chat/completions",
-            400,
-            "Invalid 'messages': empty array.",
-        ),
+        (r#"{"model":"m","messages":[]}"#, "/v1/chat/completions", 400, "Invalid 'messages': empty array."),
         ("{ broken", "/v1/chat/completions", 400, "JSON"),
         (
             r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#,
@@ -192,9 +127,7 @@ fn what_would_be_refused_shows_the_refusal() {
         ),
         ("{}", "/v1/nothing", 404, "Invalid URL (POST /v1/nothing)"),
     ] {
-        let command = dir.command(&format!(
-            "plan f.json --request - --path {path} --format json"
-        ));
+        let command = dir.command(&format!("plan f.json --request - --path {path} --format json"));
         let planned: Value = serde_json::from_str(&command.stdin(body).succeeds()).unwrap();
         assert_eq!(
             (&planned["head"]["status"], &planned["fixture"]),
@@ -210,35 +143,24 @@ fn what_would_be_refused_shows_the_refusal() {
 fn a_whole_request_may_go_anywhere() {
     let dir = with_fixtures();
     let ask = |request: Value| {
-        let command = dir
-            .command("plan f.json --request - --format json")
-            .stdin(&request.to_string());
+        let command = dir.command("plan f.json --request - --format json").stdin(&request.to_string());
         serde_json::from_str::<Value>(&command.succeeds()).unwrap()
     };
     let models = ask(json!({ "method": "GET", "path": "/v1/models" }));
-    assert_eq!(
-        (&models["head"]["status"], &models["events"][0]["kind"]),
-        (&json!(200), &json!("body"))
-    );
+    assert_eq!((&models["head"]["status"], &models["events"][0]["kind"]), (&json!(200), &json!("body")));
     let refused = ask(json!({ "method": "GET", "path": "/v1/chat/completions" }));
     assert_eq!(refused["head"]["status"], json!(405));
     let azure = ask(json!({
         "path": "/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21",
         "body": { "stream": true, "messages": [{ "role": "user", "content": "hello" }] } }));
-    assert_eq!(
-        (&azure["fixture"], &azure["events"][0]["kind"]),
-        (&json!("greeting"), &json!("preamble"))
-    );
+    assert_eq!((&azure["fixture"], &azure["events"][0]["kind"]), (&json!("greeting"), &json!("preamble")));
 }
 
 #[test]
 fn without_paths_the_built_in_set_answers() {
     let dir = with_fixtures();
     let planned = as_json(&dir, "--request hello.body");
-    assert_eq!(
-        (&planned["head"]["status"], &planned["ending"]),
-        (&json!(200), &json!("complete"))
-    );
+    assert_eq!((&planned["head"]["status"], &planned["ending"]), (&json!(200), &json!("complete")));
 }
 
 #[test]
@@ -246,26 +168,15 @@ fn requests_that_cannot_be_read_are_errors_of_usage() {
     let dir = with_fixtures();
     let system = std::fs::read_to_string(dir.path("no.body")).unwrap_err();
     for (args, stdin, expected) in [
-        (
-            "--request no.body",
-            "",
-            format!("llmirage: cannot read no.body: {system}\n"),
-        ),
-        (
-            "--request -",
-            r#"{"method":1}"#,
-            "llmirage: -: method: expected a string, got 1\n".to_owned(),
-        ),
+        ("--request no.body", "", format!("llmirage: cannot read no.body: {system}\n")),
+        ("--request -", r#"{"method":1}"#, "llmirage: -: method: expected a string, got 1\n".to_owned()),
         (
             "--request - --path nowhere",
             "{}",
             "llmirage: \"nowhere\" is no path: it starts with a slash\n".to_owned(),
         ),
     ] {
-        let failed = dir
-            .command(&format!("plan f.json {args}"))
-            .stdin(stdin)
-            .fails();
+        let failed = dir.command(&format!("plan f.json {args}")).stdin(stdin).fails();
         assert_eq!(failed, (2, expected), "{args}");
     }
     dir.create("broken.json", "{}");
@@ -288,8 +199,5 @@ fn a_reader_that_leaves_is_no_failure() {
         .unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
-    assert_eq!(
-        (output.status.code(), output.stderr.as_slice()),
-        (Some(0), &b""[..])
-    );
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
 }

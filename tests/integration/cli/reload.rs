@@ -14,10 +14,7 @@ fn a_changed_file_is_served() {
     assert!(served.chat("x").body.contains("Before"));
 
     dir.create("f.json", &fixture("After."));
-    assert_eq!(
-        served.stderr_line("llmirage:"),
-        "llmirage: reloaded 1 fixture in 1 file"
-    );
+    assert_eq!(served.stderr_line("llmirage:"), "llmirage: reloaded 1 fixture in 1 file");
     assert!(served.chat("x").body.contains("After"));
 }
 
@@ -27,23 +24,14 @@ fn a_set_that_does_not_load_leaves_the_old_one_serving() {
     dir.create("f.json", &fixture("Before."));
     let mut served = dir.command("f.json --watch").serve();
 
-    dir.create(
-        "f.json",
-        r#"{ "fixtures": [ { "name": "a", "reply": 1 }, { "name": 2 } ] }"#,
-    );
+    dir.create("f.json", r#"{ "fixtures": [ { "name": "a", "reply": 1 }, { "name": 2 } ] }"#);
     let problem = served.stderr_line("f.json:1:");
     assert!(problem.contains(": /fixtures/0/reply: "), "{problem}");
-    assert_eq!(
-        served.stderr_line("llmirage:"),
-        "llmirage: 2 problems: the fixtures stay as they were"
-    );
+    assert_eq!(served.stderr_line("llmirage:"), "llmirage: 2 problems: the fixtures stay as they were");
     assert!(served.chat("x").body.contains("Before"));
 
     dir.create("f.json", &fixture("After."));
-    assert_eq!(
-        served.stderr_line("llmirage:"),
-        "llmirage: reloaded 1 fixture in 1 file"
-    );
+    assert_eq!(served.stderr_line("llmirage:"), "llmirage: reloaded 1 fixture in 1 file");
     assert!(served.chat("x").body.contains("After"));
 }
 
@@ -53,14 +41,8 @@ fn new_files_in_a_folder_are_found() {
     dir.create("fixtures/z.json", &fixture("Before."));
     let mut served = dir.command("fixtures --watch").serve();
 
-    dir.create(
-        "fixtures/a.json",
-        r#"{ "fixtures": [ { "name": "first", "reply": "After." } ] }"#,
-    );
-    assert_eq!(
-        served.stderr_line("llmirage:"),
-        "llmirage: reloaded 2 fixtures in 2 files"
-    );
+    dir.create("fixtures/a.json", r#"{ "fixtures": [ { "name": "first", "reply": "After." } ] }"#);
+    assert_eq!(served.stderr_line("llmirage:"), "llmirage: reloaded 2 fixtures in 2 files");
     assert!(served.chat("x").body.contains("After"));
 }
 
@@ -70,14 +52,8 @@ fn a_file_that_is_gone_is_a_problem_until_it_is_back() {
     let path = dir.create("f.json", &fixture("Before."));
     let mut served = dir.command("f.json --watch").serve();
     std::fs::remove_file(path).unwrap();
-    assert_eq!(
-        served.stderr_line("llmirage:"),
-        "llmirage: 1 problem: the fixtures stay as they were"
-    );
+    assert_eq!(served.stderr_line("llmirage:"), "llmirage: 1 problem: the fixtures stay as they were");
     assert!(served.chat("x").body.contains("Before"));
     dir.create("f.json", &fixture("After."));
-    assert_eq!(
-        served.stderr_line("llmirage:"),
-        "llmirage: reloaded 1 fixture in 1 file"
-    );
+    assert_eq!(served.stderr_line("llmirage:"), "llmirage: reloaded 1 fixture in 1 file");
 }

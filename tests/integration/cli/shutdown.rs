@@ -8,12 +8,7 @@ use crate::support::{Connection, Dir, Served, chat_body, post};
 fn with_a_slow_stream(dir: &Dir, args: &str) -> (Served, Connection) {
     dir.create("f.json", FIXTURES);
     let served = dir.command(&format!("f.json {args}")).serve();
-    let request = post(
-        "/v1/chat/completions",
-        served.address(),
-        "",
-        &chat_body("slow"),
-    );
+    let request = post("/v1/chat/completions", served.address(), "", &chat_body("slow"));
     let mut stream = served.connect().send(&request);
     stream.until("\"content\":\"a\"");
     (served, stream)
@@ -48,12 +43,7 @@ fn a_stream_may_finish_within_the_grace() {
         r#"{ "fixtures": [ { "name": "slow", "reply": { "answer": { "text": "a b", "chunking": "word" }, "pacing": { "itl": "300ms" } } } ] }"#,
     );
     let mut served = dir.command("f.json --grace 60s").serve();
-    let request = post(
-        "/v1/chat/completions",
-        served.address(),
-        "",
-        &chat_body("x"),
-    );
+    let request = post("/v1/chat/completions", served.address(), "", &chat_body("x"));
     let mut stream = served.connect().send(&request);
     let mut read = stream.until("\"content\":\"a\"");
     served.signal("INT");

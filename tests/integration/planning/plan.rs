@@ -11,28 +11,16 @@ use serde_json::{Value, json};
 pub(crate) fn planned(target: &str, body: &Value, reply: &Value) -> Timeline {
     let file = json!({ "fixtures": [{ "name": "case", "reply": reply }] });
     let mut body = body.clone();
-    for (key, value) in [
-        ("model", json!("gpt-4o-mini")),
-        ("messages", json!([{ "role": "user", "content": "hello" }])),
-    ] {
-        body.as_object_mut()
-            .expect("a body is an object")
-            .entry(key)
-            .or_insert(value);
+    for (key, value) in
+        [("model", json!("gpt-4o-mini")), ("messages", json!([{ "role": "user", "content": "hello" }]))]
+    {
+        body.as_object_mut().expect("a body is an object").entry(key).or_insert(value);
     }
-    let source = Source::File {
-        path: "case.json".into(),
-        text: file.to_string(),
-    };
+    let source = Source::File { path: "case.json".into(), text: file.to_string() };
     let set = FixtureSet::load(vec![source]).unwrap_or_else(|errors| panic!("{errors}"));
-    let service = MockServer::builder()
-        .fixtures(set)
-        .service()
-        .expect("the service starts");
+    let service = MockServer::builder().fixtures(set).service().expect("the service starts");
     let body = Bytes::from(body.to_string());
-    let request = http::Request::post(target)
-        .body(())
-        .expect("the target is a path");
+    let request = http::Request::post(target).body(()).expect("the target is a path");
     let (timeline, _) = service.foresee(request.into_parts().0, &body);
     timeline
 }

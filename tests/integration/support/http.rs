@@ -25,9 +25,7 @@ impl Connection {
     /// Connects to `host:port`.
     pub(crate) fn open(address: &str) -> Self {
         let stream = TcpStream::connect(address).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(60)))
-            .unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         Self(stream)
     }
 
@@ -43,11 +41,7 @@ impl Connection {
         let mut buffer = [0; 4096];
         while !String::from_utf8_lossy(&read).contains(part) {
             let count = self.0.read(&mut buffer).unwrap();
-            assert!(
-                count > 0,
-                "the end came before {part:?}: {:?}",
-                String::from_utf8_lossy(&read)
-            );
+            assert!(count > 0, "the end came before {part:?}: {:?}", String::from_utf8_lossy(&read));
             read.extend_from_slice(&buffer[..count]);
         }
         String::from_utf8(read).unwrap()
@@ -68,38 +62,18 @@ impl Connection {
 
 impl Answer {
     fn parse(text: &str) -> Self {
-        let (head, body) = text
-            .split_once("\r\n\r\n")
-            .unwrap_or_else(|| panic!("no head: {text:?}"));
-        let status = head
-            .split(' ')
-            .nth(1)
-            .and_then(|status| status.parse().ok())
-            .expect("a status line");
-        let (head, chunked) = (
-            head.to_owned(),
-            head.to_ascii_lowercase()
-                .contains("transfer-encoding: chunked"),
-        );
-        let (body, complete) = if chunked {
-            join_chunks(body)
-        } else {
-            (body.to_owned(), true)
-        };
-        Self {
-            status,
-            head,
-            body,
-            complete,
-        }
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head: {text:?}"));
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status line");
+        let (head, chunked) =
+            (head.to_owned(), head.to_ascii_lowercase().contains("transfer-encoding: chunked"));
+        let (body, complete) = if chunked { join_chunks(body) } else { (body.to_owned(), true) };
+        Self { status, head, body, complete }
     }
 
     /// The events of a stream, without `data: `.
     pub(crate) fn events(&self) -> Vec<&str> {
         let events = self.body.split_terminator("\n\n");
-        events
-            .map(|event| event.strip_prefix("data: ").unwrap_or(event))
-            .collect()
+        events.map(|event| event.strip_prefix("data: ").unwrap_or(event)).collect()
     }
 }
 

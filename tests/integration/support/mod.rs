@@ -47,18 +47,13 @@ impl Dir {
     /// `llmirage ARGS`, run in the folder. The arguments are separated by white space.
     pub(crate) fn command(&self, args: &str) -> TestCommand {
         let mut command = Command::new(env!("CARGO_BIN_EXE_llmirage"));
-        command
-            .current_dir(self.0.path())
-            .args(args.split_whitespace());
+        command.current_dir(self.0.path()).args(args.split_whitespace());
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("LLMIRAGE_") {
                 command.env_remove(name);
             }
         }
-        TestCommand {
-            command,
-            stdin: Vec::new(),
-        }
+        TestCommand { command, stdin: Vec::new() }
     }
 }
 
@@ -101,10 +96,7 @@ impl TestCommand {
 
     /// Runs to the end.
     pub(crate) fn output(mut self) -> Output {
-        self.command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.command.spawn().unwrap();
         // A command that does not read its stdin may be gone already.
         let _ = child.stdin.take().unwrap().write_all(&self.stdin);
@@ -148,10 +140,7 @@ impl TestCommand {
     }
 
     fn spawn(mut self) -> Child {
-        self.command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         self.command.spawn().unwrap()
     }
 }

@@ -35,13 +35,7 @@ impl Served {
     fn with(mut child: Child, stderr: Lines, unread: Option<ChildStderr>) -> Self {
         let mut stdout = Lines::of(child.stdout.take().unwrap());
         match stdout.next() {
-            Some(url) => Self {
-                child,
-                url,
-                stdout,
-                stderr,
-                _unread: unread,
-            },
+            Some(url) => Self { child, url, stdout, stderr, _unread: unread },
             None => panic!("the server did not start: {}", stderr.rest()),
         }
     }
@@ -59,30 +53,18 @@ impl Served {
     /// `GET path`
     pub(crate) fn get(&self, path: &str) -> Answer {
         self.connect()
-            .send(&format!(
-                "GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n",
-                self.address()
-            ))
+            .send(&format!("GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address()))
             .answer()
     }
 
     /// `POST path` with a JSON body and a bearer key.
     pub(crate) fn post(&self, path: &str, body: &str) -> Answer {
-        self.connect()
-            .send(&post(
-                path,
-                self.address(),
-                "authorization: Bearer sk-test\r\n",
-                body,
-            ))
-            .answer()
+        self.connect().send(&post(path, self.address(), "authorization: Bearer sk-test\r\n", body)).answer()
     }
 
     /// `POST path` with a JSON body and these header lines.
     pub(crate) fn post_with(&self, path: &str, headers: &str, body: &str) -> Answer {
-        self.connect()
-            .send(&post(path, self.address(), headers, body))
-            .answer()
+        self.connect().send(&post(path, self.address(), headers, body)).answer()
     }
 
     /// A streaming chat completion with one user message.
@@ -102,9 +84,7 @@ impl Served {
 
     /// Sends a signal by its name.
     pub(crate) fn signal(&self, name: &str) {
-        let status = Command::new("kill")
-            .args([&format!("-{name}"), &self.child.id().to_string()])
-            .status();
+        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
         assert!(status.unwrap().success());
     }
 
@@ -135,9 +115,7 @@ impl Drop for Served {
 
 /// The body of a streaming chat completion with one user message.
 pub(crate) fn chat_body(user: &str) -> String {
-    format!(
-        r#"{{"model":"gpt-4o","stream":true,"messages":[{{"role":"user","content":"{user}"}}]}}"#
-    )
+    format!(r#"{{"model":"gpt-4o","stream":true,"messages":[{{"role":"user","content":"{user}"}}]}}"#)
 }
 
 /// The bytes of a POST on a connection that is closed after it.
@@ -166,10 +144,7 @@ impl Lines {
                 }
             }
         });
-        Self {
-            lines,
-            seen: Vec::new(),
-        }
+        Self { lines, seen: Vec::new() }
     }
 
     /// The next line; `None` at the end.

@@ -20,19 +20,11 @@ use crate::plan::wire::Profile;
 
 /// A request that is refused.
 pub(super) fn reject(reject: &Reject, facts: &Facts<'_>) -> (Head, Bytes) {
-    let plain = |message: &str| {
-        backend(
-            400,
-            ErrorObject::invalid_request(message, None, None),
-            facts,
-        )
-    };
+    let plain = |message: &str| backend(400, ErrorObject::invalid_request(message, None, None), facts);
     match reject {
-        Reject::Unmatched(miss) => backend(
-            404,
-            ErrorObject::invalid_request(miss, None, Some("fixture_not_found")),
-            facts,
-        ),
+        Reject::Unmatched(miss) => {
+            backend(404, ErrorObject::invalid_request(miss, None, Some("fixture_not_found")), facts)
+        }
         Reject::MissingKey | Reject::WrongKey(_) => denied(facts),
         Reject::UnknownUrl => not_found(facts),
         Reject::MethodNotAllowed { allow } => {
@@ -41,33 +33,24 @@ pub(super) fn reject(reject: &Reject, facts: &Facts<'_>) -> (Head, Bytes) {
             (head, body)
         }
         Reject::Timeout => gateway(408, "Timeout", TIMEOUT, facts),
-        Reject::BodyTooLarge { limit } => gateway(
-            413,
-            "413",
-            &format!("Request body too large. The maximum size is {limit} bytes."),
-            facts,
-        ),
+        Reject::BodyTooLarge { limit } => {
+            gateway(413, "413", &format!("Request body too large. The maximum size is {limit} bytes."), facts)
+        }
         Reject::CompressedBody(coding) => {
-            let message =
-                format!("Unsupported content encoding: '{coding}'. Send the body uncompressed.");
+            let message = format!("Unsupported content encoding: '{coding}'. Send the body uncompressed.");
             gateway(415, "415", &message, facts)
         }
         Reject::InvalidJson => plain(NOT_JSON),
         Reject::ApiVersion => gateway(400, "BadRequest", "API version not supported", facts),
         Reject::NoModel => plain("you must provide a model parameter"),
-        Reject::UnknownModel(name) => {
-            match (&facts.call.route.endpoint, &facts.call.route.deployment) {
-                (Endpoint::Model(_), _) => not_found(facts),
-                (_, Some(_)) => no_deployment(facts),
-                (_, None) => unknown_model(name, facts),
-            }
-        }
+        Reject::UnknownModel(name) => match (&facts.call.route.endpoint, &facts.call.route.deployment) {
+            (Endpoint::Model(_), _) => not_found(facts),
+            (_, Some(_)) => no_deployment(facts),
+            (_, None) => unknown_model(name, facts),
+        },
         Reject::Invalid(violation) => {
-            let error = ErrorObject::invalid_request(
-                &violation.message,
-                violation.param.clone(),
-                violation.code,
-            );
+            let error =
+                ErrorObject::invalid_request(&violation.message, violation.param.clone(), violation.code);
             backend(violation.status, error, facts)
         }
     }
@@ -82,33 +65,22 @@ pub(super) fn reply(reply: &ErrorReply, facts: &Facts<'_>) -> (Head, Bytes) {
     if let Some(answer) = recorded(reply, facts).filter(|_| retry_after.is_none()) {
         return answer;
     }
-    let throttle = (reply.status == 429)
-        .then(|| Throttle::new(reply.kind.as_deref(), retry_after.as_ref(), facts));
+    let throttle =
+        (reply.status == 429).then(|| Throttle::new(reply.kind.as_deref(), retry_after.as_ref(), facts));
     let by_gateway = throttle.is_some()
-        || matches!(reply.status, 401 | 403 | 404 | 408)
-            && reply.kind.is_none()
-            && reply.param.is_none();
+        || matches!(reply.status, 401 | 403 | 404 | 408) && reply.kind.is_none() && reply.param.is_none();
     let body = match &reply.body {
         Some(Value::String(body)) => Bytes::copy_from_slice(body.as_bytes()),
         Some(body) => Layout::Compact.print(body),
         None => match &throttle {
             Some(throttle) => throttle.body(reply.code.as_ref(), reply.message.as_deref(), facts),
             None if by_gateway => {
-                let code = reply
-                    .code
-                    .clone()
-                    .unwrap_or_else(|| default_code(reply.status).into());
+                let code = reply.code.clone().unwrap_or_else(|| default_code(reply.status).into());
                 let message = reply.message.clone().unwrap_or_else(|| usual(reply.status));
-                Layout::Compact.print(&Envelope {
-                    error: Short { code, message },
-                })
+                Layout::Compact.print(&Envelope { error: Short { code, message } })
             }
             None => {
-                let kind = if reply.status < 500 {
-                    "invalid_request_error"
-                } else {
-                    "server_error"
-                };
+                let kind = if reply.status < 500 { "invalid_request_error" } else { "server_error" };
                 let error = ErrorObject {
                     message: reply.message.clone().unwrap_or_else(|| usual(reply.status)),
                     kind: reply.kind.clone().unwrap_or_else(|| kind.to_owned()).into(),
@@ -138,14 +110,9 @@ pub(super) fn reply(reply: &ErrorReply, facts: &Facts<'_>) -> (Head, Bytes) {
 
 /// The recorded refusal that an error is, which adds nothing of its own to it.
 fn recorded(reply: &ErrorReply, facts: &Facts<'_>) -> Option<(Head, Bytes)> {
-    let own = reply.message.is_some()
-        || reply.kind.is_some()
-        || reply.param.is_some()
-        || reply.body.is_some();
-    let code = reply
-        .code
-        .as_ref()
-        .map(|code| code.as_str().unwrap_or_default());
+    let own =
+        reply.message.is_some() || reply.kind.is_some() || reply.param.is_some() || reply.body.is_some();
+    let code = reply.code.as_ref().map(|code| code.as_str().unwrap_or_default());
     match (reply.status, code) {
         _ if own => None,
         (401, None | Some("401")) => Some(denied(facts)),
@@ -166,11 +133,7 @@ pub(super) fn prompt_blocked(verdicts: &[u8], facts: &Facts<'_>) -> (Head, Bytes
     let mut lines = started(&body);
     service(&mut lines, facts);
     limits(&mut lines, facts);
-    lines.add("x-ms-rai-invoked", "true").add_if(
-        facts.profile >= NAMED,
-        "x-ms-deployment-name",
-        facts.model,
-    );
+    lines.add("x-ms-rai-invoked", "true").add_if(facts.profile >= NAMED, "x-ms-deployment-name", facts.model);
     client_request_id(&mut lines, facts);
     lines.add("Date", http_date(facts.now));
     (lines.head(StatusCode::BAD_REQUEST), body)
@@ -180,16 +143,8 @@ pub(super) fn prompt_blocked(verdicts: &[u8], facts: &Facts<'_>) -> (Head, Bytes
 fn denied(facts: &Facts<'_>) -> (Head, Bytes) {
     let body = Bytes::from_static(DENIED.as_bytes());
     let mut lines = started(&body);
-    lines
-        .add("apim-request-id", apim_request_id(facts))
-        .add("Date", http_date(facts.now));
-    (
-        Head {
-            reason: Some("PermissionDenied"),
-            ..lines.head(StatusCode::UNAUTHORIZED)
-        },
-        body,
-    )
+    lines.add("apim-request-id", apim_request_id(facts)).add("Date", http_date(facts.now));
+    (Head { reason: Some("PermissionDenied"), ..lines.head(StatusCode::UNAUTHORIZED) }, body)
 }
 
 /// No such path, or no api-version. The region is not named. (C)
@@ -200,13 +155,7 @@ fn not_found(facts: &Facts<'_>) -> (Head, Bytes) {
     lines.add("Date", http_date(facts.now));
     let mut head = lines.head(StatusCode::NOT_FOUND);
     head.headers.retain(|header| header.name != "x-ms-region");
-    (
-        Head {
-            reason: Some("Resource Not Found"),
-            ..head
-        },
-        body,
-    )
+    (Head { reason: Some("Resource Not Found"), ..head }, body)
 }
 
 /// No such deployment: of 2023 and 2024, compact but for one space; since then pretty, in another
@@ -214,16 +163,12 @@ fn not_found(facts: &Facts<'_>) -> (Head, Bytes) {
 fn no_deployment(facts: &Facts<'_>) -> (Head, Bytes) {
     let old = facts.profile < Profile::new(2026, 1, 1);
     let (mut lines, body) = if old {
-        let text =
-            format!(r#"{{"error":{{"code":"DeploymentNotFound", "message":"{NO_DEPLOYMENT}"}}}}"#);
+        let text = format!(r#"{{"error":{{"code":"DeploymentNotFound", "message":"{NO_DEPLOYMENT}"}}}}"#);
         let body = Bytes::from(text);
         (started(&body), body)
     } else {
-        let error = Typed {
-            kind: "invalid_request_error",
-            code: "DeploymentNotFound",
-            message: NO_DEPLOYMENT,
-        };
+        let error =
+            Typed { kind: "invalid_request_error", code: "DeploymentNotFound", message: NO_DEPLOYMENT };
         let mut lines = Lines::default();
         lines.add("Transfer-Encoding", "chunked");
         (lines, Layout::Backend.print(&Envelope { error }))
@@ -236,30 +181,18 @@ fn no_deployment(facts: &Facts<'_>) -> (Head, Bytes) {
 /// A model that does not exist, on the v1 path: a 400. (C)
 fn unknown_model(name: &str, facts: &Facts<'_>) -> (Head, Bytes) {
     let message = format!("Unknown model: {name}");
-    let error = Detailed {
-        code: "unknown_model",
-        message: &message,
-        details: &message,
-    };
+    let error = Detailed { code: "unknown_model", message: &message, details: &message };
     let mut lines = Lines::default();
-    lines
-        .add("Transfer-Encoding", "chunked")
-        .add("Content-Type", "application/json; charset=utf-8");
+    lines.add("Transfer-Encoding", "chunked").add("Content-Type", "application/json; charset=utf-8");
     lines.add("request-context", "appId=");
     service(&mut lines, facts);
     lines.add("Date", http_date(facts.now));
-    (
-        lines.head(StatusCode::BAD_REQUEST),
-        Layout::Compact.print(&Envelope { error }),
-    )
+    (lines.head(StatusCode::BAD_REQUEST), Layout::Compact.print(&Envelope { error }))
 }
 
 /// A refusal of the gateway: a code and a message.
 fn gateway(code: u16, name: &str, message: &str, facts: &Facts<'_>) -> (Head, Bytes) {
-    let error = Short {
-        code: name.into(),
-        message: message.to_owned(),
-    };
+    let error = Short { code: name.into(), message: message.to_owned() };
     let body = Layout::Compact.print(&Envelope { error });
     let mut lines = started(&body);
     service(&mut lines, facts);
@@ -281,9 +214,7 @@ fn backend(code: u16, error: ErrorObject, facts: &Facts<'_>) -> (Head, Bytes) {
 /// The first lines of a JSON body that is not chunked.
 fn started(body: &Bytes) -> Lines {
     let mut lines = Lines::default();
-    lines
-        .add("Content-Length", body.len().to_string())
-        .add("Content-Type", "application/json");
+    lines.add("Content-Length", body.len().to_string()).add("Content-Type", "application/json");
     lines
 }
 
@@ -293,11 +224,7 @@ fn status(code: u16) -> StatusCode {
 
 /// The code of a gateway's error that has none: the status, but for a timeout. (I rivet#344)
 fn default_code(status: u16) -> String {
-    if status == 408 {
-        "Timeout".to_owned()
-    } else {
-        status.to_string()
-    }
+    if status == 408 { "Timeout".to_owned() } else { status.to_string() }
 }
 
 /// The usual words for a status. (500 and 408 I, the rest U)
@@ -306,10 +233,7 @@ fn usual(code: u16) -> String {
         401 => "Access denied due to invalid subscription key or wrong API endpoint.".to_owned(),
         408 => TIMEOUT.to_owned(),
         500 => FAILED.to_owned(),
-        _ => status(code)
-            .canonical_reason()
-            .unwrap_or("Unknown error")
-            .to_owned(),
+        _ => status(code).canonical_reason().unwrap_or("Unknown error").to_owned(),
     }
 }
 

@@ -18,10 +18,7 @@ pub(crate) fn prompt(shape: &Shape, verdicts: &Verdicts) -> String {
 /// The verdicts on all prompts of a request, of which there is one.
 pub(crate) fn prompt_list(shape: &Shape, verdicts: &Verdicts) -> String {
     // Not sorted, unlike everything around it.
-    format!(
-        "[{{\"prompt_index\":0,\"content_filter_results\":{}}}]",
-        prompt(shape, verdicts)
-    )
+    format!("[{{\"prompt_index\":0,\"content_filter_results\":{}}}]", prompt(shape, verdicts))
 }
 
 /// The verdicts on a piece of a completion: four categories, with gpt-4.1 in 2026 also protected
@@ -30,22 +27,12 @@ pub(crate) fn completion(shape: &Shape, verdicts: &Verdicts) -> String {
     let four_one = shape.model.starts_with("gpt-4.1") && shape.profile >= Profile::new(2026, 1, 1);
     let six = shape.model.starts_with("gpt-6");
     let quiet = six && !verdicts.filtered();
-    let mut results = if quiet {
-        Vec::new()
-    } else {
-        categories(verdicts)
-    };
+    let mut results = if quiet { Vec::new() } else { categories(verdicts) };
     if four_one || verdicts.protected_material_code.is_some() {
-        results.push((
-            "protected_material_code",
-            detection(shape, verdicts.protected_material_code),
-        ));
+        results.push(("protected_material_code", detection(shape, verdicts.protected_material_code)));
     }
     if four_one || six || verdicts.protected_material_text.is_some() {
-        results.push((
-            "protected_material_text",
-            detection(shape, verdicts.protected_material_text),
-        ));
+        results.push(("protected_material_text", detection(shape, verdicts.protected_material_text)));
     }
     results.extend(blocklists(verdicts, false));
     object(Order::Sorted, results)
@@ -55,14 +42,8 @@ pub(crate) fn completion(shape: &Shape, verdicts: &Verdicts) -> String {
 pub(crate) fn whole_completion(shape: &Shape, verdicts: &Verdicts) -> String {
     let mut results = categories(verdicts);
     if shape.profile >= Profile::new(2025, 1, 1) {
-        results.push((
-            "protected_material_code",
-            detection(shape, verdicts.protected_material_code),
-        ));
-        results.push((
-            "protected_material_text",
-            detection(shape, verdicts.protected_material_text),
-        ));
+        results.push(("protected_material_code", detection(shape, verdicts.protected_material_code)));
+        results.push(("protected_material_text", detection(shape, verdicts.protected_material_text)));
     }
     results.extend(blocklists(verdicts, false));
     object(Order::Sorted, results)
@@ -71,14 +52,8 @@ pub(crate) fn whole_completion(shape: &Shape, verdicts: &Verdicts) -> String {
 /// The verdict of one asynchronous filter.
 pub(crate) fn annotation(shape: &Shape, verdicts: &Verdicts, filter: Filter) -> String {
     let results = match filter {
-        Filter::Code => vec![(
-            "protected_material_code",
-            detection(shape, verdicts.protected_material_code),
-        )],
-        Filter::Text => vec![(
-            "protected_material_text",
-            detection(shape, verdicts.protected_material_text),
-        )],
+        Filter::Code => vec![("protected_material_code", detection(shape, verdicts.protected_material_code))],
+        Filter::Text => vec![("protected_material_text", detection(shape, verdicts.protected_material_text))],
         Filter::Blocklists => blocklists(verdicts, true).into_iter().collect(),
         Filter::Categories => categories(verdicts),
         Filter::Named => return named(shape, verdicts),
@@ -99,12 +74,9 @@ fn named(shape: &Shape, verdicts: &Verdicts) -> String {
         ..
     } = verdicts;
     let mut results = Vec::new();
-    for (name, found) in [
-        ("hate", hate),
-        ("self_harm", self_harm),
-        ("sexual", sexual),
-        ("violence", violence),
-    ] {
+    for (name, found) in
+        [("hate", hate), ("self_harm", self_harm), ("sexual", sexual), ("violence", violence)]
+    {
         results.extend(found.map(|found| (name, severity(Some(found)))));
     }
     let detections = [
@@ -136,28 +108,15 @@ fn severity(found: Option<Severity>) -> String {
         Severity::Medium => "medium",
         Severity::High => "high",
     };
-    format!(
-        "{{\"filtered\":{},\"severity\":\"{name}\"}}",
-        found.filtered()
-    )
+    format!("{{\"filtered\":{},\"severity\":\"{name}\"}}", found.filtered())
 }
 
 /// Both orders are live: `filtered` first in 2025, `detected` first since 2026.
 fn detection(shape: &Shape, found: Option<Detection>) -> String {
     let found = found.unwrap_or_default();
     let (detected, filtered) = (found != Detection::None, found == Detection::Filtered);
-    let order = if shape.profile >= Profile::new(2026, 3, 1) {
-        Order::Sorted
-    } else {
-        Order::Hand
-    };
-    object(
-        order,
-        vec![
-            ("filtered", filtered.to_string()),
-            ("detected", detected.to_string()),
-        ],
-    )
+    let order = if shape.profile >= Profile::new(2026, 3, 1) { Order::Sorted } else { Order::Hand };
+    object(order, vec![("filtered", filtered.to_string()), ("detected", detected.to_string())])
 }
 
 fn blocklists(verdicts: &Verdicts, always: bool) -> Option<(&'static str, String)> {
@@ -173,10 +132,7 @@ impl Verdicts {
         match filter {
             Filter::Code => self.protected_material_code == Some(Detection::Filtered),
             Filter::Text => self.protected_material_text == Some(Detection::Filtered),
-            Filter::Blocklists => self
-                .custom_blocklists
-                .as_ref()
-                .is_some_and(|lists| !lists.is_empty()),
+            Filter::Blocklists => self.custom_blocklists.as_ref().is_some_and(|lists| !lists.is_empty()),
             Filter::Categories => [self.hate, self.self_harm, self.sexual, self.violence]
                 .iter()
                 .flatten()

@@ -31,9 +31,7 @@ pub(super) fn success(facts: &Facts<'_>, form: Form) -> Head {
         Form::Stream => "text/event-stream; charset=utf-8",
         Form::Json(_) => "application/json",
     };
-    lines
-        .add("Content-Type", content_type)
-        .add_if(old, "access-control-allow-origin", "*");
+    lines.add("Content-Type", content_type).add_if(old, "access-control-allow-origin", "*");
     service(&mut lines, facts);
     limits(&mut lines, facts);
     model(&mut lines, facts);
@@ -44,10 +42,7 @@ pub(super) fn success(facts: &Facts<'_>, form: Form) -> Head {
 /// The lines of the gateway that know the resource: id, transport security, region.
 pub(super) fn service(lines: &mut Lines, facts: &Facts<'_>) {
     lines.add("apim-request-id", apim_request_id(facts));
-    lines.add(
-        "Strict-Transport-Security",
-        "max-age=31536000; includeSubDomains; preload",
-    );
+    lines.add("Strict-Transport-Security", "max-age=31536000; includeSubDomains; preload");
     lines.add("x-content-type-options", "nosniff");
     lines.add("x-ms-region", REGION);
 }
@@ -77,11 +72,7 @@ pub(super) fn model(lines: &mut Lines, facts: &Facts<'_>) {
     lines.add("x-accel-buffering", "no");
     lines.add_if(age >= Profile::new(2023, 12, 1), "x-ms-rai-invoked", "true");
     lines.add("x-request-id", request_id(facts));
-    lines.add_if(
-        age < Profile::new(2024, 1, 1),
-        "azureml-model-group",
-        "online",
-    );
+    lines.add_if(age < Profile::new(2024, 1, 1), "azureml-model-group", "online");
     lines.add_if(
         age < Profile::new(2024, 1, 1),
         "openai-processing-ms",
@@ -97,11 +88,7 @@ pub(super) fn model(lines: &mut Lines, facts: &Facts<'_>) {
     }
     lines.add("azureml-model-session", session);
     let envoy = (Profile::new(2024, 10, 1)..NAMED).contains(&age);
-    lines.add_if(
-        envoy,
-        "x-envoy-upstream-service-time",
-        processing_ms(facts).to_string(),
-    );
+    lines.add_if(envoy, "x-envoy-upstream-service-time", processing_ms(facts).to_string());
     if !early {
         client_request_id(lines, facts);
     }
@@ -111,11 +98,7 @@ pub(super) fn model(lines: &mut Lines, facts: &Facts<'_>) {
 /// `Not-Set`, or nothing. (N 60, 393, 224)
 pub(super) fn client_request_id(lines: &mut Lines, facts: &Facts<'_>) {
     let name = "x-ms-client-request-id";
-    let sent = facts
-        .call
-        .headers
-        .get(name)
-        .and_then(|value| value.to_str().ok());
+    let sent = facts.call.headers.get(name).and_then(|value| value.to_str().ok());
     let age = facts.profile;
     match sent {
         Some(sent) => lines.add(name, sent),
@@ -145,14 +128,8 @@ pub(super) struct Limits {
 impl Limits {
     pub(super) fn of(facts: &Facts<'_>) -> Self {
         Self {
-            requests: Bucket {
-                limit: 120,
-                used: 1,
-            },
-            tokens: Bucket {
-                limit: 120_000,
-                used: facts.tokens,
-            },
+            requests: Bucket { limit: 120, used: 1 },
+            tokens: Bucket { limit: 120_000, used: facts.tokens },
         }
     }
 }
@@ -193,19 +170,14 @@ fn old_backend(facts: &Facts<'_>) -> bool {
 fn model_session(facts: &Facts<'_>) -> String {
     let mut stream = facts.seed.stream("azureml-model-session");
     let number = stream.random_range(1..300u32);
-    let started = facts
-        .now
-        .saturating_sub(stream.random_range(43_200..86_400u64));
+    let started = facts.now.saturating_sub(stream.random_range(43_200..86_400u64));
     let started = compact_date(started);
     match facts.profile {
         age if age < Profile::new(2024, 1, 1) => "dep-1".to_owned(),
         age if age < Profile::new(2025, 12, 1) => format!("d{number:03}-{started}"),
         age => {
             let digits = if age < RENEWED { 16 } else { 12 };
-            format!(
-                "d{started}-{}",
-                facts.seed.hex("azureml-model-session digits", digits)
-            )
+            format!("d{started}-{}", facts.seed.hex("azureml-model-session digits", digits))
         }
     }
 }

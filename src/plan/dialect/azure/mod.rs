@@ -39,9 +39,7 @@ impl Dialect for Azure {
         let below = segments.strip_prefix(&["openai"])?;
         let (deployment, endpoint) = match below {
             ["deployments", deployment, rest @ ..] => match paths::endpoint(rest) {
-                Endpoint::ChatCompletions => {
-                    (Some((*deployment).to_owned()), Endpoint::ChatCompletions)
-                }
+                Endpoint::ChatCompletions => (Some((*deployment).to_owned()), Endpoint::ChatCompletions),
                 Endpoint::Models | Endpoint::Model(_) | Endpoint::Other => (None, Endpoint::Other),
             },
             ["v1", rest @ ..] => (None, paths::endpoint(rest)),
@@ -52,12 +50,7 @@ impl Dialect for Azure {
             },
         };
         let api_version = paths::query_value(query, "api-version");
-        Some(Route {
-            dialect: &Self,
-            endpoint,
-            deployment,
-            api_version,
-        })
+        Some(Route { dialect: &Self, endpoint, deployment, api_version })
     }
 
     fn validate(&self, request: &Request, models: Option<&[String]>) -> Result<(), Reject> {
@@ -71,21 +64,13 @@ impl Dialect for Azure {
                 exists(deployment, models)?;
                 // The body's `model` is ignored here, even one that is no string. (N)
                 let body = request.body.as_object().ok_or(Reject::InvalidJson)?;
-                Ok(validate::chat(
-                    body,
-                    names::deployed(deployment),
-                    PARAMETERS,
-                )?)
+                Ok(validate::chat(body, names::deployed(deployment), PARAMETERS)?)
             }
             (Endpoint::ChatCompletions, None) => {
                 let body = request.body.as_object().ok_or(Reject::InvalidJson)?;
                 let deployment = model(body)?;
                 exists(deployment, models)?;
-                Ok(validate::chat(
-                    body,
-                    names::deployed(deployment),
-                    PARAMETERS,
-                )?)
+                Ok(validate::chat(body, names::deployed(deployment), PARAMETERS)?)
             }
             (Endpoint::Model(id), _) => exists(id, models),
             (Endpoint::Models | Endpoint::Other, _) => Ok(()),
@@ -95,8 +80,7 @@ impl Dialect for Azure {
     /// Backends before September 2024 did not know `stream_options`, whatever the api-version: in
     /// October 2024 one took it under 2023-03-15-preview. (C, I SwiftOpenAI#67)
     fn too_new(&self, request: &Request, profile: Profile) -> Option<Reject> {
-        let early =
-            profile < Profile::new(2024, 9, 1) && request.body.get("stream_options").is_some();
+        let early = profile < Profile::new(2024, 9, 1) && request.body.get("stream_options").is_some();
         early.then(|| Violation::unknown("stream_options").into())
     }
 
@@ -151,18 +135,12 @@ impl Dialect for Azure {
 
 /// Whether the path is one of the `/openai/v1` ones, which need no api-version.
 fn is_v1(call: &Call) -> bool {
-    paths::segments(&call.path)
-        .get(1)
-        .is_some_and(|segment| segment == "v1")
+    paths::segments(&call.path).get(1).is_some_and(|segment| segment == "v1")
 }
 
 /// The api-version's rules: a path with a deployment needs a date, `/openai/v1` takes none. (AS, T)
 fn api_version(call: &Call) -> Result<(), Reject> {
-    let version = call
-        .route
-        .api_version
-        .as_deref()
-        .filter(|version| !version.is_empty());
+    let version = call.route.api_version.as_deref().filter(|version| !version.is_empty());
     match version {
         _ if is_v1(call) => match version {
             None | Some("v1" | "preview" | "latest") => Ok(()),
@@ -183,12 +161,7 @@ fn is_dated(version: &str) -> bool {
 }
 
 /// Azure's own parameters of a chat completion. (AS)
-const PARAMETERS: &[&str] = &[
-    "data_sources",
-    "dataSources",
-    "enhancements",
-    "user_security_context",
-];
+const PARAMETERS: &[&str] = &["data_sources", "dataSources", "enhancements", "user_security_context"];
 
 #[cfg(test)]
 mod tests {

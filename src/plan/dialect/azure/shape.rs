@@ -12,11 +12,8 @@ pub(crate) fn shape(request: &Request, wire: &Wire, now: u64, server: Seed, seed
     // The first two versions know no filter results, no logprobs and no content beside the role, in
     // October 2024 still (7 of 7 recordings, against 196 of 196 of later versions).
     let plain = api_version < "2023-06";
-    let asked = |profile| {
-        wire.model
-            .clone()
-            .unwrap_or_else(|| azure_model(request.model(), profile).into_owned())
-    };
+    let asked =
+        |profile| wire.model.clone().unwrap_or_else(|| azure_model(request.model(), profile).into_owned());
     let implied = match () {
         () if plain => Profile::new(2024, 10, 31),
         () if asked(Profile::NEWEST).starts_with("gpt-6") => Profile::new(2026, 9, 30),
@@ -34,15 +31,9 @@ pub(crate) fn shape(request: &Request, wire: &Wire, now: u64, server: Seed, seed
         profile,
         id: completion_id(wire, created, seed),
         created,
-        fingerprint: (since(2024, 2, 1) || wire.system_fingerprint.is_some()).then(|| {
-            wire.system_fingerprint
-                .clone()
-                .unwrap_or_else(default_fingerprint)
-        }),
-        tier: wire
-            .service_tier
-            .clone()
-            .unwrap_or_else(|| telemetry.then(|| "default".to_owned())),
+        fingerprint: (since(2024, 2, 1) || wire.system_fingerprint.is_some())
+            .then(|| wire.system_fingerprint.clone().unwrap_or_else(default_fingerprint)),
+        tier: wire.service_tier.clone().unwrap_or_else(|| telemetry.then(|| "default".to_owned())),
         obfuscation: wire.obfuscation.unwrap_or(obfuscated) && request.include_obfuscation(),
         usage: request.include_usage(),
         logprobs: match () {

@@ -38,18 +38,8 @@ pub(super) fn stream(said: &[Said<'_>], shape: &Shape, mode: FilterMode) -> Draf
 pub(crate) fn borrowed(draft: &mut Draft, said: &Said<'_>, shape: &Shape) {
     let chunk = match said {
         Said::Preamble(verdicts) => preamble(shape, verdicts),
-        Said::Annotation {
-            choice,
-            verdicts,
-            filter,
-            offsets,
-            finish,
-        } => {
-            let Offsets {
-                check_offset,
-                start_offset,
-                end_offset,
-            } = offsets;
+        Said::Annotation { choice, verdicts, filter, offsets, finish } => {
+            let Offsets { check_offset, start_offset, end_offset } = offsets;
             format!(
                 "{{\"choices\":[{{\"content_filter_offsets\":{{\"check_offset\":{check_offset},\"start_offset\":{start_offset},\
                  \"end_offset\":{end_offset}}},\"content_filter_results\":{},\"finish_reason\":{},\"index\":{choice}}}],\
@@ -105,21 +95,12 @@ impl<'a> Writer<'a> {
 
     /// Writes an event that is a chunk with a choice.
     fn choice(&mut self, draft: &mut Draft, index: usize, said: &Said<'_>) {
-        let Self {
-            shape,
-            mode,
-            order,
-            frame,
-            obfuscation,
-            safe,
-        } = self;
+        let Self { shape, mode, order, frame, obfuscation, safe } = self;
         let empty = ("{}".to_owned(), 2);
         let filtered;
         let results = match said {
             _ if !shape.filtered || *mode != FilterMode::Default => None,
-            Said::Text { text, .. } | Said::Refusal { text, .. } if !text.is_empty() => {
-                Some(&*safe)
-            }
+            Said::Text { text, .. } | Said::Refusal { text, .. } if !text.is_empty() => Some(&*safe),
             Said::Filtered { verdicts, .. } => {
                 let results = filter::completion(shape, verdicts);
                 let length = characters(results.as_bytes());
@@ -147,11 +128,7 @@ impl<'a> Writer<'a> {
 
 /// Keys are sorted since March 2024 at the latest; a reply of February still had OpenAI's order.
 pub(crate) fn order(profile: Profile) -> Order {
-    if profile < Profile::new(2024, 3, 1) {
-        Order::Hand
-    } else {
-        Order::Sorted
-    }
+    if profile < Profile::new(2024, 3, 1) { Order::Hand } else { Order::Sorted }
 }
 
 /// What surrounds the choice; with counts, of the usage chunk.
@@ -161,11 +138,8 @@ fn frame(shape: &Shape, order: Order, counts: Option<&Counts>) -> Frame {
         None if shape.usage || order == Order::Hand => ",\"usage\":null".to_owned(),
         None => String::new(),
     };
-    let (id, model, created) = (
-        quoted(&shape.id, shape.ascii),
-        quoted(&shape.model, shape.ascii),
-        shape.created,
-    );
+    let (id, model, created) =
+        (quoted(&shape.id, shape.ascii), quoted(&shape.model, shape.ascii), shape.created);
     let object = "\"object\":\"chat.completion.chunk\"";
     let mut fingerprint = String::new();
     if let Some(value) = &shape.fingerprint {
@@ -173,18 +147,18 @@ fn frame(shape: &Shape, order: Order, counts: Option<&Counts>) -> Frame {
     }
     if order == Order::Hand {
         return Frame {
-            head: format!("{{\"id\":{id},{object},\"created\":{created},\"model\":{model}{fingerprint},\"choices\":[").into_bytes(),
+            head: format!(
+                "{{\"id\":{id},{object},\"created\":{created},\"model\":{model}{fingerprint},\"choices\":["
+            )
+            .into_bytes(),
             mid: format!("]{usage}").into_bytes(),
             tail: b"}".to_vec(),
         };
     }
     // Since September 2026 the usage chunk says how long what took, and where.
     let telemetry = counts.is_some() && shape.details == Details::CacheWrite;
-    let (latency, routing) = if telemetry {
-        (latency_checkpoint(shape), routing(shape))
-    } else {
-        Default::default()
-    };
+    let (latency, routing) =
+        if telemetry { (latency_checkpoint(shape), routing(shape)) } else { Default::default() };
     let tier = shape
         .tier
         .as_deref()
@@ -268,7 +242,5 @@ fn latency_checkpoint(shape: &Shape) -> String {
 
 fn routing(shape: &Shape) -> String {
     let session = shape.seed.hex("routing", 8);
-    format!(
-        ",\"routing\":{{\"serving_pipereplica\":\"d20260919024711-{session}-prefill-r0-dp0-prefill\"}}"
-    )
+    format!(",\"routing\":{{\"serving_pipereplica\":\"d20260919024711-{session}-prefill-r0-dp0-prefill\"}}")
 }

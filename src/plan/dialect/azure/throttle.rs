@@ -28,42 +28,23 @@ pub(super) struct Throttle {
 impl Throttle {
     /// `kind` is what is used up: `requests`, else tokens. Without a time to wait it is a second,
     /// which older replies only told in words and in the reset time.
-    pub(super) fn new(
-        kind: Option<&str>,
-        retry_after: Option<&RetryAfter>,
-        facts: &Facts<'_>,
-    ) -> Self {
-        let wait = retry_after
-            .and_then(RetryAfter::wait)
-            .unwrap_or(Duration::from_secs(1));
+    pub(super) fn new(kind: Option<&str>, retry_after: Option<&RetryAfter>, facts: &Facts<'_>) -> Self {
+        let wait = retry_after.and_then(RetryAfter::wait).unwrap_or(Duration::from_secs(1));
         let usual = (facts.profile >= NEW).then_some(RetryAfter::Wait(wait));
-        Self {
-            tokens: kind != Some("requests"),
-            wait,
-            header: retry_after.cloned().or(usual),
-        }
+        Self { tokens: kind != Some("requests"), wait, header: retry_after.cloned().or(usual) }
     }
 
     /// The body: this code and message, or the rate limiter's own.
-    pub(super) fn body(
-        &self,
-        code: Option<&Value>,
-        message: Option<&str>,
-        facts: &Facts<'_>,
-    ) -> Bytes {
+    pub(super) fn body(&self, code: Option<&Value>, message: Option<&str>, facts: &Facts<'_>) -> Bytes {
         let message = message.map_or_else(|| self.message(facts), str::to_owned);
         if facts.profile < NEW {
             // The old gateway has a space before the message.
             let code = code.cloned().unwrap_or_else(|| "429".into());
             let message = Value::from(message);
-            return Bytes::from(format!(
-                r#"{{"error":{{"code":{code},"message": {message}}}}}"#
-            ));
+            return Bytes::from(format!(r#"{{"error":{{"code":{code},"message": {message}}}}}"#));
         }
         let code = code.cloned().unwrap_or_else(|| "RateLimitReached".into());
-        Layout::Compact.print(&Envelope {
-            error: Short { code, message },
-        })
+        Layout::Compact.print(&Envelope { error: Short { code, message } })
     }
 
     fn message(&self, facts: &Facts<'_>) -> String {
@@ -76,11 +57,8 @@ impl Throttle {
         if facts.profile < NEW {
             // The operation's summary, before it had a name.
             let early = facts.profile < Profile::new(2023, 9, 1);
-            let operation = if early {
-                "Creates a completion for the chat message"
-            } else {
-                "ChatCompletions_Create"
-            };
+            let operation =
+                if early { "Creates a completion for the chat message" } else { "ChatCompletions_Create" };
             return format!(
                 "Requests to the {operation} Operation under Azure OpenAI API version {version} have exceeded {what} rate limit of your current OpenAI S0 pricing tier. Please retry after {wait}. Please go here: https://aka.ms/oai/quotaincrease if you would like to further increase the default rate limit."
             );
@@ -96,33 +74,20 @@ impl Throttle {
         if let Some(retry_after) = &self.header {
             retry_after.add(lines);
         }
-        let Limits {
-            mut requests,
-            mut tokens,
-        } = Limits::of(facts);
-        let empty = if self.tokens {
-            &mut tokens
-        } else {
-            &mut requests
-        };
+        let Limits { mut requests, mut tokens } = Limits::of(facts);
+        let empty = if self.tokens { &mut tokens } else { &mut requests };
         empty.used = empty.limit;
         if facts.profile < NEW {
             let names = if self.tokens { TOKENS } else { REQUESTS };
             lines.add(names.reset, whole_seconds(self.wait).to_string());
             service(lines, facts);
-            let policy = if self.tokens {
-                "DeploymentRatelimit-Token"
-            } else {
-                "DeploymentRatelimit-Call"
-            };
+            let policy = if self.tokens { "DeploymentRatelimit-Token" } else { "DeploymentRatelimit-Call" };
             lines.add("policy-id", policy);
             lines.add(REQUESTS.remaining, requests.remaining().to_string());
             return;
         }
-        let both: [(Bucket, Names, bool); 2] = [
-            (requests, REQUESTS, !self.tokens),
-            (tokens, TOKENS, self.tokens),
-        ];
+        let both: [(Bucket, Names, bool); 2] =
+            [(requests, REQUESTS, !self.tokens), (tokens, TOKENS, self.tokens)];
         for (bucket, names, _) in both {
             lines.add(names.limit, bucket.limit.to_string());
         }
@@ -136,10 +101,7 @@ impl Throttle {
             let wait = if empty { self.wait } else { bucket.reset() };
             lines.add(names.reset, whole_seconds(wait).to_string());
         }
-        lines.add(
-            "x-ratelimit-type",
-            if self.tokens { "Tokens" } else { "Requests" },
-        );
+        lines.add("x-ratelimit-type", if self.tokens { "Tokens" } else { "Requests" });
         service(lines, facts);
     }
 }

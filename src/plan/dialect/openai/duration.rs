@@ -30,13 +30,7 @@ impl fmt::Display for GoDuration {
 }
 
 /// A decimal without trailing zeros: `whole` and `part` of 10^`digits`.
-fn fraction(
-    out: &mut fmt::Formatter<'_>,
-    whole: u64,
-    part: u64,
-    digits: usize,
-    unit: &str,
-) -> fmt::Result {
+fn fraction(out: &mut fmt::Formatter<'_>, whole: u64, part: u64, digits: usize, unit: &str) -> fmt::Result {
     write!(out, "{whole}")?;
     if part > 0 {
         let digits = format!("{part:0digits$}");

@@ -27,11 +27,9 @@ use crate::plan::wire::Profile;
 pub(super) fn reject(reject: &Reject, facts: &Facts<'_>) -> (Head, Bytes) {
     let plain = |message: String| ErrorObject::invalid_request(message, None, None);
     let (status, family, error) = match reject {
-        Reject::Unmatched(miss) => (
-            404,
-            Family::Chat,
-            ErrorObject::invalid_request(miss, None, Some("fixture_not_found")),
-        ),
+        Reject::Unmatched(miss) => {
+            (404, Family::Chat, ErrorObject::invalid_request(miss, None, Some("fixture_not_found")))
+        }
         Reject::MissingKey => (401, Family::Gateway, plain(missing_key(facts.profile))),
         Reject::WrongKey(key) => (
             401,
@@ -44,40 +42,23 @@ pub(super) fn reject(reject: &Reject, facts: &Facts<'_>) -> (Head, Bytes) {
         }
         Reject::MethodNotAllowed { allow } => {
             let message = format!("Only {allow} requests are accepted.");
-            (
-                405,
-                Family::Chat,
-                ErrorObject::invalid_request(message, None, Some("method_not_supported")),
-            )
+            (405, Family::Chat, ErrorObject::invalid_request(message, None, Some("method_not_supported")))
         }
         Reject::Timeout => (408, Family::Chat, plain(TIMEOUT.to_owned())),
-        Reject::BodyTooLarge { limit } => (
-            413,
-            Family::Chat,
-            plain(format!(
-                "Request body too large. The maximum size is {limit} bytes."
-            )),
-        ),
+        Reject::BodyTooLarge { limit } => {
+            (413, Family::Chat, plain(format!("Request body too large. The maximum size is {limit} bytes.")))
+        }
         Reject::CompressedBody(coding) => (
             415,
             Family::Chat,
-            plain(format!(
-                "Unsupported content encoding: '{coding}'. Send the body uncompressed."
-            )),
+            plain(format!("Unsupported content encoding: '{coding}'. Send the body uncompressed.")),
         ),
         Reject::InvalidJson | Reject::ApiVersion => (400, Family::Chat, plain(NOT_JSON.to_owned())),
-        Reject::NoModel => (
-            400,
-            Family::Chat,
-            plain("you must provide a model parameter".to_owned()),
-        ),
+        Reject::NoModel => (400, Family::Chat, plain("you must provide a model parameter".to_owned())),
         Reject::UnknownModel(model) => unknown_model(model, facts),
         Reject::Invalid(violation) => {
-            let error = ErrorObject::invalid_request(
-                &violation.message,
-                violation.param.clone(),
-                violation.code,
-            );
+            let error =
+                ErrorObject::invalid_request(&violation.message, violation.param.clone(), violation.code);
             (violation.status, Family::Chat, error)
         }
     };
@@ -108,10 +89,7 @@ pub(super) fn reply(reply: &ErrorReply, facts: &Facts<'_>) -> (Head, Bytes) {
         None => {
             let error = ErrorObject {
                 message: reply.message.clone().unwrap_or(defaults.message),
-                kind: reply
-                    .kind
-                    .clone()
-                    .map_or_else(|| defaults.kind.into(), Value::String),
+                kind: reply.kind.clone().map_or_else(|| defaults.kind.into(), Value::String),
                 param: reply.param.clone(),
                 code: reply.code.clone().unwrap_or_else(|| defaults.code.into()),
             };
@@ -121,16 +99,7 @@ pub(super) fn reply(reply: &ErrorReply, facts: &Facts<'_>) -> (Head, Bytes) {
     let header = retry_after.as_ref().map(RetryAfter::header);
     let answer = answer(family, body.len(), facts);
     let limits = defaults.limits.or(answer.limits);
-    (
-        Answer {
-            limits,
-            retry_after: header.as_deref(),
-            ..answer
-        }
-        .lines(facts)
-        .head(status),
-        body,
-    )
+    (Answer { limits, retry_after: header.as_deref(), ..answer }.lines(facts).head(status), body)
 }
 
 /// What an error says where its fixture does not.
@@ -143,31 +112,18 @@ struct Defaults {
 }
 
 impl Defaults {
-    fn of(
-        reply: &ErrorReply,
-        code: Option<&str>,
-        wait: Option<Duration>,
-        facts: &Facts<'_>,
-    ) -> Self {
-        let invalid = |message: String, code| Self {
-            message,
-            kind: "invalid_request_error",
-            code,
-            limits: None,
-        };
+    fn of(reply: &ErrorReply, code: Option<&str>, wait: Option<Duration>, facts: &Facts<'_>) -> Self {
+        let invalid =
+            |message: String, code| Self { message, kind: "invalid_request_error", code, limits: None };
         match (reply.status, code) {
             (401, Some("invalid_api_key") | None) => match facts.call.key() {
                 Some(key) => invalid(wrong_key(key), Some("invalid_api_key")),
                 None => invalid(missing_key(facts.profile), None),
             },
-            (403, _) => invalid(
-                "You are not allowed to sample from this model".to_owned(),
-                None,
-            ),
-            (404, Some("model_not_found") | None) => invalid(
-                unknown_model(facts.model, facts).2.message,
-                Some("model_not_found"),
-            ),
+            (403, _) => invalid("You are not allowed to sample from this model".to_owned(), None),
+            (404, Some("model_not_found") | None) => {
+                invalid(unknown_model(facts.model, facts).2.message, Some("model_not_found"))
+            }
             (408, _) => invalid(TIMEOUT.to_owned(), None),
             (429, Some("insufficient_quota")) => Self {
                 message: QUOTA.to_owned(),
@@ -177,12 +133,9 @@ impl Defaults {
             },
             (429, _) => Self::limited(reply.kind.as_deref() == Some("tokens"), wait, facts),
             (503, _) => Self::overloaded(facts),
-            (500..=599, _) => Self {
-                message: FAILED.to_owned(),
-                kind: "server_error",
-                code: None,
-                limits: None,
-            },
+            (500..=599, _) => {
+                Self { message: FAILED.to_owned(), kind: "server_error", code: None, limits: None }
+            }
             (status, _) => invalid(usual(status), None),
         }
     }
@@ -190,19 +143,9 @@ impl Defaults {
     /// A bucket of the rate limiter is empty. The message and the headers name the same time. (C, I)
     fn limited(tokens: bool, wait: Option<Duration>, facts: &Facts<'_>) -> Self {
         let mut limits = Limits::of(facts);
-        let bucket = if tokens {
-            &mut limits.tokens
-        } else {
-            &mut limits.requests
-        };
+        let bucket = if tokens { &mut limits.tokens } else { &mut limits.requests };
         let requested = bucket.used.max(1);
-        let wait = wait.unwrap_or_else(|| {
-            Bucket {
-                limit: bucket.limit,
-                used: requested,
-            }
-            .reset()
-        });
+        let wait = wait.unwrap_or_else(|| Bucket { limit: bucket.limit, used: requested }.reset());
         bucket.used = bucket.limit;
         let limit = bucket.limit;
         let (unit, kind) = if tokens {
@@ -217,12 +160,7 @@ impl Defaults {
             facts.model,
             GoDuration(wait),
         );
-        Self {
-            message,
-            kind,
-            code: Some("rate_limit_exceeded"),
-            limits: Some(limits),
-        }
+        Self { message, kind, code: Some("rate_limit_exceeded"), limits: Some(limits) }
     }
 
     /// (I of 2023 and, for another API, of 2026)
@@ -232,12 +170,7 @@ impl Defaults {
                 "That model is currently overloaded with other requests. You can retry your request, or contact us through our help center at help.openai.com if the error persists. (Please include the request ID {} in your message.)",
                 request_id(facts),
             );
-            return Self {
-                message,
-                kind: "server_error",
-                code: None,
-                limits: None,
-            };
+            return Self { message, kind: "server_error", code: None, limits: None };
         }
         Self {
             message: "Our servers are currently overloaded. Please try again later.".to_owned(),
@@ -253,36 +186,18 @@ fn unknown_model(model: &str, facts: &Facts<'_>) -> (u16, Family, ErrorObject) {
     let code = Some("model_not_found");
     if matches!(facts.call.route.endpoint, Endpoint::Model(_)) {
         let message = format!("The model '{model}' does not exist");
-        return (
-            404,
-            Family::Models,
-            ErrorObject::invalid_request(message, Some("model".to_owned()), code),
-        );
+        return (404, Family::Models, ErrorObject::invalid_request(message, Some("model".to_owned()), code));
     }
     let message = format!("The model `{model}` does not exist or you do not have access to it.");
-    (
-        404,
-        Family::Gateway,
-        ErrorObject::invalid_request(message, None, code),
-    )
+    (404, Family::Gateway, ErrorObject::invalid_request(message, None, code))
 }
 
 /// The header lines of an error as they are where nothing else is said: the gateway names no limits.
 fn answer(family: Family, length: usize, facts: &Facts<'_>) -> Answer<'static> {
     let gateway = family == Family::Gateway;
-    let content_type = if gateway {
-        "application/json; charset=utf-8"
-    } else {
-        "application/json"
-    };
+    let content_type = if gateway { "application/json; charset=utf-8" } else { "application/json" };
     let limits = (family == Family::Chat).then(|| Limits::of(facts));
-    Answer {
-        content_type,
-        length: Some(length),
-        family,
-        limits,
-        retry_after: None,
-    }
+    Answer { content_type, length: Some(length), family, limits, retry_after: None }
 }
 
 fn layout(family: Family, age: Profile) -> Layout {
@@ -315,11 +230,7 @@ fn masked(key: &str) -> Cow<'_, str> {
 
 /// No key. (T, with a misspelling that was there in 2023)
 fn missing_key(age: Profile) -> String {
-    let accessing = if age < Profile::new(2024, 1, 1) {
-        "accesing"
-    } else {
-        "accessing"
-    };
+    let accessing = if age < Profile::new(2024, 1, 1) { "accesing" } else { "accessing" };
     format!(
         "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY), or as the password field (with blank username) if you're {accessing} the API from your browser and are prompted for a username and password. You can obtain an API key from https://platform.openai.com/account/api-keys."
     )
@@ -327,9 +238,7 @@ fn missing_key(age: Profile) -> String {
 
 /// The usual words for a status. (U)
 fn usual(status: u16) -> String {
-    let reason = StatusCode::from_u16(status)
-        .ok()
-        .and_then(|status| status.canonical_reason());
+    let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
     reason.unwrap_or("Unknown error").to_owned()
 }
 
@@ -356,10 +265,7 @@ mod tests {
             ("test-key", "test-key"),
             ("test_api_key", "test_api_key"),
             ("invalid-key-12345", "invalid-*****2345"),
-            (
-                "not-a-real-api-key-but-sanitized-ized!",
-                "not-a-re**************************zed!",
-            ),
+            ("not-a-real-api-key-but-sanitized-ized!", "not-a-re**************************zed!"),
             ("ключ-ключ-ключ", "ключ-клю**ключ"),
         ] {
             assert_eq!(masked(key), shown);

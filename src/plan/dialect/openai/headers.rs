@@ -29,22 +29,13 @@ pub(super) fn success(facts: &Facts<'_>, form: Form) -> Head {
         Form::Stream if facts.profile >= CHARSET => ("text/event-stream; charset=utf-8", None),
         Form::Stream => ("text/event-stream", None),
         // JSON is chunked, compressed or not; only the first weeks had a length.
-        Form::Json(length) => (
-            "application/json",
-            (facts.profile < CHUNKED).then_some(length),
-        ),
+        Form::Json(length) => ("application/json", (facts.profile < CHUNKED).then_some(length)),
     };
     let family = match facts.call.route.endpoint {
         Endpoint::Models | Endpoint::Model(_) => Family::Models,
         Endpoint::ChatCompletions | Endpoint::Other => Family::Chat,
     };
-    let answer = Answer {
-        content_type,
-        length,
-        family,
-        limits: Some(Limits::of(facts)),
-        retry_after: None,
-    };
+    let answer = Answer { content_type, length, family, limits: Some(Limits::of(facts)), retry_after: None };
     answer.lines(facts).head(StatusCode::OK)
 }
 
@@ -84,73 +75,32 @@ pub(super) struct Limits {
 impl Limits {
     /// The limits of a first tier, of which this request is the only one in its minute.
     pub(super) fn of(facts: &Facts<'_>) -> Self {
-        let (requests, tokens) = if facts.profile < Profile::new(2024, 1, 1) {
-            (3_500, 90_000)
-        } else {
-            (500, 200_000)
-        };
+        let (requests, tokens) =
+            if facts.profile < Profile::new(2024, 1, 1) { (3_500, 90_000) } else { (500, 200_000) };
         Self {
-            requests: Bucket {
-                limit: requests,
-                used: 1,
-            },
-            tokens: Bucket {
-                limit: tokens,
-                used: facts.tokens,
-            },
+            requests: Bucket { limit: requests, used: 1 },
+            tokens: Bucket { limit: tokens, used: facts.tokens },
             requests_reset: None,
             tokens_reset: None,
         }
     }
 
     fn add(self, lines: &mut Lines, age: Profile) {
-        let Self {
-            requests, tokens, ..
-        } = self;
+        let Self { requests, tokens, .. } = self;
         let based = (COOKIES..Profile::new(2024, 2, 1)).contains(&age);
         let reset = |own: Option<Duration>, bucket: Bucket| {
             GoDuration(own.unwrap_or_else(|| bucket.reset())).to_string()
         };
         let with_tokens = age >= TOKEN_LIMITS;
         lines.add("x-ratelimit-limit-requests", requests.limit.to_string());
-        lines.add_if(
-            with_tokens,
-            "x-ratelimit-limit-tokens",
-            tokens.limit.to_string(),
-        );
-        lines.add_if(
-            based,
-            "x-ratelimit-limit-tokens-usage-based",
-            tokens.limit.to_string(),
-        );
-        lines.add(
-            "x-ratelimit-remaining-requests",
-            requests.remaining().to_string(),
-        );
-        lines.add_if(
-            with_tokens,
-            "x-ratelimit-remaining-tokens",
-            tokens.remaining().to_string(),
-        );
-        lines.add_if(
-            based,
-            "x-ratelimit-remaining-tokens-usage-based",
-            tokens.remaining().to_string(),
-        );
-        lines.add(
-            "x-ratelimit-reset-requests",
-            reset(self.requests_reset, requests),
-        );
-        lines.add_if(
-            with_tokens,
-            "x-ratelimit-reset-tokens",
-            reset(self.tokens_reset, tokens),
-        );
-        lines.add_if(
-            based,
-            "x-ratelimit-reset-tokens-usage-based",
-            reset(self.tokens_reset, tokens),
-        );
+        lines.add_if(with_tokens, "x-ratelimit-limit-tokens", tokens.limit.to_string());
+        lines.add_if(based, "x-ratelimit-limit-tokens-usage-based", tokens.limit.to_string());
+        lines.add("x-ratelimit-remaining-requests", requests.remaining().to_string());
+        lines.add_if(with_tokens, "x-ratelimit-remaining-tokens", tokens.remaining().to_string());
+        lines.add_if(based, "x-ratelimit-remaining-tokens-usage-based", tokens.remaining().to_string());
+        lines.add("x-ratelimit-reset-requests", reset(self.requests_reset, requests));
+        lines.add_if(with_tokens, "x-ratelimit-reset-tokens", reset(self.tokens_reset, tokens));
+        lines.add_if(based, "x-ratelimit-reset-tokens-usage-based", reset(self.tokens_reset, tokens));
     }
 }
 
@@ -159,9 +109,7 @@ impl Answer<'_> {
     pub(super) fn lines(&self, facts: &Facts<'_>) -> Lines {
         let age = facts.profile;
         let mut lines = Lines::default();
-        lines
-            .add("Date", http_date(facts.now))
-            .add("Content-Type", self.content_type);
+        lines.add("Date", http_date(facts.now)).add("Content-Type", self.content_type);
         match self.length {
             Some(length) => lines.add("Content-Length", length.to_string()),
             None => lines.add("Transfer-Encoding", "chunked"),
@@ -172,9 +120,7 @@ impl Answer<'_> {
             Family::Models => self.models(&mut lines, facts),
             Family::Gateway => {
                 let vary = if age < NEW_CASE { "vary" } else { "Vary" };
-                lines
-                    .add(vary, "Origin")
-                    .add_if(age >= NEW_ORDER, "Server", "cloudflare");
+                lines.add(vary, "Origin").add_if(age >= NEW_ORDER, "Server", "cloudflare");
             }
         }
         if self.family != Family::Models {
@@ -200,11 +146,7 @@ impl Answer<'_> {
         let age = facts.profile;
         lines.add_if(age < CHARSET, "access-control-allow-origin", "*");
         lines.add_if(age < CHARSET, "cache-control", "no-cache, must-revalidate");
-        lines.add_if(
-            age >= EXPOSE,
-            "access-control-expose-headers",
-            "X-Request-ID",
-        );
+        lines.add_if(age >= EXPOSE, "access-control-expose-headers", "X-Request-ID");
         lines.add_if(age >= EXPOSE_RAY, "access-control-expose-headers", "CF-Ray");
         lines.add_if(age >= EXPOSE_RAY, "access-control-expose-headers", "CF-Ray");
         lines.add_if(age < CHARSET, "openai-model", snapshot(facts.model));
@@ -242,14 +184,7 @@ impl Answer<'_> {
             return;
         }
         let lower = (Profile::new(2025, 2, 1)..NEW_CASE).contains(&age);
-        lines.add(
-            if lower {
-                "cf-cache-status"
-            } else {
-                "CF-Cache-Status"
-            },
-            "DYNAMIC",
-        );
+        lines.add(if lower { "cf-cache-status" } else { "CF-Cache-Status" }, "DYNAMIC");
         cookies(lines, facts, self.family == Family::Gateway);
         lines.add_if(age >= LATE_HSTS, "Strict-Transport-Security", hsts(age));
         let early_gateway = self.family == Family::Gateway && age < LATE_HSTS;
@@ -260,11 +195,7 @@ impl Answer<'_> {
         let early = age < Profile::new(2023, 7, 1);
         lines.add(
             "alt-svc",
-            if early {
-                "h3=\":443\"; ma=86400, h3-29=\":443\"; ma=86400"
-            } else {
-                "h3=\":443\"; ma=86400"
-            },
+            if early { "h3=\":443\"; ma=86400, h3-29=\":443\"; ma=86400" } else { "h3=\":443\"; ma=86400" },
         );
     }
 }
@@ -283,29 +214,15 @@ fn cookies(lines: &mut Lines, facts: &Facts<'_>, gateway: bool) {
         facts.now,
         facts.seed.base62("__cf_bm signature", 86),
     );
-    let visitor = format!(
-        "_cfuvid={}-{}000-0.0.1.1-604800000",
-        facts.seed.base62("_cfuvid", 43),
-        facts.now
-    );
+    let visitor = format!("_cfuvid={}-{}000-0.0.1.1-604800000", facts.seed.base62("_cfuvid", 43), facts.now);
     if age < NEW_COOKIES {
         let tail = "domain=.api.openai.com; HttpOnly; Secure; SameSite=None";
-        lines.add(
-            "Set-Cookie",
-            format!("{bot}; path=/; expires={}; {tail}", cookie_date(expires)),
-        );
+        lines.add("Set-Cookie", format!("{bot}; path=/; expires={}; {tail}", cookie_date(expires)));
         lines.add("Set-Cookie", format!("{visitor}; path=/; {tail}"));
         return;
     }
-    let same_site = if age >= Profile::new(2026, 6, 1) {
-        " SameSite=None;"
-    } else {
-        ""
-    };
-    let tail = format!(
-        "Secure; Path=/; Domain=api.openai.com; Expires={}",
-        http_date(expires)
-    );
+    let same_site = if age >= Profile::new(2026, 6, 1) { " SameSite=None;" } else { "" };
+    let tail = format!("Secure; Path=/; Domain=api.openai.com; Expires={}", http_date(expires));
     lines.add("set-cookie", format!("{bot}; HttpOnly;{same_site} {tail}"));
     let second = gateway && age < Profile::new(2026, 5, 1);
     lines.add_if(
@@ -319,20 +236,12 @@ fn cookies(lines: &mut Lines, facts: &Facts<'_>, gateway: bool) {
 /// the data centre. (C 170 of 170 within 21 s)
 fn ray(facts: &Facts<'_>) -> String {
     let clock = facts.now.saturating_sub(1_350_000_000).saturating_mul(25) / 4;
-    format!(
-        "{:08x}{}-LHR",
-        clock & 0xffff_ffff,
-        facts.seed.hex("cf-ray", 8)
-    )
+    format!("{:08x}{}-LHR", clock & 0xffff_ffff, facts.seed.hex("cf-ray", 8))
 }
 
 /// `req_` and 32 hexadecimal digits; without the prefix until early 2024. (N)
 pub(super) fn request_id(facts: &Facts<'_>) -> String {
-    let prefix = if facts.profile < Profile::new(2024, 2, 15) {
-        ""
-    } else {
-        "req_"
-    };
+    let prefix = if facts.profile < Profile::new(2024, 2, 15) { "" } else { "req_" };
     format!("{prefix}{}", facts.seed.hex("x-request-id", 32))
 }
 

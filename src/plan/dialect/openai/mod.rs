@@ -41,12 +41,7 @@ impl Dialect for OpenAi {
         let segments = paths::segments(path);
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         let endpoint = paths::endpoint(segments.strip_prefix(&["v1"]).unwrap_or(&segments));
-        Some(Route {
-            dialect: &Self,
-            endpoint,
-            deployment: None,
-            api_version: None,
-        })
+        Some(Route { dialect: &Self, endpoint, deployment: None, api_version: None })
     }
 
     fn validate(&self, request: &Request, models: Option<&[String]>) -> Result<(), Reject> {
@@ -65,8 +60,7 @@ impl Dialect for OpenAi {
 
     /// `stream_options` came in May 2024; before, the older validator did not know it. (T)
     fn too_new(&self, request: &Request, profile: Profile) -> Option<Reject> {
-        let early =
-            profile < Profile::new(2024, 5, 1) && request.body.get("stream_options").is_some();
+        let early = profile < Profile::new(2024, 5, 1) && request.body.get("stream_options").is_some();
         early.then(|| Violation::unrecognized("stream_options").into())
     }
 
@@ -90,13 +84,7 @@ impl Dialect for OpenAi {
         stream::stream(said, shape)
     }
 
-    fn completion(
-        &self,
-        choices: Vec<Whole<'_>>,
-        counts: Counts,
-        shape: &Shape,
-        _: &Filters,
-    ) -> String {
+    fn completion(&self, choices: Vec<Whole<'_>>, counts: Counts, shape: &Shape, _: &Filters) -> String {
         let completion = Completion {
             shape,
             order: Order::Hand,
@@ -107,11 +95,7 @@ impl Dialect for OpenAi {
         };
         let compact = completion.json();
         // Bodies are pretty-printed since October 2023.
-        let printed = if shape.profile < Profile::new(2023, 10, 1) {
-            compact
-        } else {
-            pretty(&compact, 2)
-        };
+        let printed = if shape.profile < Profile::new(2023, 10, 1) { compact } else { pretty(&compact, 2) };
         printed + "\n"
     }
 
@@ -145,9 +129,5 @@ pub(super) fn exists(model: &str, models: Option<&[String]>) -> Result<(), Rejec
 
 /// The path as error messages print it, without the query.
 fn shown(call: &Call) -> Cow<'_, str> {
-    if call.path.is_empty() {
-        Cow::Borrowed("/")
-    } else {
-        Cow::Borrowed(&call.path)
-    }
+    if call.path.is_empty() { Cow::Borrowed("/") } else { Cow::Borrowed(&call.path) }
 }

@@ -14,10 +14,7 @@ pub(in super::super) fn body(names: &[&str], facts: &Facts<'_>) -> Bytes {
         Endpoint::Model(id) => Layout::Backend.print(&Model::new(id)),
         Endpoint::ChatCompletions | Endpoint::Models | Endpoint::Other => {
             let data: Vec<Model<'_>> = names.iter().map(|name| Model::new(name)).collect();
-            Layout::Backend.print(&List {
-                object: "list",
-                data,
-            })
+            Layout::Backend.print(&List { object: "list", data })
         }
     }
 }
@@ -40,12 +37,7 @@ impl<'a> Model<'a> {
     /// A model; created on the date in its snapshot's name, else with the first chat model.
     fn new(id: &'a str) -> Self {
         let created = created(&snapshot(id)).unwrap_or(1_677_610_602);
-        Self {
-            id,
-            object: "model",
-            created,
-            owned_by: "system",
-        }
+        Self { id, object: "model", created, owned_by: "system" }
     }
 }
 
@@ -53,12 +45,7 @@ impl<'a> Model<'a> {
 fn created(snapshot: &str) -> Option<i64> {
     let date = snapshot.get(snapshot.len().checked_sub(10)?..)?;
     let date: jiff::civil::Date = date.parse().ok()?;
-    Some(
-        date.to_zoned(jiff::tz::TimeZone::UTC)
-            .ok()?
-            .timestamp()
-            .as_second(),
-    )
+    Some(date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second())
 }
 
 #[cfg(test)]

@@ -11,10 +11,7 @@ pub(crate) fn shape(request: &Request, wire: &Wire, now: u64, server: Seed, seed
     let profile = wire.profile.unwrap_or(Profile::NEWEST);
     let since = |year, month, day| profile >= Profile::new(year, month, day);
     let created = wire.created.unwrap_or(now);
-    let model = wire
-        .model
-        .clone()
-        .unwrap_or_else(|| snapshot(request.model()).into_owned());
+    let model = wire.model.clone().unwrap_or_else(|| snapshot(request.model()).into_owned());
     let class = ModelClass::of(&model);
     let (obfuscated, nulls) = (since(2025, 8, 7), since(2024, 2, 1) && class.logprobs_null());
     let logprobs_null = wire.logprobs_null.unwrap_or(nulls);
@@ -24,11 +21,7 @@ pub(crate) fn shape(request: &Request, wire: &Wire, now: u64, server: Seed, seed
         () => Some(fingerprint(server, &model)),
     };
     let fingerprinted = since(2024, 2, 1) || wire.system_fingerprint.is_some();
-    let tier = || match request
-        .body
-        .get("service_tier")
-        .and_then(|tier| tier.as_str())
-    {
+    let tier = || match request.body.get("service_tier").and_then(|tier| tier.as_str()) {
         Some(tier @ ("priority" | "flex" | "scale")) => tier.to_owned(),
         _ => "default".to_owned(),
     };
@@ -36,21 +29,13 @@ pub(crate) fn shape(request: &Request, wire: &Wire, now: u64, server: Seed, seed
         profile,
         id: completion_id(wire, created, seed),
         created,
-        fingerprint: fingerprinted.then(|| {
-            wire.system_fingerprint
-                .clone()
-                .unwrap_or_else(default_fingerprint)
-        }),
-        tier: wire
-            .service_tier
-            .clone()
-            .unwrap_or_else(|| since(2024, 12, 19).then(tier)),
+        fingerprint: fingerprinted
+            .then(|| wire.system_fingerprint.clone().unwrap_or_else(default_fingerprint)),
+        tier: wire.service_tier.clone().unwrap_or_else(|| since(2024, 12, 19).then(tier)),
         obfuscation: wire.obfuscation.unwrap_or(obfuscated) && request.include_obfuscation(),
         usage: request.include_usage(),
         logprobs: match () {
-            () if request.logprobs() && since(2024, 2, 1) => {
-                Logprobs::Asked(request.top_logprobs())
-            }
+            () if request.logprobs() && since(2024, 2, 1) => Logprobs::Asked(request.top_logprobs()),
             () if logprobs_null => Logprobs::Null,
             () => Logprobs::Absent,
         },
@@ -72,9 +57,5 @@ fn unfingerprinted(model: &str, profile: Profile) -> bool {
     let turbo = model.starts_with("gpt-3.5-turbo")
         && (profile >= Profile::new(2024, 6, 1) || !model.ends_with("-0125"));
     let old = model.starts_with("gpt-4-0") || model == "gpt-4";
-    turbo
-        || old
-        || ["gpt-5", "gpt-6", "o1-"]
-            .iter()
-            .any(|prefix| model.starts_with(prefix))
+    turbo || old || ["gpt-5", "gpt-6", "o1-"].iter().any(|prefix| model.starts_with(prefix))
 }

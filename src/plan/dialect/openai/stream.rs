@@ -20,12 +20,9 @@ pub(super) fn stream(said: &[Said<'_>], shape: &Shape) -> Draft {
                 azure::stream::borrowed(&mut draft, event, shape);
             }
             _ => match chunk::choice_of(event) {
-                Some(index) => writer.choice(
-                    &mut draft,
-                    index,
-                    parallel && !matches!(event, Said::Finish { .. }),
-                    event,
-                ),
+                Some(index) => {
+                    writer.choice(&mut draft, index, parallel && !matches!(event, Said::Finish { .. }), event)
+                }
                 None => chunk::verbatim(&mut draft, event, shape),
             },
         }
@@ -35,8 +32,7 @@ pub(super) fn stream(said: &[Said<'_>], shape: &Shape) -> Draft {
 
 /// Whether the model called several tools at once.
 fn opens_parallel_calls(said: &[Said<'_>]) -> bool {
-    said.iter()
-        .any(|event| matches!(event, Said::Call { parallel: true, .. }))
+    said.iter().any(|event| matches!(event, Said::Call { parallel: true, .. }))
 }
 
 /// Writes the chunks of one stream.
@@ -70,12 +66,7 @@ impl<'a> Writer<'a> {
 
     /// Writes an event that is a chunk with a choice.
     fn choice(&mut self, draft: &mut Draft, index: usize, parallel: bool, said: &Said<'_>) {
-        let Self {
-            shape,
-            frame,
-            parallel: before,
-            obfuscation,
-        } = self;
+        let Self { shape, frame, parallel: before, obfuscation } = self;
         let frame = if parallel { before } else { frame };
         draft.data(said.kind(), |out| {
             frame.write(out, obfuscation, |out| {
@@ -88,10 +79,7 @@ impl<'a> Writer<'a> {
     /// Writes the usage chunk.
     fn usage(&mut self, draft: &mut Draft, said: &Said<'_>, counts: &Counts) {
         let usage = chunk::usage(Order::Hand, self.shape.details, counts);
-        let frame = Frame {
-            mid: format!("],\"usage\":{usage}").into_bytes(),
-            ..self.frame.clone()
-        };
+        let frame = Frame { mid: format!("],\"usage\":{usage}").into_bytes(), ..self.frame.clone() };
         draft.data(said.kind(), |out| {
             frame.write(out, &mut self.obfuscation, |_| 0);
         });
@@ -110,10 +98,7 @@ fn envelope(shape: &Shape) -> String {
         head += &format!(",\"service_tier\":{}", quoted(tier, shape.ascii));
     }
     if let Some(fingerprint) = &shape.fingerprint {
-        head += &format!(
-            ",\"system_fingerprint\":{}",
-            nullable(fingerprint.as_deref())
-        );
+        head += &format!(",\"system_fingerprint\":{}", nullable(fingerprint.as_deref()));
     }
     head
 }

@@ -4,10 +4,7 @@ use super::*;
 
 fn head(line: &str, headers: &[(&str, &str)], profile: &str, form: Form) -> String {
     let call = call(line, headers);
-    let head = call
-        .route
-        .dialect
-        .success(&facts(&call, "gpt-4o", profile), form);
+    let head = call.route.dialect.success(&facts(&call, "gpt-4o", profile), form);
     wire(&head, b"")
 }
 
@@ -50,23 +47,10 @@ alt-svc: h3=\":443\"; ma=86400
 fn openais_json_is_chunked_but_for_the_first_weeks() {
     let lines = |profile: &str| {
         let head = head(OPENAI, &[], profile, Form::Json(323));
-        head.lines()
-            .skip(2)
-            .take(2)
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
+        head.lines().skip(2).take(2).map(str::to_owned).collect::<Vec<_>>()
     };
-    assert_eq!(
-        lines("2026-08"),
-        [
-            "Content-Type: application/json",
-            "Transfer-Encoding: chunked"
-        ]
-    );
-    assert_eq!(
-        lines("2023-03-01"),
-        ["Content-Type: application/json", "Content-Length: 323"]
-    );
+    assert_eq!(lines("2026-08"), ["Content-Type: application/json", "Transfer-Encoding: chunked"]);
+    assert_eq!(lines("2023-03-01"), ["Content-Type: application/json", "Content-Length: 323"]);
 }
 
 #[test]
@@ -97,15 +81,9 @@ skip-error-remapping: true
 azureml-model-session: d20260302204841-ba90b09e3778
 ";
     let end = "Date: Tue, 03 Mar 2026 11:47:17 GMT\n\n";
-    assert_eq!(
-        head(AZURE, &[], "2026-03", Form::Stream),
-        format!("{start}{end}")
-    );
+    assert_eq!(head(AZURE, &[], "2026-03", Form::Stream), format!("{start}{end}"));
     let unset = "x-ms-client-request-id: Not-Set\n";
-    assert_eq!(
-        head(AZURE_V1, &[], "2026-03", Form::Stream),
-        format!("{start}{unset}{end}")
-    );
+    assert_eq!(head(AZURE_V1, &[], "2026-03", Form::Stream), format!("{start}{unset}{end}"));
 }
 
 #[test]
@@ -138,33 +116,17 @@ Date: Tue, 03 Mar 2026 11:47:17 GMT
 #[test]
 fn azure_echoes_the_clients_request_id() {
     for profile in ["2024-02", "2024-10", "2025-11", "2026-08"] {
-        let head = head(
-            AZURE,
-            &[("x-ms-client-request-id", "mine")],
-            profile,
-            Form::Json(2),
-        );
-        assert!(
-            head.contains("\nx-ms-client-request-id: mine\n"),
-            "{profile}: {head}"
-        );
+        let head = head(AZURE, &[("x-ms-client-request-id", "mine")], profile, Form::Json(2));
+        assert!(head.contains("\nx-ms-client-request-id: mine\n"), "{profile}: {head}");
     }
 }
 
 #[test]
 fn processing_time_is_made_up_where_the_plan_says_none() {
     let call = call(OPENAI, &[]);
-    let facts = Facts {
-        processing: Duration::ZERO,
-        ..facts(&call, "gpt-4o", "2026-08")
-    };
+    let facts = Facts { processing: Duration::ZERO, ..facts(&call, "gpt-4o", "2026-08") };
     let head = call.route.dialect.success(&facts, Form::Stream);
-    let value = head
-        .header("openai-processing-ms")
-        .unwrap()
-        .to_str()
-        .unwrap()
-        .to_owned();
+    let value = head.header("openai-processing-ms").unwrap().to_str().unwrap().to_owned();
     assert!((100..300).contains(&value.parse().unwrap()), "{value}");
     let again = call.route.dialect.success(&facts, Form::Stream);
     assert_eq!(head, again);
@@ -174,10 +136,7 @@ fn processing_time_is_made_up_where_the_plan_says_none() {
 fn models_are_listed_and_shown() {
     let body = |line: &str| {
         let call = call(line, &[]);
-        let body = call
-            .route
-            .dialect
-            .models(&["gpt-4o-mini", "llama3"], &facts(&call, "", "2026-08"));
+        let body = call.route.dialect.models(&["gpt-4o-mini", "llama3"], &facts(&call, "", "2026-08"));
         String::from_utf8(body.to_vec()).unwrap()
     };
     let list = "{

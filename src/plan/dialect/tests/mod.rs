@@ -33,15 +33,9 @@ fn call(line: &str, headers: &[(&str, &str)]) -> Call {
         Some((path, query)) => (path, Some(query)),
         None => (target, None),
     };
-    let route = DIALECTS
-        .iter()
-        .find_map(|dialect| dialect.claim(path, query))
-        .unwrap();
+    let route = DIALECTS.iter().find_map(|dialect| dialect.claim(path, query)).unwrap();
     let line = |(name, value): &(&str, &str)| {
-        (
-            HeaderName::try_from(*name).unwrap(),
-            HeaderValue::from_str(value).unwrap(),
-        )
+        (HeaderName::try_from(*name).unwrap(), HeaderValue::from_str(value).unwrap())
     };
     Call {
         method: Method::from_bytes(method.as_bytes()).unwrap(),
@@ -67,25 +61,15 @@ fn facts<'a>(call: &'a Call, model: &'a str, profile: &str) -> Facts<'a> {
 
 /// Validates a request; the model names that exist are restricted where `models` says so.
 fn validate(line: &str, body: Value, models: Option<&[&str]>) -> Result<(), Reject> {
-    let request = Request {
-        call: call(line, &[]),
-        body,
-    };
+    let request = Request { call: call(line, &[]), body };
     let models: Option<Vec<String>> =
         models.map(|models| models.iter().map(|model| (*model).to_owned()).collect());
-    request
-        .call
-        .route
-        .dialect
-        .validate(&request, models.as_deref())
+    request.call.route.dialect.validate(&request, models.as_deref())
 }
 
 /// Status line, header lines and body, as they go out.
 fn wire(head: &Head, body: &[u8]) -> String {
-    let reason = head
-        .reason
-        .or_else(|| head.status.canonical_reason())
-        .unwrap_or_default();
+    let reason = head.reason.or_else(|| head.status.canonical_reason()).unwrap_or_default();
     let mut text = format!("{} {reason}\n", head.status.as_u16());
     for header in &head.headers {
         text += &format!("{}: {}\n", header.name, header.value.to_str().unwrap());

@@ -25,8 +25,7 @@ fn recorded(file: &str) -> Option<Recorded> {
         println!("skipped: no transcripts");
         return None;
     }
-    let text = std::fs::read_to_string(folder.join(file))
-        .unwrap_or_else(|error| panic!("{file}: {error}"));
+    let text = std::fs::read_to_string(folder.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
     let exchange: Value = serde_json::from_str(&text).unwrap();
     let response = &exchange["response"];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -34,14 +33,9 @@ fn recorded(file: &str) -> Option<Recorded> {
     Some(Recorded {
         status: response["status"].as_u64().unwrap().try_into().unwrap(),
         reason: text(&response["reason"]),
-        headers: headers
-            .map(|pair| (text(&pair[0]), text(&pair[1])))
-            .collect(),
+        headers: headers.map(|pair| (text(&pair[0]), text(&pair[1]))).collect(),
         body: text(&response["body"]),
-        exact: exchange["meta"]["body_fidelity"]
-            .as_str()
-            .unwrap()
-            .starts_with("exact"),
+        exact: exchange["meta"]["body_fidelity"].as_str().unwrap().starts_with("exact"),
         ordered: exchange["meta"]["response_header_order"] == "wire-order",
     })
 }
@@ -53,14 +47,8 @@ fn check(file: &str, (head, body): (Head, bytes::Bytes), but: &[&str]) {
         return;
     };
     assert_eq!(head.status.as_u16(), recorded.status, "{file}");
-    if !matches!(
-        recorded.reason.as_str(),
-        "" | "Error" | "None" | "NOT FOUND"
-    ) {
-        let reason = head
-            .reason
-            .or_else(|| head.status.canonical_reason())
-            .unwrap();
+    if !matches!(recorded.reason.as_str(), "" | "Error" | "None" | "NOT FOUND") {
+        let reason = head.reason.or_else(|| head.status.canonical_reason()).unwrap();
         assert_eq!(reason, recorded.reason, "{file}");
     }
     let body = std::str::from_utf8(&body).unwrap();
@@ -76,15 +64,9 @@ fn check(file: &str, (head, body): (Head, bytes::Bytes), but: &[&str]) {
 /// Compares the names of header lines, in order where it was kept.
 fn names(file: &str, head: &Head, recorded: &Recorded, but: &[&str]) {
     let counts = |name: &str| !but.contains(&name);
-    let lower = head
-        .headers
-        .iter()
-        .map(|header| header.name.to_ascii_lowercase());
+    let lower = head.headers.iter().map(|header| header.name.to_ascii_lowercase());
     let mut ours: Vec<String> = lower.filter(|name| counts(name)).collect();
-    let theirs = recorded
-        .headers
-        .iter()
-        .map(|(name, _)| name.to_ascii_lowercase());
+    let theirs = recorded.headers.iter().map(|(name, _)| name.to_ascii_lowercase());
     let mut theirs: Vec<String> = theirs.filter(|name| counts(name)).collect();
     if !recorded.ordered {
         ours.sort_unstable();
@@ -95,9 +77,7 @@ fn names(file: &str, head: &Head, recorded: &Recorded, but: &[&str]) {
 
 fn refused(line: &str, model: &str, profile: &str, reject: &Reject) -> (Head, bytes::Bytes) {
     let call = call(line, &[]);
-    call.route
-        .dialect
-        .reject(reject, &facts(&call, model, profile))
+    call.route.dialect.reject(reject, &facts(&call, model, profile))
 }
 
 #[test]
@@ -105,24 +85,9 @@ fn openais_gateway_refuses_as_recorded() {
     let wrong = |key: &str| Reject::WrongKey(key.to_owned());
     let unknown = |model: &str| Reject::UnknownModel(model.to_owned());
     for (file, profile, reject, but) in [
-        (
-            "openai/chat-json-gpt-3-5-turbo-202508-err401.json",
-            "2025-08-17",
-            wrong("test_api_key"),
-            &[][..],
-        ),
-        (
-            "openai/chat-json-gpt-4o-202512-err401.json",
-            "2025-12",
-            wrong("invalid-key-12345"),
-            &[][..],
-        ),
-        (
-            "openai/chat-json-gpt-4o-mini-202604-err401.json",
-            "2026-04-09",
-            wrong("test-key"),
-            &[][..],
-        ),
+        ("openai/chat-json-gpt-3-5-turbo-202508-err401.json", "2025-08-17", wrong("test_api_key"), &[][..]),
+        ("openai/chat-json-gpt-4o-202512-err401.json", "2025-12", wrong("invalid-key-12345"), &[][..]),
+        ("openai/chat-json-gpt-4o-mini-202604-err401.json", "2026-04-09", wrong("test-key"), &[][..]),
         (
             "openai/chat-json-this-model-does-not-exist-12345-202512-err404.json",
             "2025-12",
@@ -144,12 +109,7 @@ fn openais_gateway_refuses_as_recorded() {
 
 #[test]
 fn openais_backend_refuses_as_recorded() {
-    let account = [
-        "openai-organization",
-        "openai-project",
-        "set-cookie",
-        "x-envoy-upstream-service-time",
-    ];
+    let account = ["openai-organization", "openai-project", "set-cookie", "x-envoy-upstream-service-time"];
     let compressed = ["content-encoding", "content-length", "transfer-encoding"];
     for (file, profile, body, but) in [
         (
@@ -178,20 +138,11 @@ fn openais_backend_refuses_as_recorded() {
         ),
     ] {
         let reject = validate(OPENAI, body, None).unwrap_err();
-        check(
-            file,
-            refused(OPENAI, "gpt-4o", profile, &reject),
-            &[but, &account].concat(),
-        );
+        check(file, refused(OPENAI, "gpt-4o", profile, &reject), &[but, &account].concat());
     }
     let unknown = Reject::UnknownModel("ft:123".to_owned());
     let answer = refused("DELETE /v1/models/ft:123", "", "2025-03", &unknown);
-    let other = [
-        "openai-organization",
-        "access-control-allow-origin",
-        "content-length",
-        "transfer-encoding",
-    ];
+    let other = ["openai-organization", "access-control-allow-origin", "content-length", "transfer-encoding"];
     check("openai/models-json-ft-202503-err404.json", answer, &other);
     check(
         "openai/chat-json-cushman-codex-202303-err404.json",
@@ -204,30 +155,10 @@ fn openais_backend_refuses_as_recorded() {
 fn azure_refuses_as_recorded() {
     let unknown = |model: &str| Reject::UnknownModel(model.to_owned());
     for (file, line, profile, reject) in [
-        (
-            "azure/chat-json-gpt-4-1-202508-err401.json",
-            AZURE,
-            "2025-08",
-            Reject::MissingKey,
-        ),
-        (
-            "azure/chat-json-kimi-k2-5-202603-err401.json",
-            AZURE,
-            "2026-03",
-            Reject::WrongKey("x".to_owned()),
-        ),
-        (
-            "azure/chat-json-not-found-model-202410-err404.json",
-            AZURE,
-            "2024-10",
-            unknown("gpt-4o"),
-        ),
-        (
-            "azure/chat-json-gpt-5-nano-202603-err404.json",
-            AZURE,
-            "2026-03",
-            unknown("gpt-4o"),
-        ),
+        ("azure/chat-json-gpt-4-1-202508-err401.json", AZURE, "2025-08", Reject::MissingKey),
+        ("azure/chat-json-kimi-k2-5-202603-err401.json", AZURE, "2026-03", Reject::WrongKey("x".to_owned())),
+        ("azure/chat-json-not-found-model-202410-err404.json", AZURE, "2024-10", unknown("gpt-4o")),
+        ("azure/chat-json-gpt-5-nano-202603-err404.json", AZURE, "2026-03", unknown("gpt-4o")),
         (
             "azure/chat-json-this-model-does-not-exist-12345-202601-err400.json",
             AZURE_V1,
@@ -238,26 +169,12 @@ fn azure_refuses_as_recorded() {
         check(file, refused(line, "gpt-4o", profile, &reject), &[]);
     }
     for (file, line, profile) in [
-        (
-            "azure/chat-json-gpt-4o-mini-202511-err400.json",
-            AZURE,
-            "2025-11",
-        ),
-        (
-            "azure/chat-json-gpt-5-mini-202512-err400-2.json",
-            AZURE_V1,
-            "2025-12",
-        ),
+        ("azure/chat-json-gpt-4o-mini-202511-err400.json", AZURE, "2025-11"),
+        ("azure/chat-json-gpt-5-mini-202512-err400-2.json", AZURE_V1, "2025-12"),
     ] {
         let call = call(line, &[]);
         let blocked = error_reply(json!({"status": 400, "code": "content_filter"}));
-        check(
-            file,
-            call.route
-                .dialect
-                .error(&blocked, &facts(&call, "gpt-4o-mini", profile)),
-            &[],
-        );
+        check(file, call.route.dialect.error(&blocked, &facts(&call, "gpt-4o-mini", profile)), &[]);
     }
 }
 
@@ -266,41 +183,11 @@ fn heads_of_successes_have_the_recorded_lines() {
     let compressed = ["content-encoding", "content-length", "transfer-encoding"];
     let scrubbed = ["set-cookie", "openai-organization", "openai-project"];
     for (file, line, model, profile, but) in [
-        (
-            "openai/chat-json-gpt-3-5-turbo-0301-202303.json",
-            OPENAI,
-            "gpt-3.5-turbo",
-            "2023-03-01",
-            &[][..],
-        ),
-        (
-            "openai/chat-sse-gpt-3-5-turbo-0301-202304.json",
-            OPENAI,
-            "gpt-3.5-turbo",
-            "2023-04-25",
-            &[][..],
-        ),
-        (
-            "openai/chat-sse-gpt-4-0314-202305.json",
-            OPENAI,
-            "gpt-4",
-            "2023-05-15",
-            &[][..],
-        ),
-        (
-            "openai/chat-json-gpt-3-5-turbo-0613-202310.json",
-            OPENAI,
-            "gpt-3.5-turbo",
-            "2023-10-31",
-            &[][..],
-        ),
-        (
-            "openai/chat-sse-gpt-3-5-turbo-0613-202311-2.json",
-            OPENAI,
-            "gpt-3.5-turbo",
-            "2023-11-26",
-            &[][..],
-        ),
+        ("openai/chat-json-gpt-3-5-turbo-0301-202303.json", OPENAI, "gpt-3.5-turbo", "2023-03-01", &[][..]),
+        ("openai/chat-sse-gpt-3-5-turbo-0301-202304.json", OPENAI, "gpt-3.5-turbo", "2023-04-25", &[][..]),
+        ("openai/chat-sse-gpt-4-0314-202305.json", OPENAI, "gpt-4", "2023-05-15", &[][..]),
+        ("openai/chat-json-gpt-3-5-turbo-0613-202310.json", OPENAI, "gpt-3.5-turbo", "2023-10-31", &[][..]),
+        ("openai/chat-sse-gpt-3-5-turbo-0613-202311-2.json", OPENAI, "gpt-3.5-turbo", "2023-11-26", &[][..]),
         (
             "openai/chat-sse-gpt-3-5-turbo-0613-202402.json",
             OPENAI,
@@ -343,13 +230,7 @@ fn heads_of_successes_have_the_recorded_lines() {
             "2025-12-18",
             &["set-cookie"][..],
         ),
-        (
-            "openai/chat-sse-gpt-5-2025-08-07-202603-usage.json",
-            OPENAI,
-            "gpt-5",
-            "2026-03-03",
-            &[][..],
-        ),
+        ("openai/chat-sse-gpt-5-2025-08-07-202603-usage.json", OPENAI, "gpt-5", "2026-03-03", &[][..]),
         (
             "openai/chat-json-gpt-5-nano-2025-08-07-202603-partools.json",
             OPENAI,
@@ -371,41 +252,11 @@ fn heads_of_successes_have_the_recorded_lines() {
             "2026-08-02",
             &["content-encoding", "transfer-encoding", "connection"][..],
         ),
-        (
-            "openai/models-json-202412.json",
-            "GET /v1/models",
-            "",
-            "2025-04",
-            &[][..],
-        ),
-        (
-            "azure/chat-json-gpt-35-turbo-202403.json",
-            AZURE,
-            "gpt-35-turbo",
-            "2024-03-14",
-            &[][..],
-        ),
-        (
-            "azure/chat-sse-gpt-35-turbo-202404-3.json",
-            AZURE,
-            "gpt-35-turbo",
-            "2024-04-25",
-            &[][..],
-        ),
-        (
-            "azure/chat-sse-gpt-4o-mini-202410.json",
-            AZURE,
-            "gpt-4o-mini",
-            "2024-10-03",
-            &[][..],
-        ),
-        (
-            "azure/chat-json-gpt-4o-mini-202410-tool.json",
-            AZURE,
-            "gpt-4o-mini",
-            "2024-10-03",
-            &[][..],
-        ),
+        ("openai/models-json-202412.json", "GET /v1/models", "", "2025-04", &[][..]),
+        ("azure/chat-json-gpt-35-turbo-202403.json", AZURE, "gpt-35-turbo", "2024-03-14", &[][..]),
+        ("azure/chat-sse-gpt-35-turbo-202404-3.json", AZURE, "gpt-35-turbo", "2024-04-25", &[][..]),
+        ("azure/chat-sse-gpt-4o-mini-202410.json", AZURE, "gpt-4o-mini", "2024-10-03", &[][..]),
+        ("azure/chat-json-gpt-4o-mini-202410-tool.json", AZURE, "gpt-4o-mini", "2024-10-03", &[][..]),
         (
             "azure/chat-sse-gpt-4-32k-202411-usage.json",
             AZURE,
@@ -413,13 +264,7 @@ fn heads_of_successes_have_the_recorded_lines() {
             "2024-11-13",
             &["x-envoy-upstream-service-time"][..],
         ),
-        (
-            "azure/chat-json-gpt-5-nano-2025-08-07-202510.json",
-            AZURE,
-            "gpt-5-nano",
-            "2025-10-02",
-            &[][..],
-        ),
+        ("azure/chat-json-gpt-5-nano-2025-08-07-202510.json", AZURE, "gpt-5-nano", "2025-10-02", &[][..]),
         (
             "azure/chat-sse-gpt-4o-mini-2024-07-18-202511-length.json",
             AZURE,
@@ -434,39 +279,17 @@ fn heads_of_successes_have_the_recorded_lines() {
             "2026-01-27",
             &[][..],
         ),
-        (
-            "azure/chat-sse-gpt-4-1-mini-2025-04-14-202603.json",
-            AZURE,
-            "gpt-4.1-mini",
-            "2026-03-31",
-            &[][..],
-        ),
-        (
-            "azure/chat-json-gpt-4-1-mini-2025-04-14-202603.json",
-            AZURE,
-            "gpt-4.1-mini",
-            "2026-03-31",
-            &[][..],
-        ),
+        ("azure/chat-sse-gpt-4-1-mini-2025-04-14-202603.json", AZURE, "gpt-4.1-mini", "2026-03-31", &[][..]),
+        ("azure/chat-json-gpt-4-1-mini-2025-04-14-202603.json", AZURE, "gpt-4.1-mini", "2026-03-31", &[][..]),
     ] {
         let Some(recorded) = recorded(file) else {
             return;
         };
         let call = call(line, &[]);
-        let form = if file.contains("-sse-") {
-            Form::Stream
-        } else {
-            Form::Json(866)
-        };
-        let head = call
-            .route
-            .dialect
-            .success(&facts(&call, model, profile), form);
-        let scrubbed = if file.starts_with("openai") && file > "openai/chat-json-gpt-4" {
-            &scrubbed[..]
-        } else {
-            &[]
-        };
+        let form = if file.contains("-sse-") { Form::Stream } else { Form::Json(866) };
+        let head = call.route.dialect.success(&facts(&call, model, profile), form);
+        let scrubbed =
+            if file.starts_with("openai") && file > "openai/chat-json-gpt-4" { &scrubbed[..] } else { &[] };
         names(file, &head, &recorded, &[but, scrubbed].concat());
     }
 }

@@ -5,20 +5,14 @@ use super::*;
 /// A refusal of a request for gpt-4o, in the shape of `profile`.
 fn refused(line: &str, profile: &str, reject: &Reject) -> String {
     let call = call(line, &[]);
-    let (head, body) = call
-        .route
-        .dialect
-        .reject(reject, &facts(&call, "gpt-4o", profile));
+    let (head, body) = call.route.dialect.reject(reject, &facts(&call, "gpt-4o", profile));
     wire(&head, &body)
 }
 
 /// A fixture's error to a request for gpt-4o with the key `invalid-key-12345`.
 fn erred(line: &str, profile: &str, error: Value) -> String {
     let call = call(line, &[("authorization", "Bearer invalid-key-12345")]);
-    let (head, body) = call
-        .route
-        .dialect
-        .error(&error_reply(error), &facts(&call, "gpt-4o", profile));
+    let (head, body) = call.route.dialect.error(&error_reply(error), &facts(&call, "gpt-4o", profile));
     wire(&head, &body)
 }
 
@@ -31,21 +25,15 @@ fn bare(answer: &str) -> (&str, &str) {
 /// The header lines of an answer whose names start with `prefix`.
 fn lines<'a>(answer: &'a str, prefix: &str) -> Vec<&'a str> {
     let (head, _) = answer.split_once("\n\n").unwrap();
-    head.lines()
-        .filter(|line| line.to_ascii_lowercase().starts_with(prefix))
-        .collect()
+    head.lines().filter(|line| line.to_ascii_lowercase().starts_with(prefix)).collect()
 }
 
 /// An error object in the layout of OpenAI's backend, with a message and what follows it.
 fn backend(message: &str, rest: &str) -> String {
-    format!(
-        "{{\n  \"error\": {{\n    \"message\": {},\n    {rest}\n  }}\n}}",
-        Value::from(message)
-    )
+    format!("{{\n  \"error\": {{\n    \"message\": {},\n    {rest}\n  }}\n}}", Value::from(message))
 }
 
-const PLAIN: &str =
-    "\"type\": \"invalid_request_error\",\n    \"param\": null,\n    \"code\": null";
+const PLAIN: &str = "\"type\": \"invalid_request_error\",\n    \"param\": null,\n    \"code\": null";
 
 #[test]
 fn openais_gateway_prints_with_four_spaces_and_sends_no_openai_lines() {
@@ -80,22 +68,14 @@ alt-svc: h3=\":443\"; ma=86400
 "
     );
     assert_eq!(
-        bare(&refused(
-            OPENAI,
-            "2026-08",
-            &Reject::UnknownModel("x".to_owned())
-        )),
+        bare(&refused(OPENAI, "2026-08", &Reject::UnknownModel("x".to_owned()))),
         (
             "404 Not Found",
             "{\n    \"error\": {\n        \"message\": \"The model `x` does not exist or you do not have access to it.\",\n        \"type\": \"invalid_request_error\",\n        \"param\": null,\n        \"code\": \"model_not_found\"\n    }\n}\n"
         ),
     );
     let missing = refused(OPENAI, "2026-08", &Reject::MissingKey);
-    assert!(
-        bare(&missing)
-            .1
-            .contains("if you're accessing the API from your browser")
-    );
+    assert!(bare(&missing).1.contains("if you're accessing the API from your browser"));
     assert!(bare(&missing).1.ends_with("\"code\": null\n    }\n}\n"));
 }
 
@@ -140,12 +120,7 @@ alt-svc: h3=\":443\"; ma=86400
 }"
     );
     for (reject, status, message, rest) in [
-        (
-            Reject::NoModel,
-            "400 Bad Request",
-            "you must provide a model parameter",
-            PLAIN,
-        ),
+        (Reject::NoModel, "400 Bad Request", "you must provide a model parameter", PLAIN),
         (
             Reject::MethodNotAllowed { allow: "POST" },
             "405 Method Not Allowed",
@@ -158,12 +133,7 @@ alt-svc: h3=\":443\"; ma=86400
             "no fixture matches \"this\"",
             "\"type\": \"invalid_request_error\",\n    \"param\": null,\n    \"code\": \"fixture_not_found\"",
         ),
-        (
-            Reject::Timeout,
-            "408 Request Timeout",
-            "Request timed out.",
-            PLAIN,
-        ),
+        (Reject::Timeout, "408 Request Timeout", "Request timed out.", PLAIN),
         (
             Reject::BodyTooLarge { limit: 10 },
             "413 Payload Too Large",
@@ -178,45 +148,24 @@ alt-svc: h3=\":443\"; ma=86400
         ),
     ] {
         let answer = refused(OPENAI, "2026-08", &reject);
-        assert_eq!(
-            bare(&answer),
-            (status, backend(message, rest).as_str()),
-            "{reject:?}"
-        );
+        assert_eq!(bare(&answer), (status, backend(message, rest).as_str()), "{reject:?}");
     }
     let json = refused(OPENAI, "2026-08", &Reject::InvalidJson);
-    assert!(
-        bare(&json)
-            .1
-            .contains("We could not parse the JSON body of your request. (HINT: ")
-    );
+    assert!(bare(&json).1.contains("We could not parse the JSON body of your request. (HINT: "));
     assert_eq!(
-        lines(
-            &refused(
-                OPENAI,
-                "2026-08",
-                &Reject::MethodNotAllowed { allow: "POST" }
-            ),
-            "allow"
-        ),
+        lines(&refused(OPENAI, "2026-08", &Reject::MethodNotAllowed { allow: "POST" }), "allow"),
         ["allow: POST"]
     );
 }
 
 #[test]
 fn the_models_api_has_words_of_its_own() {
-    let answer = refused(
-        "GET /v1/models/x",
-        "2026-08",
-        &Reject::UnknownModel("x".to_owned()),
-    );
-    let rest = "\"type\": \"invalid_request_error\",\n    \"param\": \"model\",\n    \"code\": \"model_not_found\"";
+    let answer = refused("GET /v1/models/x", "2026-08", &Reject::UnknownModel("x".to_owned()));
+    let rest =
+        "\"type\": \"invalid_request_error\",\n    \"param\": \"model\",\n    \"code\": \"model_not_found\"";
     assert_eq!(
         bare(&answer),
-        (
-            "404 Not Found",
-            format!("{}\n", backend("The model 'x' does not exist", rest)).as_str()
-        )
+        ("404 Not Found", format!("{}\n", backend("The model 'x' does not exist", rest)).as_str())
     );
     assert_eq!(lines(&answer, "x-ratelimit"), Vec::<&str>::new());
 }
@@ -272,14 +221,7 @@ fn openais_errors_of_fixtures_say_what_the_real_ones_say() {
             None,
             json!("model_not_found"),
         ),
-        (
-            json!({"status": 409}),
-            "409 Conflict",
-            "Conflict",
-            "invalid_request_error",
-            None,
-            json!(null),
-        ),
+        (json!({"status": 409}), "409 Conflict", "Conflict", "invalid_request_error", None, json!(null)),
         (
             json!({"status": 422}),
             "422 Unprocessable Entity",
@@ -329,11 +271,7 @@ fn openais_errors_of_fixtures_say_what_the_real_ones_say() {
 
 #[test]
 fn openais_limits_agree_with_the_message() {
-    let answer = erred(
-        OPENAI,
-        "2026-08",
-        json!({"status": 429, "retry_after": "1200ms"}),
-    );
+    let answer = erred(OPENAI, "2026-08", json!({"status": 429, "retry_after": "1200ms"}));
     assert!(bare(&answer).1.contains("Please try again in 1.2s."));
     assert_eq!(lines(&answer, "retry-after"), ["retry-after: 2"]);
     assert_eq!(
@@ -345,20 +283,12 @@ fn openais_limits_agree_with_the_message() {
             "x-ratelimit-reset-tokens: 2ms",
         ]
     );
-    let quota = erred(
-        OPENAI,
-        "2026-08",
-        json!({"status": 429, "code": "insufficient_quota"}),
-    );
+    let quota = erred(OPENAI, "2026-08", json!({"status": 429, "code": "insufficient_quota"}));
     assert_eq!(lines(&quota, "x-ratelimit"), Vec::<&str>::new());
     let unsaid = erred(OPENAI, "2026-08", json!({"status": 429}));
     assert!(bare(&unsaid).1.contains("Please try again in 120ms."));
     assert_eq!(lines(&unsaid, "retry-after"), Vec::<&str>::new());
-    let raw = erred(
-        OPENAI,
-        "2026-08",
-        json!({"status": 503, "retry_after": "soon"}),
-    );
+    let raw = erred(OPENAI, "2026-08", json!({"status": 503, "retry_after": "soon"}));
     assert_eq!(lines(&raw, "retry-after"), ["retry-after: soon"]);
 }
 
@@ -366,29 +296,14 @@ fn openais_limits_agree_with_the_message() {
 fn a_body_replaces_the_body() {
     for (line, error, body) in [
         (OPENAI, json!({"status": 502, "body": "<html>"}), "<html>"),
-        (
-            OPENAI,
-            json!({"status": 422, "body": {"z": 1, "a": []}}),
-            "{\n  \"z\": 1,\n  \"a\": []\n}",
-        ),
-        (
-            OPENAI,
-            json!({"status": 429, "body": {"a": 1}}),
-            "{\n    \"a\": 1\n}\n",
-        ),
-        (
-            AZURE,
-            json!({"status": 404, "body": {"z": 1, "a": []}}),
-            "{\"z\":1,\"a\":[]}",
-        ),
+        (OPENAI, json!({"status": 422, "body": {"z": 1, "a": []}}), "{\n  \"z\": 1,\n  \"a\": []\n}"),
+        (OPENAI, json!({"status": 429, "body": {"a": 1}}), "{\n    \"a\": 1\n}\n"),
+        (AZURE, json!({"status": 404, "body": {"z": 1, "a": []}}), "{\"z\":1,\"a\":[]}"),
         (AZURE, json!({"status": 429, "body": ""}), ""),
     ] {
         let answer = erred(line, "2026-08", error.clone());
         assert_eq!(bare(&answer).1, body, "{error}");
-        assert_eq!(
-            lines(&answer, "content-length"),
-            [format!("Content-Length: {}", body.len())]
-        );
+        assert_eq!(lines(&answer, "content-length"), [format!("Content-Length: {}", body.len())]);
     }
 }
 
@@ -475,11 +390,7 @@ Date: Tue, 03 Mar 2026 11:47:17 GMT
             "{\"error\":{\"code\":\"Timeout\",\"message\":\"The operation was timeout.\"}}",
         ),
     ] {
-        assert_eq!(
-            bare(&refused(line, profile, &reject)),
-            (status, body),
-            "{reject:?}"
-        );
+        assert_eq!(bare(&refused(line, profile, &reject)), (status, body), "{reject:?}");
     }
 }
 
@@ -488,18 +399,10 @@ fn azure_passes_on_what_openais_validator_says() {
     let body = json!({"messages": [{"role": "user", "content": "hi"}], "foo": 1});
     let reject = validate(AZURE, body, None).unwrap_err();
     let answer = refused(AZURE, "2026-08", &reject);
-    let rest = "\"type\": \"invalid_request_error\",\n    \"param\": \"foo\",\n    \"code\": \"unknown_parameter\"";
-    assert_eq!(
-        bare(&answer),
-        (
-            "400 Bad Request",
-            backend("Unknown parameter: 'foo'.", rest).as_str()
-        )
-    );
-    assert_eq!(
-        lines(&answer, "x-request-id"),
-        ["x-request-id: 654ed0a1-5f36-4205-9b0b-fb7e7344d4ae"]
-    );
+    let rest =
+        "\"type\": \"invalid_request_error\",\n    \"param\": \"foo\",\n    \"code\": \"unknown_parameter\"";
+    assert_eq!(bare(&answer), ("400 Bad Request", backend("Unknown parameter: 'foo'.", rest).as_str()));
+    assert_eq!(lines(&answer, "x-request-id"), ["x-request-id: 654ed0a1-5f36-4205-9b0b-fb7e7344d4ae"]);
 }
 
 #[test]
@@ -529,32 +432,19 @@ Date: Tue, 03 Mar 2026 11:47:17 GMT
 
 {\"error\":{\"code\":\"RateLimitReached\",\"message\":\"Your requests to gpt-4o for gpt-4o in East US 2 have exceeded the token rate limit for your current AIServices S0 pricing tier. This request was for ChatCompletions_Create under Azure OpenAI API version 2024-10-21. Please retry after 38 seconds. To increase your default rate limit, visit: https://aka.ms/oai/quotaincrease.\"}}"
     );
-    let old = erred(
-        AZURE,
-        "2024-08",
-        json!({"status": 429, "type": "requests", "retry_after": "1s"}),
-    );
+    let old = erred(AZURE, "2024-08", json!({"status": 429, "type": "requests", "retry_after": "1s"}));
     assert_eq!(
         bare(&old).1,
         "{\"error\":{\"code\":\"429\",\"message\": \"Requests to the ChatCompletions_Create Operation under Azure OpenAI API version 2024-10-21 have exceeded call rate limit of your current OpenAI S0 pricing tier. Please retry after 1 second. Please go here: https://aka.ms/oai/quotaincrease if you would like to further increase the default rate limit.\"}}"
     );
-    assert_eq!(
-        lines(&old, "x-ratelimit-reset"),
-        ["x-ratelimit-reset-requests: 1"]
-    );
-    assert_eq!(
-        lines(&old, "policy-id"),
-        ["policy-id: DeploymentRatelimit-Call"]
-    );
+    assert_eq!(lines(&old, "x-ratelimit-reset"), ["x-ratelimit-reset-requests: 1"]);
+    assert_eq!(lines(&old, "policy-id"), ["policy-id: DeploymentRatelimit-Call"]);
     let own = erred(
         AZURE,
         "2026-08",
         json!({"status": 429, "code": "rate_limit_exceeded", "message": "slow down", "retry_after": "-1"}),
     );
-    assert_eq!(
-        bare(&own).1,
-        "{\"error\":{\"code\":\"rate_limit_exceeded\",\"message\":\"slow down\"}}"
-    );
+    assert_eq!(bare(&own).1, "{\"error\":{\"code\":\"rate_limit_exceeded\",\"message\":\"slow down\"}}");
     assert_eq!(lines(&own, "retry-after"), ["retry-after: -1"]);
 }
 
@@ -574,8 +464,7 @@ fn azures_errors_of_fixtures_follow_from_status_and_code() {
         (
             json!({"status": 408}),
             "408 Request Timeout",
-            "{\"error\":{\"code\":\"Timeout\",\"message\":\"The operation was timeout.\"}}"
-                .to_owned(),
+            "{\"error\":{\"code\":\"Timeout\",\"message\":\"The operation was timeout.\"}}".to_owned(),
         ),
         (
             json!({"status": 500}),
@@ -588,16 +477,9 @@ fn azures_errors_of_fixtures_follow_from_status_and_code() {
         (
             json!({"status": 400, "message": "m", "param": "p", "code": "c"}),
             "400 Bad Request",
-            backend(
-                "m",
-                "\"type\": \"invalid_request_error\",\n    \"param\": \"p\",\n    \"code\": \"c\"",
-            ),
+            backend("m", "\"type\": \"invalid_request_error\",\n    \"param\": \"p\",\n    \"code\": \"c\""),
         ),
     ] {
-        assert_eq!(
-            bare(&erred(AZURE, "2026-08", error.clone())),
-            (status, body.as_str()),
-            "{error}"
-        );
+        assert_eq!(bare(&erred(AZURE, "2026-08", error.clone())), (status, body.as_str()), "{error}");
     }
 }

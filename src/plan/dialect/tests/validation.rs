@@ -19,11 +19,7 @@ fn check(with: Value, message: &str, param: Option<&str>, code: Option<&str>) {
     let body = body(with);
     match validate(OPENAI, body.clone(), None) {
         Err(Reject::Invalid(violation)) => {
-            let got = (
-                violation.message.as_str(),
-                violation.param.as_deref(),
-                violation.code,
-            );
+            let got = (violation.message.as_str(), violation.param.as_deref(), violation.code);
             assert_eq!(got, (message, param, code), "{body}");
         }
         other => panic!("expected {message:?}, got {other:?} for {body}"),
@@ -73,43 +69,19 @@ fn parameters_of_the_wrong_type_are_refused() {
             json!({}),
             "Invalid type for 'stop': expected one of a string or array of strings, but got an object instead.",
         ),
-        (
-            "model",
-            json!(4),
-            "Invalid type for 'model': expected a string, but got an integer instead.",
-        ),
+        ("model", json!(4), "Invalid type for 'model': expected a string, but got an integer instead."),
     ] {
         check(json!({ param: value }), message, Some(param), invalid_type);
     }
-    check(
-        json!({"stream": "false"}),
-        "'false' is not of type 'boolean' - 'stream'",
-        None,
-        None,
-    );
-    check(
-        json!({"stream": {}}),
-        "{} is not of type 'boolean' - 'stream'",
-        None,
-        None,
-    );
+    check(json!({"stream": "false"}), "'false' is not of type 'boolean' - 'stream'", None, None);
+    check(json!({"stream": {}}), "{} is not of type 'boolean' - 'stream'", None, None);
 }
 
 #[test]
 fn missing_and_unknown_parameters_are_refused() {
     let missing = Some("missing_required_parameter");
-    check(
-        json!({"messages": null}),
-        "Missing required parameter: 'messages'.",
-        Some("messages"),
-        missing,
-    );
-    check(
-        json!({"foo": 1}),
-        "Unknown parameter: 'foo'.",
-        Some("foo"),
-        Some("unknown_parameter"),
-    );
+    check(json!({"messages": null}), "Missing required parameter: 'messages'.", Some("messages"), missing);
+    check(json!({"foo": 1}), "Unknown parameter: 'foo'.", Some("foo"), Some("unknown_parameter"));
     check(
         json!({"data_sources": []}),
         "Unknown parameter: 'data_sources'.",
@@ -117,10 +89,7 @@ fn missing_and_unknown_parameters_are_refused() {
         Some("unknown_parameter"),
     );
     for model in [json!(null), json!("")] {
-        assert_eq!(
-            validate(OPENAI, body(json!({ "model": model })), None),
-            Err(Reject::NoModel)
-        );
+        assert_eq!(validate(OPENAI, body(json!({ "model": model })), None), Err(Reject::NoModel));
     }
     for no_object in [json!(null), json!([]), json!("hi"), json!(1)] {
         assert_eq!(validate(OPENAI, no_object, None), Err(Reject::InvalidJson));
@@ -197,8 +166,7 @@ fn parameters_that_need_another_are_refused_without() {
         ("parallel_tool_calls", json!(true), "'tools' are specified"),
         ("function_call", json!("auto"), "'functions' are specified"),
     ] {
-        let message =
-            format!("Invalid value for '{param}': '{param}' is only allowed when {condition}.");
+        let message = format!("Invalid value for '{param}': '{param}' is only allowed when {condition}.");
         check(json!({ param: value }), &message, Some(param), None);
     }
 }
@@ -225,18 +193,12 @@ fn models_refuse_what_they_do_not_take() {
     for role in ["system", "developer"] {
         check(
             json!({"model": "o1-mini", "messages": [{"role": role, "content": "x"}]}),
-            &format!(
-                "Unsupported value: 'messages[0].role' does not support '{role}' with this model."
-            ),
+            &format!("Unsupported value: 'messages[0].role' does not support '{role}' with this model."),
             Some("messages[0].role"),
             Some("unsupported_value"),
         );
     }
-    let legacy = validate(
-        OPENAI,
-        body(json!({"model": "gpt-3.5-turbo-instruct"})),
-        None,
-    );
+    let legacy = validate(OPENAI, body(json!({"model": "gpt-3.5-turbo-instruct"})), None);
     assert!(matches!(legacy, Err(Reject::Invalid(violation)) if violation.status == 404));
 }
 
@@ -353,10 +315,7 @@ fn tool_calls_and_tool_messages_belong_together() {
         Some("empty_array"),
     );
     let whole = json!([user, calls, answer("call_b"), answer("call_a"), user]);
-    assert_eq!(
-        validate(OPENAI, body(json!({ "messages": whole })), None),
-        Ok(())
-    );
+    assert_eq!(validate(OPENAI, body(json!({ "messages": whole })), None), Ok(()));
 }
 
 #[test]
@@ -370,12 +329,7 @@ fn tools_have_a_type_and_a_function_with_a_name() {
             "tools",
             Some("empty_array"),
         ),
-        (
-            json!([{}]),
-            "Missing required parameter: 'tools[0].type'.",
-            "tools[0].type",
-            missing,
-        ),
+        (json!([{}]), "Missing required parameter: 'tools[0].type'.", "tools[0].type", missing),
         (
             json!([{"type": "web_search_preview"}]),
             "Invalid value: 'web_search_preview'. Supported values are: 'function' and 'custom'.",
@@ -466,11 +420,7 @@ fn the_suites_of_the_official_sdks_are_let_through() {
         for stream in [false, true] {
             all["model"] = json!(model);
             all["stream"] = json!(stream);
-            assert_eq!(
-                validate(OPENAI, all.clone(), None),
-                Ok(()),
-                "{model} {stream}"
-            );
+            assert_eq!(validate(OPENAI, all.clone(), None), Ok(()), "{model} {stream}");
         }
     }
     for absent in ["temperature", "stop", "n", "tools", "logprobs", "metadata"] {
@@ -489,21 +439,11 @@ fn models_exist_unless_they_are_restricted() {
     let unknown = Err(Reject::UnknownModel("gpt-4".to_owned()));
     assert_eq!(validate(OPENAI, asks("gpt-4"), restricted), unknown);
     assert_eq!(validate(AZURE_V1, asks("gpt-4"), restricted), unknown);
-    assert_eq!(
-        validate("GET /v1/models/gpt-4", Value::Null, restricted),
-        unknown
-    );
-    assert_eq!(
-        validate("GET /v1/models/gpt-4o", Value::Null, restricted),
-        Ok(())
-    );
+    assert_eq!(validate("GET /v1/models/gpt-4", Value::Null, restricted), unknown);
+    assert_eq!(validate("GET /v1/models/gpt-4o", Value::Null, restricted), Ok(()));
     assert_eq!(validate("GET /v1/models", Value::Null, restricted), Ok(()));
     let invalid = json!({"model": "gpt-4", "messages": 1});
-    assert_eq!(
-        validate(OPENAI, invalid, restricted),
-        unknown,
-        "the gateway asks before the validator"
-    );
+    assert_eq!(validate(OPENAI, invalid, restricted), unknown, "the gateway asks before the validator");
 }
 
 #[test]
@@ -511,36 +451,18 @@ fn azure_asks_for_an_api_version_first() {
     let deployment = "/openai/deployments/gpt-4o/chat/completions";
     for (line, expected) in [
         (format!("POST {deployment}"), Err(Reject::UnknownUrl)),
-        (
-            format!("POST {deployment}?api-version="),
-            Err(Reject::UnknownUrl),
-        ),
+        (format!("POST {deployment}?api-version="), Err(Reject::UnknownUrl)),
         (format!("POST {deployment}?api-version=2024-10-21"), Ok(())),
-        (
-            format!("POST {deployment}?api-version=2024-12-01-preview"),
-            Ok(()),
-        ),
-        (
-            format!("POST {deployment}?api-version=2022-12-01"),
-            Err(Reject::ApiVersion),
-        ),
-        (
-            format!("POST {deployment}?api-version=latest"),
-            Err(Reject::ApiVersion),
-        ),
+        (format!("POST {deployment}?api-version=2024-12-01-preview"), Ok(())),
+        (format!("POST {deployment}?api-version=2022-12-01"), Err(Reject::ApiVersion)),
+        (format!("POST {deployment}?api-version=latest"), Err(Reject::ApiVersion)),
         (AZURE_V1.to_owned(), Ok(())),
         (format!("{AZURE_V1}?api-version=preview"), Ok(())),
         (format!("{AZURE_V1}?api-version=v1"), Ok(())),
-        (
-            format!("{AZURE_V1}?api-version=2024-10-21"),
-            Err(Reject::ApiVersion),
-        ),
+        (format!("{AZURE_V1}?api-version=2024-10-21"), Err(Reject::ApiVersion)),
         ("GET /openai/models".to_owned(), Err(Reject::UnknownUrl)),
         ("GET /openai/v1/models".to_owned(), Ok(())),
-        (
-            "POST /openai/deployments/x/unknown?api-version=2024-10-21".to_owned(),
-            Err(Reject::UnknownUrl),
-        ),
+        ("POST /openai/deployments/x/unknown?api-version=2024-10-21".to_owned(), Err(Reject::UnknownUrl)),
     ] {
         assert_eq!(validate(&line, body(json!({})), None), expected, "{line}");
     }
@@ -549,56 +471,34 @@ fn azure_asks_for_an_api_version_first() {
 #[test]
 fn azure_ignores_the_bodys_model_beside_a_deployment() {
     for model in [json!("unused"), json!(null), json!(4)] {
-        assert_eq!(
-            validate(AZURE, body(json!({ "model": model })), Some(&["gpt-4o"])),
-            Ok(())
-        );
+        assert_eq!(validate(AZURE, body(json!({ "model": model })), Some(&["gpt-4o"])), Ok(()));
     }
     assert_eq!(
         validate(AZURE, body(json!({})), Some(&["x"])),
         Err(Reject::UnknownModel("gpt-4o".to_owned()))
     );
-    assert_eq!(
-        validate(AZURE_V1, body(json!({"model": null})), None),
-        Err(Reject::NoModel)
-    );
-    assert_eq!(
-        validate(AZURE, body(json!({"data_sources": []})), None),
-        Ok(())
-    );
+    assert_eq!(validate(AZURE_V1, body(json!({"model": null})), None), Err(Reject::NoModel));
+    assert_eq!(validate(AZURE, body(json!({"data_sources": []})), None), Ok(()));
     let reasoning = validate(
         "POST /openai/deployments/my-gpt-5-mini/chat/completions?api-version=2025-01-01-preview",
         body(json!({"max_tokens": 1})),
         None,
     );
-    assert!(
-        matches!(reasoning, Err(Reject::Invalid(_))),
-        "{reasoning:?}"
-    );
+    assert!(matches!(reasoning, Err(Reject::Invalid(_))), "{reasoning:?}");
 }
 
 #[test]
 fn backends_of_an_earlier_date_do_not_know_stream_options() {
     let late = |line: &str, profile: &str| {
         let body = body(json!({"stream": true, "stream_options": {"include_usage": true}}));
-        let request = Request {
-            call: call(line, &[]),
-            body,
-        };
-        let refused = request
-            .call
-            .route
-            .dialect
-            .too_new(&request, profile.parse().unwrap());
+        let request = Request { call: call(line, &[]), body };
+        let refused = request.call.route.dialect.too_new(&request, profile.parse().unwrap());
         refused.map(|reject| match reject {
             Reject::Invalid(violation) => violation.message,
             other => panic!("{other:?}"),
         })
     };
-    assert_eq!(
-        late(AZURE, "2024-08").as_deref(),
-        Some("Unknown parameter: 'stream_options'.")
-    );
+    assert_eq!(late(AZURE, "2024-08").as_deref(), Some("Unknown parameter: 'stream_options'."));
     assert_eq!(late(AZURE, "2024-10"), None);
     assert_eq!(
         late(OPENAI, "2024-04").as_deref(),

@@ -24,10 +24,7 @@ pub(super) fn answer(answer: &Answer, at: &str, problems: &mut Problems) -> Opti
         ("chunking", answer.chunking.is_some()),
     ] {
         if given {
-            problems.key(
-                below(at, key),
-                format!("with `choices`, each choice has its own `{key}`"),
-            );
+            problems.key(below(at, key), format!("with `choices`, each choice has its own `{key}`"));
         }
     }
     let list = below(at, "choices");
@@ -42,10 +39,7 @@ pub(super) fn answer(answer: &Answer, at: &str, problems: &mut Problems) -> Opti
             ("template", choice.template.is_some()),
         ] {
             if given {
-                problems.key(
-                    below(&at, key),
-                    format!("`{key}` is the whole answer's, not a choice's"),
-                );
+                problems.key(below(&at, key), format!("`{key}` is the whole answer's, not a choice's"));
             }
         }
         one(choice, &at, is_template, problems);
@@ -53,12 +47,7 @@ pub(super) fn answer(answer: &Answer, at: &str, problems: &mut Problems) -> Opti
     templates(answer, at, is_template, problems)
 }
 
-fn templates(
-    answer: &Answer,
-    at: &str,
-    is_template: bool,
-    problems: &mut Problems,
-) -> Option<Templates> {
+fn templates(answer: &Answer, at: &str, is_template: bool, problems: &mut Problems) -> Option<Templates> {
     if !is_template {
         return None;
     }
@@ -66,10 +55,7 @@ fn templates(
         Ok(templates) => Some(templates),
         Err(failures) => {
             for (pointer, message) in failures {
-                problems.value(
-                    format!("{at}{pointer}"),
-                    format!("not a template: {message}"),
-                );
+                problems.value(format!("{at}{pointer}"), format!("not a template: {message}"));
             }
             None
         }
@@ -79,27 +65,15 @@ fn templates(
 /// Checks one choice, or an answer without choices.
 fn one(answer: &Answer, at: &str, is_template: bool, problems: &mut Problems) {
     if let Some(chunking) = &answer.chunking {
-        let text = answer
-            .text
-            .as_deref()
-            .or(answer.refusal.as_deref())
-            .unwrap_or_default();
+        let text = answer.text.as_deref().or(answer.refusal.as_deref()).unwrap_or_default();
         let at = below(at, "chunking");
         check_chunking(chunking, text, &at, is_template, problems);
     }
     if answer.tool_calls.as_ref().is_some_and(Vec::is_empty) {
-        problems.value(
-            below(at, "tool_calls"),
-            "`tool_calls` is empty: leave it out",
-        );
+        problems.value(below(at, "tool_calls"), "`tool_calls` is empty: leave it out");
     }
     for (index, call) in answer.tool_calls.iter().flatten().enumerate() {
-        check_call(
-            call,
-            &format!("{at}/tool_calls/{index}"),
-            is_template,
-            problems,
-        );
+        check_call(call, &format!("{at}/tool_calls/{index}"), is_template, problems);
     }
     for (index, logprob) in answer.logprobs.iter().flatten().enumerate() {
         check_logprob(logprob, &format!("{at}/logprobs/{index}"), problems);
@@ -117,43 +91,21 @@ fn check_call(call: &ToolCall, at: &str, is_template: bool, problems: &mut Probl
         Value::String(text) => text.clone(),
         arguments => arguments.to_string(),
     };
-    check_chunking(
-        chunking,
-        &text,
-        &below(at, "chunking"),
-        is_template,
-        problems,
-    );
+    check_chunking(chunking, &text, &below(at, "chunking"), is_template, problems);
 }
 
-fn check_chunking(
-    chunking: &Chunking,
-    text: &str,
-    at: &str,
-    is_template: bool,
-    problems: &mut Problems,
-) {
+fn check_chunking(chunking: &Chunking, text: &str, at: &str, is_template: bool, problems: &mut Problems) {
     match chunking {
         Chunking::Chars(0) => {
             problems.value(below(at, "chars"), "a piece has at least 1 character");
         }
-        Chunking::Exact(_) if is_template => problems.value(
-            below(at, "exact"),
-            "`exact` pieces do not go with a template, whose text is known later",
-        ),
+        Chunking::Exact(_) if is_template => problems
+            .value(below(at, "exact"), "`exact` pieces do not go with a template, whose text is known later"),
         Chunking::Exact(pieces) if pieces.concat() != text => problems.value(
             below(at, "exact"),
-            format!(
-                "the pieces join to {}, the text is {}",
-                quoted(&pieces.concat()),
-                quoted(text)
-            ),
+            format!("the pieces join to {}, the text is {}", quoted(&pieces.concat()), quoted(text)),
         ),
-        Chunking::Token
-        | Chunking::Word
-        | Chunking::Char
-        | Chunking::Chars(_)
-        | Chunking::Exact(_) => {}
+        Chunking::Token | Chunking::Word | Chunking::Char | Chunking::Chars(_) | Chunking::Exact(_) => {}
     }
 }
 
@@ -161,10 +113,7 @@ fn check_logprob(logprob: &TokenLogprob, at: &str, problems: &mut Problems) {
     if !(logprob.logprob <= 0.0 && logprob.logprob.is_finite()) {
         problems.value(
             below(at, "logprob"),
-            format!(
-                "a logarithm of a probability is 0 or less, got {}",
-                logprob.logprob
-            ),
+            format!("a logarithm of a probability is 0 or less, got {}", logprob.logprob),
         );
     }
     for (index, other) in logprob.top_logprobs.iter().enumerate() {

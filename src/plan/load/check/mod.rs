@@ -27,17 +27,9 @@ pub(crate) struct Checked {
 }
 
 /// Checks a fixture that stands at the pointer `at`.
-pub(super) fn fixture(
-    fixture: Fixture,
-    at: &str,
-    defaults: Pacing,
-    problems: &mut Problems,
-) -> Checked {
+pub(super) fn fixture(fixture: Fixture, at: &str, defaults: Pacing, problems: &mut Problems) -> Checked {
     if fixture.name.trim().is_empty() {
-        problems.value(
-            below(at, "name"),
-            "a fixture needs a name that is not empty",
-        );
+        problems.value(below(at, "name"), "a fixture needs a name that is not empty");
     }
     let matcher_at = below(at, "match");
     let conditions = Conditions::compile(&fixture.matcher, &matcher_at, problems);

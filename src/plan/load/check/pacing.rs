@@ -8,22 +8,13 @@ use crate::plan::pacing::{Jitter, Pacing};
 /// Checks pacing that stands at the pointer `at`.
 pub(in crate::plan::load) fn pacing(pacing: &Pacing, at: &str, problems: &mut Problems) {
     if pacing.itl.is_some() && pacing.tps.is_some() {
-        problems.key(
-            below(at, "tps"),
-            "`tps` and `itl` are two words for one thing: give one",
-        );
+        problems.key(below(at, "tps"), "`tps` and `itl` are two words for one thing: give one");
     }
     if let Some(tps) = pacing.tps {
         if !(tps > 0.0 && tps.is_finite()) {
-            problems.value(
-                below(at, "tps"),
-                format!("expected a number above 0, got {tps}"),
-            );
+            problems.value(below(at, "tps"), format!("expected a number above 0, got {tps}"));
         } else if tps < SLOWEST {
-            problems.value(
-                below(at, "tps"),
-                format!("{tps} is less than one token a day"),
-            );
+            problems.value(below(at, "tps"), format!("{tps} is less than one token a day"));
         }
     }
     if pacing.burst == Some(0) {
@@ -32,16 +23,9 @@ pub(in crate::plan::load) fn pacing(pacing: &Pacing, at: &str, problems: &mut Pr
     if let Some(scale) = pacing.scale
         && !(scale >= 0.0 && scale.is_finite())
     {
-        problems.value(
-            below(at, "scale"),
-            format!("expected 0 or more, got {scale}"),
-        );
+        problems.value(below(at, "scale"), format!("expected 0 or more, got {scale}"));
     }
-    for (key, span) in [
-        ("head", pacing.head),
-        ("ttft", pacing.ttft),
-        ("itl", pacing.itl),
-    ] {
+    for (key, span) in [("head", pacing.head), ("ttft", pacing.ttft), ("itl", pacing.itl)] {
         if span.is_some_and(|span| span.0 > LONGEST) {
             problems.value(below(at, key), "a day is the longest wait");
         }
@@ -54,10 +38,7 @@ pub(in crate::plan::load) fn pacing(pacing: &Pacing, at: &str, problems: &mut Pr
 fn check_jitter(jitter: Jitter, pacing: &Pacing, at: &str, problems: &mut Problems) {
     match jitter {
         Jitter::Uniform(share) if !(0.0..=1.0).contains(&share) => {
-            problems.value(
-                below(at, "uniform"),
-                format!("expected 0 to 1, got {share}"),
-            );
+            problems.value(below(at, "uniform"), format!("expected 0 to 1, got {share}"));
         }
         Jitter::Normal(deviation) if deviation.0 > LONGEST => {
             problems.value(below(at, "normal"), "a day is the longest deviation");
@@ -74,10 +55,8 @@ fn check_jitter(jitter: Jitter, pacing: &Pacing, at: &str, problems: &mut Proble
                 problems.value(below(&at, "p95"), "a day is the longest wait");
             }
             if pacing.itl.is_some() || pacing.tps.is_some() {
-                problems.value(
-                    at,
-                    "`lognormal` gives the time between events itself: leave `itl` and `tps` out",
-                );
+                problems
+                    .value(at, "`lognormal` gives the time between events itself: leave `itl` and `tps` out");
             }
         }
         Jitter::Uniform(_) | Jitter::Normal(_) | Jitter::Exponential => {}

@@ -25,29 +25,18 @@ pub(super) struct Scope {
 }
 
 /// Checks a reply that stands at the pointer `at`.
-pub(super) fn reply(
-    reply: Reply,
-    at: &str,
-    scope: Scope,
-    problems: &mut Problems,
-) -> Option<Prepared> {
+pub(super) fn reply(reply: Reply, at: &str, scope: Scope, problems: &mut Problems) -> Option<Prepared> {
     let shorthand = matches!(reply.0, StringOr::Text(_));
     let object = *reply.into_object();
     if scope.has_path && object.answer.is_some() {
-        let at = if shorthand {
-            at.to_owned()
-        } else {
-            below(at, "answer")
-        };
+        let at = if shorthand { at.to_owned() } else { below(at, "answer") };
         problems.value(
             at,
             "a fixture with a `path` serves a `script` or an `error`: \
              only chat endpoints have a form for an answer",
         );
     }
-    let status = object
-        .status
-        .and_then(|status| check_status(status, at, problems));
+    let status = object.status.and_then(|status| check_status(status, at, problems));
     let headers = object.headers.clone().unwrap_or_default();
     check_headers(&headers, &below(at, "headers"), problems);
     if let Some(own) = &object.pacing {
@@ -58,10 +47,8 @@ pub(super) fn reply(
         check_filters(filters, &below(at, "filters"), problems);
     }
     let own = object.pacing.unwrap_or_default();
-    let (filters, wire) = (
-        object.filters.clone().unwrap_or_default(),
-        object.wire.clone().unwrap_or_default(),
-    );
+    let (filters, wire) =
+        (object.filters.clone().unwrap_or_default(), object.wire.clone().unwrap_or_default());
     let (content, templates) = content(object, at, problems)?;
     let pacing = scope.defaults.and(own);
     Some(Prepared {
@@ -77,11 +64,7 @@ pub(super) fn reply(
 }
 
 /// Exactly one of the four contents.
-fn content(
-    object: ReplyObject,
-    at: &str,
-    problems: &mut Problems,
-) -> Option<(Content, Option<Templates>)> {
+fn content(object: ReplyObject, at: &str, problems: &mut Problems) -> Option<(Content, Option<Templates>)> {
     let given: Vec<&str> = [
         ("answer", object.answer.is_some()),
         ("script", object.script.is_some()),
@@ -93,13 +76,8 @@ fn content(
     .collect();
     if let Some(second) = given.get(1) {
         let keys: Vec<String> = given.iter().map(|key| format!("`{key}`")).collect();
-        problems.key(
-            below(at, second),
-            format!(
-                "a reply has exactly one content, got {}",
-                keys.join(" and ")
-            ),
-        );
+        problems
+            .key(below(at, second), format!("a reply has exactly one content, got {}", keys.join(" and ")));
     }
     if given.is_empty() {
         problems.value(at, "a reply needs `answer`, `script` or `error`");
@@ -132,10 +110,7 @@ fn check_status(status: u16, at: &str, problems: &mut Problems) -> Option<Status
     match StatusCode::from_u16(status) {
         Ok(code) if status >= 200 => Some(code),
         _ => {
-            problems.value(
-                below(at, "status"),
-                format!("expected a status from 200 to 999, got {status}"),
-            );
+            problems.value(below(at, "status"), format!("expected a status from 200 to 999, got {status}"));
             None
         }
     }
@@ -150,28 +125,16 @@ fn check_headers(Map(headers): &Map<Option<String>>, at: &str, problems: &mut Pr
             continue;
         };
         if [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION].contains(&parsed) {
-            problems.key(
-                at.clone(),
-                format!("{parsed} frames the body: the server sets it"),
-            );
+            problems.key(at.clone(), format!("{parsed} frames the body: the server sets it"));
         }
         if seen.contains(&parsed) {
-            problems.key(
-                at.clone(),
-                format!("the header {parsed} is there twice; case makes no difference"),
-            );
+            problems.key(at.clone(), format!("the header {parsed} is there twice; case makes no difference"));
         }
         seen.push(parsed);
         if let Some(value) = value
             && HeaderValue::from_str(value).is_err()
         {
-            problems.value(
-                at,
-                format!(
-                    "a header value is visible ASCII in one line, got {}",
-                    quoted(value)
-                ),
-            );
+            problems.value(at, format!("a header value is visible ASCII in one line, got {}", quoted(value)));
         }
     }
 }
@@ -181,16 +144,10 @@ fn only_fault(object: &ReplyObject, at: &str, problems: &mut Problems) -> Option
     let list = object.faults.as_deref().unwrap_or_default();
     let steps = object.script.as_deref().unwrap_or_default();
     let places = (0..list.len()).map(|index| format!("{at}/faults/{index}"));
-    let steps = steps
-        .iter()
-        .enumerate()
-        .filter(|(_, step)| matches!(step, Step::Fault(_)));
+    let steps = steps.iter().enumerate().filter(|(_, step)| matches!(step, Step::Fault(_)));
     let steps = steps.map(|(index, _)| format!("{at}/script/{index}/fault"));
     for extra in places.chain(steps).skip(1) {
-        problems.value(
-            extra,
-            "a response ends once, and an earlier fault ends it: leave one out",
-        );
+        problems.value(extra, "a response ends once, and an earlier fault ends it: leave one out");
     }
     list.first().copied()
 }
@@ -207,26 +164,18 @@ fn check_filters(filters: &Filters, at: &str, problems: &mut Problems) {
 
 fn check_error(error: &ErrorReply, at: &str, problems: &mut Problems) {
     if !(400..=599).contains(&error.status) {
-        problems.value(
-            below(at, "status"),
-            format!("an error's status is 400 to 599, got {}", error.status),
-        );
+        problems.value(below(at, "status"), format!("an error's status is 400 to 599, got {}", error.status));
     }
     if let Some(code @ (Value::Bool(_) | Value::Array(_) | Value::Object(_))) = &error.code {
-        problems.value(
-            below(at, "code"),
-            format!("expected a string, a number or null, got {}", short(code)),
-        );
+        problems
+            .value(below(at, "code"), format!("expected a string, a number or null, got {}", short(code)));
     }
     if let Some(wait) = &error.retry_after
         && HeaderValue::from_str(wait).is_err()
     {
         problems.value(
             below(at, "retry_after"),
-            format!(
-                "a header value is visible ASCII in one line, got {}",
-                quoted(wait)
-            ),
+            format!("a header value is visible ASCII in one line, got {}", quoted(wait)),
         );
     }
 }

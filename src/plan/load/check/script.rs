@@ -16,12 +16,7 @@ pub(super) fn script(steps: &[Step], at: &str, problems: &mut Problems) {
 
 fn check_step(step: &Step, at: &str, problems: &mut Problems) {
     match step {
-        Step::ToolCall(ToolCallStep {
-            index: _,
-            id: None,
-            name: None,
-            arguments: None,
-        }) => {
+        Step::ToolCall(ToolCallStep { index: _, id: None, name: None, arguments: None }) => {
             problems.value(
                 below(at, "tool_call"),
                 "a piece of a tool call has `id` and `name`, `arguments`, or all of them",
@@ -34,10 +29,8 @@ fn check_step(step: &Step, at: &str, problems: &mut Problems) {
         Step::Wait(span) if span.0.as_secs() > 24 * 60 * 60 => {
             problems.value(below(at, "wait"), "a day is the longest wait");
         }
-        Step::Fault(fault) if fault.at != At::default() => problems.key(
-            format!("{at}/fault/at"),
-            "a fault in a script happens where it stands: leave `at` out",
-        ),
+        Step::Fault(fault) if fault.at != At::default() => problems
+            .key(format!("{at}/fault/at"), "a fault in a script happens where it stands: leave `at` out"),
         Step::Role(_)
         | Step::Text(_)
         | Step::Reasoning(_)
@@ -56,49 +49,22 @@ fn check_step(step: &Step, at: &str, problems: &mut Problems) {
 
 fn check_object(value: &Value, at: &str, problems: &mut Problems) {
     if !value.is_object() {
-        problems.value(
-            at,
-            format!(
-                "expected an object, got {}; `event` and `raw` send anything",
-                short(value)
-            ),
-        );
+        problems
+            .value(at, format!("expected an object, got {}; `event` and `raw` send anything", short(value)));
     }
 }
 
 fn check_event(event: &EventStep, at: &str, problems: &mut Problems) {
-    if let EventStep {
-        event: None,
-        id: None,
-        retry: None,
-        data: None,
-    } = event
-    {
+    if let EventStep { event: None, id: None, retry: None, data: None } = event {
         problems.value(at, "an event needs `event`, `id`, `retry` or `data`");
     }
-    check_line(
-        event.event.as_deref(),
-        "an event's name",
-        &below(at, "event"),
-        problems,
-    );
-    check_line(
-        event.id.as_deref(),
-        "an event's id",
-        &below(at, "id"),
-        problems,
-    );
+    check_line(event.event.as_deref(), "an event's name", &below(at, "event"), problems);
+    check_line(event.id.as_deref(), "an event's id", &below(at, "id"), problems);
 }
 
 /// A line feed would end the field and start another one; `raw` is for that.
 fn check_line(text: Option<&str>, what: &str, at: &str, problems: &mut Problems) {
     if let Some(text) = text.filter(|text| text.contains(['\n', '\r'])) {
-        problems.value(
-            at,
-            format!(
-                "{what} is one line, got {}; `raw` sends anything",
-                quoted(text)
-            ),
-        );
+        problems.value(at, format!("{what} is one line, got {}; `raw` sends anything", quoted(text)));
     }
 }
