@@ -191,7 +191,7 @@ impl FixtureSet {
     }
 
     /// What each fixture asks of model and user text, where it spells that out; for examples.
-    pub(crate) fn wishes(&self) -> impl Iterator<Item = (Option<&str>, Option<&str>)> {
+    pub fn wishes(&self) -> impl Iterator<Item = (Option<&str>, Option<&str>)> {
         let conditions = self.fixtures.iter().map(|running| &running.fixture.conditions);
         conditions.map(|conditions| (conditions.model(), conditions.user()))
     }

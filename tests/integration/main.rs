@@ -1,9 +1,11 @@
 //! Everything that is tested from outside, in one binary: it links once.
 
 #![expect(
-    clippy::unwrap_used,
+    clippy::disallowed_methods,
     clippy::needless_pass_by_value,
-    reason = "a test that fails panics, and tables read better with values"
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "tests read the paused clock, say what they skipped, and panic where they fail"
 )]
 
 mod admin;

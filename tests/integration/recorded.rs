@@ -86,7 +86,7 @@ fn check(
 
 fn first_difference(ours: &str, theirs: &str) -> Option<usize> {
     let different = ours.bytes().zip(theirs.bytes()).position(|(ours, theirs)| ours != theirs);
-    different.or((ours.len() != theirs.len()).then_some(ours.len().min(theirs.len())))
+    different.or_else(|| (ours.len() != theirs.len()).then_some(ours.len().min(theirs.len())))
 }
 
 /// A recorded exchange.

@@ -21,7 +21,12 @@ pub(super) fn stream(said: &[Said<'_>], shape: &Shape) -> Draft {
             }
             _ => match chunk::choice_of(event) {
                 Some(index) => {
-                    writer.choice(&mut draft, index, parallel && !matches!(event, Said::Finish { .. }), event)
+                    writer.choice(
+                        &mut draft,
+                        index,
+                        parallel && !matches!(event, Said::Finish { .. }),
+                        event,
+                    );
                 }
                 None => chunk::verbatim(&mut draft, event, shape),
             },

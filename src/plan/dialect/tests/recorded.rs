@@ -17,10 +17,8 @@ struct Recorded {
 
 /// The exchange in a file; `None`, and a word about it, where there are no transcripts.
 fn recorded(file: &str) -> Option<Recorded> {
-    let folder = std::env::var_os("LLMIRAGE_SHARED").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-        PathBuf::from,
-    );
+    let folder = std::env::var_os("LLMIRAGE_SHARED")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
     let folder = folder.join("transcripts");
     if !folder.is_dir() {
         println!("skipped: no transcripts");
