@@ -48,7 +48,7 @@ impl Seed {
     /// `len` lower-case hexadecimal digits.
     pub fn hex(self, label: &str, len: usize) -> String {
         let mut stream = self.stream(label);
-        (0..len).map(|_| char::from(BASE62_HEX[stream.random_range(0..16usize)])).collect()
+        (0..len).map(|_| char::from(HEX[stream.random_range(0..16usize)])).collect()
     }
 
     /// A version 4 UUID.
@@ -62,7 +62,7 @@ impl Seed {
 /// The digits of OpenAI's identifiers: 0-9, A-Z, a-z, in this order.
 pub(crate) const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-const BASE62_HEX: &[u8; 16] = b"0123456789abcdef";
+const HEX: &[u8; 16] = b"0123456789abcdef";
 
 fn fnv1a(bytes: &[u8]) -> u64 {
     bytes

@@ -23,9 +23,17 @@ impl Vocabulary {
         if old || model == "gpt-4" { Self::Cl100k } else { Self::O200k }
     }
 
-    /// How many tokens a text has.
+    /// How many tokens a text has. Beyond 256 KiB the count is extrapolated from what comes before: a
+    /// prompt of megabytes is not worth seconds of a server's time.
     pub fn count(self, text: &str) -> u64 {
-        if text.is_empty() { 0 } else { self.tokens(text) }
+        const COUNTED: usize = 256 * 1024;
+        let counted = &text[..text.floor_char_boundary(COUNTED)];
+        let tokens = segments(counted).map(|segment| self.tokens(segment)).sum::<u64>();
+        if counted.len() == text.len() {
+            return tokens;
+        }
+        let extrapolated = u128::from(tokens) * text.len() as u128 / counted.len() as u128;
+        u64::try_from(extrapolated).unwrap_or(u64::MAX)
     }
 
     /// The text cut after each token, at the next character boundary: a character that takes several
@@ -33,7 +41,7 @@ impl Vocabulary {
     fn cut(self, text: &str) -> Vec<String> {
         let mut pieces = Vec::new();
         let (mut start, mut end) = (0, 0);
-        for len in self.token_lengths(text) {
+        for len in segments(text).flat_map(|segment| self.token_lengths(segment)) {
             end += len;
             if text.is_char_boundary(end) {
                 pieces.push(text[start..end].to_owned());
@@ -72,6 +80,25 @@ impl Vocabulary {
     fn token_lengths(self, text: &str) -> Vec<usize> {
         words(text).iter().map(String::len).collect()
     }
+}
+
+/// A text in parts that the tokenizer takes: its regular expressions give up, by panicking, on white space
+/// of hundreds of thousands of characters. Texts without such runs stay whole up to 64 KiB.
+fn segments(text: &str) -> impl Iterator<Item = &str> {
+    const LONGEST: usize = 64 * 1024;
+    const LONGEST_BLANK: usize = 1024;
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let mut blank = 0;
+        let mut characters = rest.char_indices();
+        let end = characters.find_map(|(at, character)| {
+            blank = if character.is_whitespace() { blank + 1 } else { 0 };
+            (blank > LONGEST_BLANK || at >= LONGEST).then_some(at)
+        });
+        let (segment, after) = rest.split_at(end.unwrap_or(rest.len()));
+        rest = after;
+        (!segment.is_empty()).then_some(segment)
+    })
 }
 
 /// Cuts a text into pieces; joined they are the text. An empty text has none.
@@ -142,6 +169,18 @@ mod tests {
         }
         assert_eq!(parallel_pieces(text).concat(), text);
         assert!(pieces("", &Chunking::Token, Vocabulary::O200k).is_empty());
+    }
+
+    #[test]
+    fn no_text_is_too_much_for_the_tokenizer() {
+        for unit in [" ", "\n", "a", "望"] {
+            let text = unit.repeat(1_200_000 / unit.len());
+            for vocabulary in [Vocabulary::O200k, Vocabulary::Cl100k] {
+                assert!(vocabulary.count(&text) > 0, "{unit:?}");
+            }
+        }
+        let blank = " ".repeat(300_000);
+        assert_eq!(pieces(&blank, &Chunking::Token, Vocabulary::O200k).concat(), blank);
     }
 
     #[test]
