@@ -122,9 +122,7 @@ impl Pacing {
                     let spread = libm::log(p95.0.as_secs_f64() / median) / Z95;
                     median * libm::exp(spread * variate)
                 }
-                Some(Jitter::Exponential) => {
-                    -mean * libm::log(1.0 - stream.random::<f64>())
-                }
+                Some(Jitter::Exponential) => -mean * libm::log(1.0 - stream.random::<f64>()),
             };
             whole_micros(gap)
         }

@@ -32,6 +32,8 @@ pub(crate) struct Frame {
     pub(crate) mid: Vec<u8>,
     /// The rest, with the closing brace.
     pub(crate) tail: Vec<u8>,
+    /// Whether non-ASCII characters are escaped in the end. What is hidden is the length before that.
+    pub(crate) ascii: bool,
 }
 
 /// Writes the `obfuscation` field: random characters that hide how long a token is.
@@ -61,6 +63,9 @@ impl Frame {
             out.push(b'"');
         }
         out.extend_from_slice(&self.tail);
+        if self.ascii {
+            escape(out, start);
+        }
     }
 }
 
@@ -69,34 +74,36 @@ pub(crate) fn characters(utf8: &[u8]) -> usize {
     utf8.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
 }
 
-/// Writes a JSON string; non-ASCII characters as they are, or escaped.
-pub(crate) fn string(out: &mut Vec<u8>, text: &str, ascii: bool) {
-    let start = out.len();
-    serde_json::to_writer(&mut *out, text).expect("a string is JSON, and a Vec takes all");
-    if ascii && !text.is_ascii() {
-        let raw = out.split_off(start);
-        for character in String::from_utf8_lossy(&raw).chars() {
-            if character.is_ascii() {
-                out.push(character as u8);
-            } else {
-                for unit in character.encode_utf16(&mut [0; 2]) {
-                    out.extend_from_slice(format!("\\u{unit:04x}").as_bytes());
-                }
+/// Writes a JSON string; non-ASCII characters stay as they are.
+pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
+    serde_json::to_writer(out, text).expect("a string is JSON, and a Vec takes all");
+}
+
+/// A JSON string of its own.
+pub(crate) fn quoted(text: &str) -> String {
+    serde_json::to_string(text).expect("a string is JSON")
+}
+
+/// Escapes the non-ASCII characters of the JSON from `start` on.
+pub(crate) fn escape(out: &mut Vec<u8>, start: usize) {
+    if out[start..].is_ascii() {
+        return;
+    }
+    let raw = String::from_utf8(out.split_off(start)).expect("JSON is UTF-8");
+    for character in raw.chars() {
+        if character.is_ascii() {
+            out.push(character as u8);
+        } else {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                out.extend_from_slice(format!("\\u{unit:04x}").as_bytes());
             }
         }
     }
 }
 
-/// A JSON string of its own.
-pub(crate) fn quoted(text: &str, ascii: bool) -> String {
-    let mut out = Vec::with_capacity(text.len() + 2);
-    string(&mut out, text, ascii);
-    String::from_utf8(out).expect("JSON is UTF-8")
-}
-
 /// A JSON string, or null.
 pub(crate) fn nullable(text: Option<&str>) -> String {
-    text.map_or_else(|| "null".to_owned(), |text| quoted(text, false))
+    text.map_or_else(|| "null".to_owned(), |text| quoted(text))
 }
 
 /// A JSON object of fields that are JSON already.
@@ -161,7 +168,7 @@ fn json(out: &mut Vec<u8>, value: &Value) {
 pub(crate) fn delta(out: &mut Vec<u8>, order: Order, shape: &Shape, said: &Said<'_>) {
     let mut field = |open: &str, text: &str, close: &str| {
         out.extend_from_slice(open.as_bytes());
-        string(out, text, shape.ascii);
+        string(out, text);
         out.extend_from_slice(close.as_bytes());
     };
     match said {
@@ -184,7 +191,7 @@ pub(crate) fn delta(out: &mut Vec<u8>, order: Order, shape: &Shape, said: &Said<
             ),
         },
         Said::Call { call, id, name, arguments, .. } => {
-            let call = tool_call(order, shape, *call, id.as_deref(), *name, *arguments);
+            let call = tool_call(order, *call, id.as_deref(), *name, *arguments);
             out.extend_from_slice(format!("{{\"tool_calls\":[{call}]}}").as_bytes());
         }
         Said::Open { opening, .. } => out.extend_from_slice(open(order, shape, opening).as_bytes()),
@@ -196,16 +203,15 @@ pub(crate) fn delta(out: &mut Vec<u8>, order: Order, shape: &Shape, said: &Said<
 /// The first delta of a choice.
 fn open(order: Order, shape: &Shape, opening: &Opening<'_>) -> String {
     let keys = shape.opening;
-    let text = |text| quoted(text, shape.ascii);
     let null = || "null".to_owned();
     let role = match opening {
         Opening::Role(role) => role,
         _ => "assistant",
     };
-    let mut fields = vec![("role", text(role))];
+    let mut fields = vec![("role", quoted(role))];
     match opening {
         Opening::Text | Opening::Role(_) if keys > OpeningKeys::Role => {
-            fields.push(("content", text("")));
+            fields.push(("content", quoted("")));
         }
         Opening::Text | Opening::Role(_) => {}
         _ if keys > OpeningKeys::Role => fields.push(("content", null())),
@@ -213,22 +219,24 @@ fn open(order: Order, shape: &Shape, opening: &Opening<'_>) -> String {
     }
     match opening {
         Opening::Call { id, name } => {
-            let call = tool_call(order, shape, 0, Some(id), Some(name), Some(""));
+            let call = tool_call(order, 0, Some(id), Some(name), Some(""));
             fields.push(("tool_calls", format!("[{call}]")));
         }
         Opening::Function { name } if shape.filtered && order == Order::Hand => {
             // Azure in 2023 sent the arguments only from the second chunk on.
-            fields.push(("function_call", object(order, vec![("name", text(name))])));
+            fields.push(("function_call", object(order, vec![("name", quoted(name))])));
         }
         Opening::Function { name } => {
-            fields
-                .push(("function_call", object(order, vec![("name", text(name)), ("arguments", text(""))])));
+            fields.push((
+                "function_call",
+                object(order, vec![("name", quoted(name)), ("arguments", quoted(""))]),
+            ));
         }
         _ => {}
     }
     if keys == OpeningKeys::Refusal {
         match opening {
-            Opening::Refusal => fields.push(("refusal", text(""))),
+            Opening::Refusal => fields.push(("refusal", quoted(""))),
             Opening::Calls => {}
             _ => fields.push(("refusal", null())),
         }
@@ -238,19 +246,17 @@ fn open(order: Order, shape: &Shape, opening: &Opening<'_>) -> String {
 
 fn tool_call(
     order: Order,
-    shape: &Shape,
     index: u64,
     id: Option<&str>,
     name: Option<&str>,
     arguments: Option<&str>,
 ) -> String {
-    let text = |text| quoted(text, shape.ascii);
     let mut function = Vec::new();
-    function.extend(name.map(|name| ("name", text(name))));
-    function.extend(arguments.map(|arguments| ("arguments", text(arguments))));
+    function.extend(name.map(|name| ("name", quoted(name))));
+    function.extend(arguments.map(|arguments| ("arguments", quoted(arguments))));
     let mut fields = vec![("index", index.to_string())];
     if let Some(id) = id {
-        fields.extend([("id", text(id)), ("type", text("function"))]);
+        fields.extend([("id", quoted(id)), ("type", quoted("function"))]);
     }
     fields.push(("function", object(order, function)));
     object(order, fields)
@@ -268,9 +274,9 @@ pub(crate) fn logprobs_field(out: &mut Vec<u8>, order: Order, shape: &Shape, sai
 }
 
 /// Writes the value of `finish_reason`.
-pub(crate) fn finish_reason(out: &mut Vec<u8>, shape: &Shape, said: &Said<'_>) {
+pub(crate) fn finish_reason(out: &mut Vec<u8>, said: &Said<'_>) {
     match said {
-        Said::Finish { reason, .. } => string(out, reason, shape.ascii),
+        Said::Finish { reason, .. } => string(out, reason),
         Said::Filtered { .. } => out.extend_from_slice(b"\"content_filter\""),
         _ => out.extend_from_slice(b"null"),
     }
@@ -301,7 +307,7 @@ pub(crate) fn token_logprob(order: Order, shape: &Shape, entry: &TokenLogprob, t
     let bytes = entry.bytes.as_deref().unwrap_or(entry.token.as_bytes());
     let bytes: Vec<String> = bytes.iter().map(u8::to_string).collect();
     let mut fields = vec![
-        ("token", quoted(&entry.token, shape.ascii)),
+        ("token", quoted(&entry.token)),
         ("logprob", number(entry.logprob)),
         ("bytes", format!("[{}]", bytes.join(","))),
     ];
@@ -316,14 +322,6 @@ pub(crate) fn token_logprob(order: Order, shape: &Shape, entry: &TokenLogprob, t
 /// A number as OpenAI prints it: decimal down to `0.00001`, below that `-7.89631e-7`.
 pub(crate) fn number(value: f64) -> String {
     serde_json::to_string(&value).expect("a number is JSON")
-}
-
-/// How many characters escaping adds to a text.
-pub(crate) fn escaped_extra(text: &str) -> usize {
-    text.chars()
-        .filter(|character| !character.is_ascii())
-        .map(|character| character.len_utf16() * 6 - 1)
-        .sum()
 }
 
 /// The usage object.
@@ -383,6 +381,6 @@ mod tests {
     #[test]
     fn escapes_are_utf_16() {
         assert_eq!(quoted("’t 👩 \"", true), r#""\u2019t \ud83d\udc69 \"""#);
-        assert_eq!(quoted("’t 👩 \"", false), "\"’t 👩 \\\"\"");
+        assert_eq!(quoted("’t 👩 \""), "\"’t 👩 \\\"\"");
     }
 }

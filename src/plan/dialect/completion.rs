@@ -44,10 +44,10 @@ impl Completion<'_> {
         let choices = ("choices", format!("[{}]", choices.join(",")));
         let usage = ("usage", chunk::usage(*order, shape.details, counts));
         let mut fields = vec![
-            ("id", quoted(&shape.id, shape.ascii)),
-            ("object", quoted("chat.completion", false)),
+            ("id", quoted(&shape.id)),
+            ("object", quoted("chat.completion")),
             ("created", shape.created.to_string()),
-            ("model", quoted(&shape.model, shape.ascii)),
+            ("model", quoted(&shape.model)),
         ];
         fields.extend(self.prompt_results.clone().map(|results| ("prompt_filter_results", results)));
         // The first replies, of March to May 2023, had the usage before the choices.
@@ -57,7 +57,7 @@ impl Completion<'_> {
             [choices, usage]
         });
         if let Some(tier) = &shape.tier {
-            fields.push(("service_tier", quoted(tier, shape.ascii)));
+            fields.push(("service_tier", quoted(tier)));
         }
         if let Some(fingerprint) = &shape.fingerprint {
             fields.push(("system_fingerprint", nullable(fingerprint.as_deref())));
@@ -69,7 +69,7 @@ impl Completion<'_> {
         let shape = self.shape;
         let index = ("index", index.to_string());
         let message = ("message", self.message(whole));
-        let finish = ("finish_reason", quoted(whole.finish, shape.ascii));
+        let finish = ("finish_reason", quoted(whole.finish));
         if shape.profile < Profile::new(2023, 6, 13) {
             return object(self.order, vec![message, finish, index]);
         }
@@ -109,7 +109,7 @@ impl Completion<'_> {
     fn message(&self, whole: &Whole<'_>) -> String {
         let Whole { choice, call_ids, function, withheld, .. } = whole;
         let shape = self.shape;
-        let text = |text: &str| quoted(text, shape.ascii);
+        let text = |text: &str| quoted(text);
         let mut fields = vec![("role", text("assistant"))];
         let silent = choice.text.is_empty() && (!choice.calls.is_empty() || !choice.refusal.is_empty());
         match silent {
@@ -140,14 +140,7 @@ impl Completion<'_> {
     }
 
     fn function(&self, call: &Call) -> String {
-        let Self { shape, order, .. } = self;
-        object(
-            *order,
-            vec![
-                ("name", quoted(&call.name, shape.ascii)),
-                ("arguments", quoted(&call.arguments, shape.ascii)),
-            ],
-        )
+        object(self.order, vec![("name", quoted(&call.name)), ("arguments", quoted(&call.arguments))])
     }
 }
 

@@ -73,8 +73,13 @@ pub(crate) trait Dialect: fmt::Debug + Sync {
     fn stream(&self, said: &[Said<'_>], shape: &Shape, mode: FilterMode) -> Draft;
 
     /// The body of an answer that is not streamed.
-    fn completion(&self, choices: Vec<Whole<'_>>, counts: Counts, shape: &Shape, filters: &Filters)
-    -> String;
+    fn completion(
+        &self,
+        choices: Vec<Whole<'_>>,
+        counts: Counts,
+        shape: &Shape,
+        filters: &Filters,
+    ) -> Vec<u8>;
 
     /// Status line, headers and body of a prompt that the content filter refuses. Only a dialect with
     /// a filter is asked.

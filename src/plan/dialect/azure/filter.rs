@@ -121,7 +121,7 @@ fn detection(shape: &Shape, found: Option<Detection>) -> String {
 
 fn blocklists(verdicts: &Verdicts, always: bool) -> Option<(&'static str, String)> {
     let lists = verdicts.custom_blocklists.as_deref();
-    let entry = |id: &String| format!("{{\"filtered\":true,\"id\":{}}}", quoted(id, false));
+    let entry = |id: &String| format!("{{\"filtered\":true,\"id\":{}}}", quoted(id));
     let entries: Vec<String> = lists.unwrap_or_default().iter().map(entry).collect();
     (always || lists.is_some()).then(|| ("custom_blocklists", format!("[{}]", entries.join(","))))
 }

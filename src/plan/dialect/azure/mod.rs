@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::chunk;
 use super::completion::{Completion, Whole};
 use super::openai::{exists, model, models_body};
 use super::shape::Shape;
@@ -110,7 +111,7 @@ impl Dialect for Azure {
         counts: Counts,
         shape: &Shape,
         filters: &Filters,
-    ) -> String {
+    ) -> Vec<u8> {
         let filtering = shape.filtered && filters.mode != FilterMode::Off;
         let completion = Completion {
             shape,
@@ -120,7 +121,11 @@ impl Dialect for Azure {
             prompt_results: filtering.then(|| filter::prompt_list(shape, &filters.prompt)),
             choice_results: filtering.then(|| filter::whole_completion(shape, &filters.completion)),
         };
-        completion.json() + "\n"
+        let mut body = (completion.json() + "\n").into_bytes();
+        if shape.ascii {
+            chunk::escape(&mut body, 0);
+        }
+        body
     }
 
     fn blocked(&self, verdicts: &Verdicts, shape: &Shape, facts: &Facts<'_>) -> (Head, Bytes) {

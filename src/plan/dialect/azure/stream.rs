@@ -138,8 +138,7 @@ fn frame(shape: &Shape, order: Order, counts: Option<&Counts>) -> Frame {
         None if shape.usage || order == Order::Hand => ",\"usage\":null".to_owned(),
         None => String::new(),
     };
-    let (id, model, created) =
-        (quoted(&shape.id, shape.ascii), quoted(&shape.model, shape.ascii), shape.created);
+    let (id, model, created) = (quoted(&shape.id), quoted(&shape.model), shape.created);
     let object = "\"object\":\"chat.completion.chunk\"";
     let mut fingerprint = String::new();
     if let Some(value) = &shape.fingerprint {
@@ -153,26 +152,25 @@ fn frame(shape: &Shape, order: Order, counts: Option<&Counts>) -> Frame {
             .into_bytes(),
             mid: format!("]{usage}").into_bytes(),
             tail: b"}".to_vec(),
+            ascii: shape.ascii,
         };
     }
     // Since September 2026 the usage chunk says how long what took, and where.
     let telemetry = counts.is_some() && shape.details == Details::CacheWrite;
     let (latency, routing) =
         if telemetry { (latency_checkpoint(shape), routing(shape)) } else { Default::default() };
-    let tier = shape
-        .tier
-        .as_deref()
-        .map(|tier| format!(",\"service_tier\":{}", quoted(tier, shape.ascii)))
-        .unwrap_or_default();
+    let tier =
+        shape.tier.as_deref().map(|tier| format!(",\"service_tier\":{}", quoted(tier))).unwrap_or_default();
     Frame {
         head: b"{\"choices\":[".to_vec(),
         mid: format!("],\"created\":{created},\"id\":{id}{latency},\"model\":{model}").into_bytes(),
         tail: format!(",{object}{routing}{tier}{fingerprint}{usage}}}").into_bytes(),
+        ascii: shape.ascii,
     }
 }
 
 /// A choice with its keys sorted. Returns how many characters Azure added to OpenAI's: its
-/// verdicts, and its escapes.
+/// verdicts.
 fn sorted_choice(
     out: &mut Vec<u8>,
     shape: &Shape,
@@ -191,11 +189,8 @@ fn sorted_choice(
     }
     out.extend_from_slice(b"\"delta\":");
     chunk::delta(out, Order::Sorted, shape, said);
-    if let (true, Said::Text { text, .. } | Said::Refusal { text, .. }) = (shape.ascii, said) {
-        added += chunk::escaped_extra(text);
-    }
     out.extend_from_slice(b",\"finish_reason\":");
-    chunk::finish_reason(out, shape, said);
+    chunk::finish_reason(out, said);
     out.extend_from_slice(format!(",\"index\":{index}").as_bytes());
     chunk::logprobs_field(out, Order::Sorted, shape, said);
     out.push(b'}');
@@ -211,7 +206,7 @@ fn hand_choice(
     results: Option<&(String, usize)>,
 ) -> usize {
     out.extend_from_slice(format!("{{\"index\":{index},\"finish_reason\":").as_bytes());
-    chunk::finish_reason(out, shape, said);
+    chunk::finish_reason(out, said);
     out.extend_from_slice(b",\"delta\":");
     chunk::delta(out, Order::Hand, shape, said);
     if let Some((results, _)) = results {

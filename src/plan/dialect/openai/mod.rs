@@ -84,7 +84,7 @@ impl Dialect for OpenAi {
         stream::stream(said, shape)
     }
 
-    fn completion(&self, choices: Vec<Whole<'_>>, counts: Counts, shape: &Shape, _: &Filters) -> String {
+    fn completion(&self, choices: Vec<Whole<'_>>, counts: Counts, shape: &Shape, _: &Filters) -> Vec<u8> {
         let completion = Completion {
             shape,
             order: Order::Hand,
@@ -96,7 +96,7 @@ impl Dialect for OpenAi {
         let compact = completion.json();
         // Bodies are pretty-printed since October 2023.
         let printed = if shape.profile < Profile::new(2023, 10, 1) { compact } else { pretty(&compact, 2) };
-        printed + "\n"
+        (printed + "\n").into_bytes()
     }
 
     fn blocked(&self, _: &Verdicts, _: &Shape, _: &Facts<'_>) -> (Head, Bytes) {

@@ -59,11 +59,13 @@ impl<'a> Writer<'a> {
                 head: format!("{},\"choices\":[", envelope(shape)).into_bytes(),
                 mid: format!("]{usage}").into_bytes(),
                 tail: b"}".to_vec(),
+                ascii: shape.ascii,
             },
             parallel: Frame {
                 head: format!("{}{usage},\"choices\":[", envelope(shape)).into_bytes(),
                 mid: b"]".to_vec(),
                 tail: b"}".to_vec(),
+                ascii: shape.ascii,
             },
             obfuscation: Obfuscation(shape.obfuscation.then(|| shape.seed.stream("obfuscation"))),
         }
@@ -95,12 +97,12 @@ impl<'a> Writer<'a> {
 fn envelope(shape: &Shape) -> String {
     let mut head = format!(
         "{{\"id\":{},\"object\":\"chat.completion.chunk\",\"created\":{},\"model\":{}",
-        quoted(&shape.id, shape.ascii),
+        quoted(&shape.id),
         shape.created,
-        quoted(&shape.model, shape.ascii),
+        quoted(&shape.model),
     );
     if let Some(tier) = &shape.tier {
-        head += &format!(",\"service_tier\":{}", quoted(tier, shape.ascii));
+        head += &format!(",\"service_tier\":{}", quoted(tier));
     }
     if let Some(fingerprint) = &shape.fingerprint {
         head += &format!(",\"system_fingerprint\":{}", nullable(fingerprint.as_deref()));
@@ -122,6 +124,6 @@ fn choice(out: &mut Vec<u8>, shape: &Shape, index: usize, said: &Said<'_>) {
     }
     chunk::logprobs_field(out, Order::Hand, shape, said);
     out.extend_from_slice(b",\"finish_reason\":");
-    chunk::finish_reason(out, shape, said);
+    chunk::finish_reason(out, said);
     out.push(b'}');
 }
