@@ -7,7 +7,7 @@ use rand::RngExt;
 
 use self::annotations::{annotate, hit, verdicts};
 use super::dialect::completion::Whole;
-use super::dialect::shape::Shape;
+use super::dialect::shape::{Logprobs, Shape};
 use super::fault::Fault;
 use super::request::Request;
 use super::said::{Counts, Opening, Said};
@@ -99,10 +99,14 @@ fn content<'a>(index: usize, choice: &'a Choice, setting: &Setting<'a>) -> Vec<S
     let mut logprob = logprobs::of(index, choice, shape);
     let mut said = Vec::new();
     let open = |opening| Said::Open { choice: index, opening };
+    let function = as_function(choice, request);
+    let pieces_of_function = |call: &'a Call| {
+        call.pieces.iter().map(move |arguments| Said::Function { choice: index, name: None, arguments })
+    };
     let first = match choice.calls.as_slice() {
-        [call] if choice.text.is_empty() && request.offers_functions_only() => {
+        [call] if choice.text.is_empty() && function => {
             said.push(open(Opening::Function { name: &call.name }));
-            said.extend(call.pieces.iter().map(|arguments| Said::Function { choice: index, arguments }));
+            said.extend(pieces_of_function(call));
             return said;
         }
         [call] if choice.text.is_empty() => {
@@ -132,6 +136,11 @@ fn content<'a>(index: usize, choice: &'a Choice, setting: &Setting<'a>) -> Vec<S
         text,
         logprob: logprob(at, text),
     }));
+    if let (true, [call]) = (function, choice.calls.as_slice()) {
+        said.push(Said::Function { choice: index, name: Some(&call.name), arguments: "" });
+        said.extend(pieces_of_function(call));
+        return said;
+    }
     let parallel = choice.calls.len() > 1;
     for (number, call) in choice.calls.iter().enumerate() {
         let piece = |arguments: &'a str| Said::Call {
@@ -165,14 +174,33 @@ fn interleave<'a>(said: &mut Vec<Said<'a>>, choices: &mut [std::vec::IntoIter<Sa
         return;
     }
     let mut stream = shape.seed.stream("interleave");
-    let mut turn = 0;
+    let mut next = 0;
     while choices.iter().any(|choice| choice.len() > 0) {
         let count = choices.len();
-        said.extend(choices[turn % count].next());
+        said.extend(choices[next % count].next());
         if stream.random_range(0..12u32) > 0 {
-            turn += 1;
+            next += 1;
         }
     }
+}
+
+/// Whether a call is written as a function's, as before there were tools.
+fn as_function(choice: &Choice, request: &Request) -> bool {
+    request.offers_functions_only() && choice.calls.len() == 1
+}
+
+/// How many bytes an answer has, at least: what a request multiplies is what its log probabilities and
+/// choices multiply.
+pub(crate) fn weight(spoken: &Spoken, setting: &Setting<'_>) -> u64 {
+    let each = match setting.shape.logprobs {
+        Logprobs::Asked(top) => 300 + 90 * (1 + top as u64),
+        Logprobs::Null | Logprobs::Absent => 300,
+    };
+    let pieces = |choice: &Choice| {
+        let calls: usize = choice.calls.iter().map(|call| call.pieces.len()).sum();
+        (choice.text.len() + choice.refusal.len() + calls) as u64
+    };
+    (0..setting.request.n()).map(|index| pieces(spoken.choice(index)).saturating_mul(each)).sum()
 }
 
 /// Why a choice ends.
@@ -180,7 +208,7 @@ fn finish_reason<'a>(choice: &'a Choice, setting: &Setting<'a>) -> &'a str {
     match &choice.finish {
         Some(reason) => reason,
         None if choice.calls.is_empty() => "stop",
-        None if setting.request.offers_functions_only() && choice.calls.len() == 1 => "function_call",
+        None if as_function(choice, setting.request) => "function_call",
         // Of all recorded forced calls, 62 of 62 of the older models finish so.
         None if setting.request.forces_a_function() && !setting.reasoning => "stop",
         None => "tool_calls",
@@ -200,7 +228,7 @@ pub(crate) fn wholes<'a>(spoken: &'a Spoken, setting: &Setting<'a>) -> Vec<Whole
                 finish: if withheld { "content_filter" } else { finish_reason(choice, setting) },
                 call_ids: events.iter().filter_map(call_id_of).collect(),
                 pieces: events,
-                function: request.offers_functions_only() && choice.calls.len() == 1,
+                function: as_function(choice, request),
                 withheld,
             }
         })

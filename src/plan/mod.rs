@@ -9,6 +9,9 @@
 //! 6 end      healthy → hyper writes it; else raw HTTP/1.1   http1
 //! ```
 //!
+//! Three modules share step 1: `spoken` is an answer cut into pieces, `said` the words for one event, and
+//! `say` the pipeline itself.
+//!
 //! Nothing here performs I/O, reads a clock or draws randomness other than from a
 //! [`Seed`](seed::Seed): the same inputs give the same bytes and offsets on every platform.
 //! Planning cannot fail; what could is rejected when fixtures are [loaded](load).
@@ -42,6 +45,6 @@ pub use matcher::Matcher;
 pub use pacing::Pacing;
 pub use reply::Reply;
 pub use request::Request;
-pub use say::{Turn, plan};
+pub use say::{Occasion, plan};
 pub use set::FixtureSet;
 pub use timeline::Timeline;

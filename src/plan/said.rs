@@ -30,8 +30,8 @@ pub(crate) enum Said<'a> {
         arguments: Option<&'a str>,
         parallel: bool,
     },
-    /// A piece of a function call's arguments, as they were before tools.
-    Function { choice: usize, arguments: &'a str },
+    /// A piece of a function call, as it was before tools: `name` at its start.
+    Function { choice: usize, name: Option<&'a str>, arguments: &'a str },
     /// A delta as a script writes it.
     Delta { choice: usize, delta: &'a Value },
     /// A choice ends.
@@ -118,8 +118,8 @@ impl Said<'_> {
             | Self::Refusal { .. }
             | Self::Call { .. }
             | Self::Function { .. }
-            | Self::Delta { .. }
             | Self::Event(_) => EventKind::Content,
+            Self::Delta { delta, .. } => kind_of_delta(delta),
             Self::Finish { .. } | Self::Filtered { .. } => EventKind::Finish,
             Self::Annotation { finish: Some(_), .. } => EventKind::Finish,
             Self::Annotation { finish: None, .. } => EventKind::Filter,
@@ -145,9 +145,12 @@ fn kind_of_chunk(chunk: &Value) -> EventKind {
     if choice.get("finish_reason").is_some_and(|reason| !reason.is_null()) {
         return EventKind::Finish;
     }
-    match choice.get("delta") {
-        None => EventKind::Filter,
-        Some(delta) if delta.get("role").is_some() => EventKind::Role,
-        Some(_) => EventKind::Content,
-    }
+    choice.get("delta").map_or(EventKind::Filter, kind_of_delta)
+}
+
+/// A delta with a role opens a choice, unless it says something at once.
+fn kind_of_delta(delta: &Value) -> EventKind {
+    let says = |key| delta.get(key).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+    let opens = delta.get("role").is_some() && !says("content") && !says("refusal");
+    if opens { EventKind::Role } else { EventKind::Content }
 }

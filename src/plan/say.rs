@@ -1,6 +1,7 @@
 //! From a reply to a timeline: what the model says, in the dialect's words, at the reply's pace.
 
 use std::borrow::Cow;
+use std::cell::LazyCell;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -27,7 +28,7 @@ use super::wire::{FilterMode, Profile};
 
 /// What a plan depends on beside reply and request.
 #[derive(Clone, Debug)]
-pub struct Turn<'a> {
+pub struct Occasion<'a> {
     /// The fixture's name.
     pub fixture: &'a str,
     /// Which hit of the fixture this is, from 1.
@@ -47,13 +48,13 @@ pub struct Turn<'a> {
 }
 
 /// Plans the response to a request that a fixture answers.
-pub fn plan(reply: &Prepared, request: &Request, turn: &Turn<'_>) -> Timeline {
-    let planner = Planner::new(reply, request, turn);
+pub fn plan(reply: &Prepared, request: &Request, occasion: &Occasion<'_>) -> Timeline {
+    let planner = Planner::new(reply, request, occasion);
     let (mut timeline, fault) = match &reply.content {
         _ if let Some(timeline) = planner.too_new() => (timeline, None),
         Content::Error(error) => (planner.error(error), None),
         Content::Script(steps) => planner.script(steps),
-        Content::Answer(_) => match reply.answer(request, turn.hit) {
+        Content::Answer(_) => match reply.answer(request, occasion.hit) {
             Ok(Cow::Borrowed(answer)) => {
                 (planner.answer(answer, &reply.spoken.cut(answer, planner.vocabulary)), None)
             }
@@ -64,45 +65,53 @@ pub fn plan(reply: &Prepared, request: &Request, turn: &Turn<'_>) -> Timeline {
         },
     };
     overrule(&mut timeline.head, reply);
-    if let Some(fault) = turn.fault.or(request.call.scope.fault).or(fault).or(reply.fault) {
+    if let Some(fault) = occasion.fault.or(request.call.scope.fault).or(fault).or(reply.fault) {
         fault.apply(&mut timeline);
     }
-    hold(&mut timeline, turn);
+    hold(&mut timeline, occasion);
     timeline
 }
 
 /// Plans the response to a request that is refused.
-pub fn plan_reject(reject: &Reject, call: &Call, turn: &Turn<'_>) -> Timeline {
-    let (head, body) = call.route.dialect.reject(reject, &bare_facts(call, "", turn));
+pub fn plan_reject(reject: &Reject, call: &Call, occasion: &Occasion<'_>) -> Timeline {
+    let (head, body) = call.route.dialect.reject(reject, &bare_facts(call, "", occasion));
     whole(head, body, Duration::ZERO)
 }
 
 /// Plans the response to a request for the models or one of them.
-pub fn plan_models(names: &[&str], call: &Call, turn: &Turn<'_>) -> Timeline {
+pub fn plan_models(names: &[&str], call: &Call, occasion: &Occasion<'_>) -> Timeline {
     let dialect = call.route.dialect;
-    let facts = bare_facts(call, "", turn);
+    let facts = bare_facts(call, "", occasion);
     let body = dialect.models(names, &facts);
     whole(dialect.success(&facts, Form::Json(body.len())), body, Duration::ZERO)
 }
+
+/// The largest answer that is planned, in bytes.
+const HEAVIEST: u64 = 64 << 20;
 
 /// Everything the steps of a plan have in common.
 struct Planner<'a> {
     reply: &'a Prepared,
     request: &'a Request,
-    turn: &'a Turn<'a>,
+    occasion: &'a Occasion<'a>,
     pacing: Pacing,
     shape: Shape,
     vocabulary: Vocabulary,
 }
 
 impl<'a> Planner<'a> {
-    fn new(reply: &'a Prepared, request: &'a Request, turn: &'a Turn<'a>) -> Self {
-        let seed = own_seed(&request.call, turn);
-        let shape =
-            request.call.route.dialect.shape(request, &reply.wire, turn.now, Seed::new(turn.seed), seed);
-        let pacing = reply.pacing.and(*turn.pacing);
+    fn new(reply: &'a Prepared, request: &'a Request, occasion: &'a Occasion<'a>) -> Self {
+        let seed = own_seed(&request.call, occasion);
+        let shape = request.call.route.dialect.shape(
+            request,
+            &reply.wire,
+            occasion.now,
+            Seed::new(occasion.seed),
+            seed,
+        );
+        let pacing = reply.pacing.and(*occasion.pacing);
         let vocabulary = Vocabulary::of(&shape.model);
-        Self { reply, request, turn, pacing, shape, vocabulary }
+        Self { reply, request, occasion, pacing, shape, vocabulary }
     }
 
     /// The refusal of a backend of the reply's date, where it did not know what is asked.
@@ -122,31 +131,42 @@ impl<'a> Planner<'a> {
             );
             return whole(head, body, self.pacing.head.unwrap_or_default().0);
         }
-        let counts = self.counts(answer.usage.unwrap_or_default(), Some(spoken));
-        let setting = Setting {
+        let counts = self.counts(answer.usage.unwrap_or_default(), spoken);
+        let setting = self.setting(counts);
+        let weight = compose::weight(spoken, &setting);
+        if weight > HEAVIEST {
+            return self.too_heavy(weight);
+        }
+        let composition = compose::answer(spoken, &setting);
+        if self.request.stream() {
+            return self.stream(&composition);
+        }
+        self.json(&composition, compose::wholes(spoken, &setting), counts)
+    }
+
+    fn script(&self, steps: &[Step]) -> (Timeline, Option<Fault>) {
+        let answer = LazyCell::new(|| compose::script::answer(steps));
+        let spoken = LazyCell::new(|| Spoken::new(&answer, self.vocabulary));
+        let composition = compose::script::stream(steps, |usage| self.counts(*usage, &spoken));
+        let chat = self.request.call.route.endpoint == Endpoint::ChatCompletions;
+        let timeline = if chat && !self.request.stream() {
+            let counts = self.counts(answer.usage.unwrap_or_default(), &spoken);
+            let setting = self.setting(counts);
+            self.json(&composition, compose::wholes(&spoken, &setting), counts)
+        } else {
+            self.stream(&composition)
+        };
+        (timeline, composition.fault)
+    }
+
+    fn setting(&self, counts: Counts) -> Setting<'_> {
+        Setting {
             request: self.request,
             shape: &self.shape,
             filters: &self.reply.filters,
             counts,
             reasoning: ModelClass::of(&self.shape.model).reasons(),
-        };
-        let composition = compose::answer(spoken, &setting);
-        if self.request.stream() {
-            return self.stream(&composition);
         }
-        let completions = compose::wholes(spoken, &setting);
-        self.json(&composition, completions, counts)
-    }
-
-    fn script(&self, steps: &[Step]) -> (Timeline, Option<Fault>) {
-        let counts = |usage: &Usage| self.counts(*usage, None);
-        let composition = compose::script::stream(steps, counts);
-        let chat = self.request.call.route.endpoint == Endpoint::ChatCompletions;
-        if chat && !self.request.stream() {
-            let answer = compose::script::answer(steps);
-            return (self.answer(&answer, &Spoken::new(&answer, self.vocabulary)), composition.fault);
-        }
-        (self.stream(&composition), composition.fault)
     }
 
     fn stream(&self, composition: &Composition<'_>) -> Timeline {
@@ -175,15 +195,31 @@ impl<'a> Planner<'a> {
 
     fn error(&self, error: &ErrorReply) -> Timeline {
         let (head, body) = self.request.call.route.dialect.error(error, &self.facts(Duration::ZERO));
-        whole(head, body, self.pacing.head.unwrap_or_default().0)
+        whole(head, body, self.pacing.head.or(self.pacing.ttft).unwrap_or_default().0)
     }
 
     fn failed_template(&self, message: &str) -> Timeline {
+        let message = format!("the template of fixture {:?} failed: {message}", self.occasion.fixture);
+        self.failure("template_failed", message)
+    }
+
+    /// One request must not take all memory, or all of a worker's time.
+    fn too_heavy(&self, weight: u64) -> Timeline {
+        let (weight, limit) = (weight >> 20, HEAVIEST >> 20);
+        let message = format!(
+            "the answer of fixture {:?} to this request has about {weight} MiB, and {limit} MiB is the limit: \
+             ask for fewer choices or log probabilities",
+            self.occasion.fixture
+        );
+        self.failure("answer_too_large", message)
+    }
+
+    fn failure(&self, code: &str, message: String) -> Timeline {
         let error = ErrorReply {
             status: StatusCode::INTERNAL_SERVER_ERROR.as_u16(),
             kind: Some("server_error".to_owned()),
-            code: Some(Value::from("template_failed")),
-            message: Some(format!("the template of fixture {:?} failed: {message}", self.turn.fixture)),
+            code: Some(Value::from(code)),
+            message: Some(message),
             ..ErrorReply::default()
         };
         self.error(&error)
@@ -205,24 +241,21 @@ impl<'a> Planner<'a> {
         self.shape.filtered && filters.mode != FilterMode::Off && filters.prompt.filtered()
     }
 
-    /// Token counts: the reply's, else the tokenizer's. Counted only where they are sent.
-    fn counts(&self, usage: Usage, spoken: Option<&Spoken>) -> Counts {
-        let needed = self.shape.usage || !self.request.stream();
+    /// Token counts: the reply's, else the tokenizer's. A prompt is counted only where that is sent.
+    fn counts(&self, usage: Usage, spoken: &Spoken) -> Counts {
+        let scripted = matches!(self.reply.content, Content::Script(_));
+        let needed = self.shape.usage || scripted || !self.request.stream();
         let (prompt_details, details) = (usage.prompt_tokens_details, usage.completion_tokens_details);
-        let count_prompt = || {
-            if needed { prompt_tokens(self.request, self.vocabulary) } else { 0 }
-        };
-        let reasoning =
-            details.reasoning_tokens.unwrap_or_else(|| spoken.map_or(0, |spoken| spoken.reasoning));
-        let said = || {
-            spoken.map_or(0, |spoken| (0..self.request.n()).map(|index| spoken.choice(index).tokens).sum())
-        };
+        let count_prompt = || if needed { prompt_tokens(self.request, self.vocabulary) } else { 0 };
+        let reasoning = details.reasoning_tokens.unwrap_or(spoken.reasoning);
+        let said = (0..self.request.n()).map(|index| spoken.choice(index).tokens);
+        let said = said.fold(reasoning, u64::saturating_add);
         let prompt = usage.prompt_tokens.unwrap_or_else(count_prompt);
-        let completion = usage.completion_tokens.unwrap_or_else(|| reasoning + said());
+        let completion = usage.completion_tokens.unwrap_or(said);
         Counts {
             prompt,
             completion,
-            total: usage.total_tokens.unwrap_or(prompt + completion),
+            total: usage.total_tokens.unwrap_or(prompt.saturating_add(completion)),
             prompt_audio: prompt_details.audio_tokens,
             cached: prompt_details.cached_tokens,
             cache_write: prompt_details.cache_write_tokens,
@@ -242,24 +275,24 @@ impl<'a> Planner<'a> {
             seed: self.shape.seed,
             processing,
             tokens: 1 + characters as u64 / 4,
-            ..bare_facts(&self.request.call, self.request.model(), self.turn)
+            ..bare_facts(&self.request.call, self.request.model(), self.occasion)
         }
     }
 }
 
 /// The seed of one response: nothing in it depends on which server answers, or when.
-fn own_seed(call: &Call, turn: &Turn<'_>) -> Seed {
-    let seed = Seed::new(turn.seed).child(&call.scope.session).child(turn.fixture);
-    seed.child(&turn.hit.to_string())
+fn own_seed(call: &Call, occasion: &Occasion<'_>) -> Seed {
+    let seed = Seed::new(occasion.seed).child(&call.scope.session).child(occasion.fixture);
+    seed.child(&occasion.hit.to_string())
 }
 
 /// What is known of a request that no reply answers.
-fn bare_facts<'a>(call: &'a Call, model: &'a str, turn: &Turn<'_>) -> Facts<'a> {
+fn bare_facts<'a>(call: &'a Call, model: &'a str, occasion: &Occasion<'_>) -> Facts<'a> {
     Facts {
         call,
         model,
-        seed: own_seed(call, turn),
-        now: turn.now,
+        seed: own_seed(call, occasion),
+        now: occasion.now,
         profile: Profile::NEWEST,
         processing: Duration::ZERO,
         tokens: 0,
@@ -292,12 +325,15 @@ fn overrule(head: &mut Head, reply: &Prepared) {
 }
 
 /// Scales the offsets, and bounds every gap between two things sent.
-fn hold(timeline: &mut Timeline, turn: &Turn<'_>) {
+fn hold(timeline: &mut Timeline, occasion: &Occasion<'_>) {
     let (mut planned, mut bounded) = (Duration::ZERO, Duration::ZERO);
     let mut next = |at: &mut Duration| {
-        let scaled =
-            if turn.time_scale == 1.0 { *at } else { whole_micros(at.as_secs_f64() * turn.time_scale) };
-        bounded += scaled.saturating_sub(planned).min(turn.max_hold);
+        let scaled = if occasion.time_scale == 1.0 {
+            *at
+        } else {
+            whole_micros(at.as_secs_f64() * occasion.time_scale)
+        };
+        bounded += scaled.saturating_sub(planned).min(occasion.max_hold);
         planned = planned.max(scaled);
         *at = bounded;
     };

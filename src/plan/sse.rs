@@ -40,14 +40,11 @@ impl Draft {
         self.end(kind);
     }
 
-    /// Writes a comment, a line for each line of the text.
+    /// Writes a comment of one line.
     pub(crate) fn comment(&mut self, text: &str) {
-        for line in text.split('\n') {
-            self.body.extend_from_slice(b": ");
-            self.body.extend_from_slice(line.as_bytes());
-            self.body.push(b'\n');
-        }
-        self.body.push(b'\n');
+        self.body.extend_from_slice(b": ");
+        self.body.extend_from_slice(text.as_bytes());
+        self.body.extend_from_slice(b"\n\n");
         self.end(EventKind::Other);
     }
 

@@ -17,7 +17,7 @@ use super::service::Service;
 use crate::plan::reject::Reject;
 use crate::plan::request::{Call, Endpoint};
 use crate::plan::say::{plan_models, plan_reject};
-use crate::plan::{FixtureSet, Request as ApiRequest, Timeline, Turn, plan};
+use crate::plan::{FixtureSet, Occasion, Request as ApiRequest, Timeline, plan};
 
 /// A request as far as it was read.
 pub(super) struct Asked<'a> {
@@ -101,7 +101,7 @@ impl Service {
         }
         if matches!(call.route.endpoint, Endpoint::Models | Endpoint::Model(_)) {
             let id = self.state.journal.next_id();
-            let timeline = plan_models(&fixtures.model_names(), call, &self.turn(call, "", id));
+            let timeline = plan_models(&fixtures.model_names(), call, &self.occasion(call, "", id));
             return Ok(Answered::new(id, timeline));
         }
         let miss = match fixtures.candidates(request) {
@@ -109,8 +109,8 @@ impl Service {
                 let session = &call.scope.session;
                 let admitted = self.state.admit(session, |hits| fixtures.admit(&candidates, hits));
                 if let Some((admission, id)) = admitted {
-                    let turn = self.turn(call, admission.fixture, admission.hit);
-                    let timeline = plan(admission.reply, request, &turn);
+                    let occasion = self.occasion(call, admission.fixture, admission.hit);
+                    let timeline = plan(admission.reply, request, &occasion);
                     let fixture = Some((admission.fixture.to_owned(), admission.hit));
                     return Ok(Answered { fixture, ..Answered::new(id, timeline) });
                 }
@@ -124,7 +124,7 @@ impl Service {
                 self.state.count_unmatched();
                 let id = self.state.journal.next_id();
                 let reply = echo::reply(request);
-                let timeline = plan(&reply, request, &self.turn(call, "echo", id));
+                let timeline = plan(&reply, request, &self.occasion(call, "echo", id));
                 Ok(Answered { unmatched: true, ..Answered::new(id, timeline) })
             }
         }
@@ -135,16 +135,16 @@ impl Service {
         if unmatched {
             self.state.count_unmatched();
         }
-        let turn = self.turn(call, "", self.state.next_refusal());
+        let occasion = self.occasion(call, "", self.state.next_refusal());
         let id = self.state.journal.next_id();
-        let timeline = plan_reject(reject, call, &turn);
+        let timeline = plan_reject(reject, call, &occasion);
         let refusal = Some(message(&timeline));
         Answered { unmatched, refusal, ..Answered::new(id, timeline) }
     }
 
-    fn turn<'a>(&'a self, call: &Call, fixture: &'a str, hit: u64) -> Turn<'a> {
+    fn occasion<'a>(&'a self, call: &Call, fixture: &'a str, hit: u64) -> Occasion<'a> {
         let config = &self.state.config;
-        Turn {
+        Occasion {
             fixture,
             hit,
             seed: config.seed,

@@ -25,6 +25,8 @@ fn answers_in_every_shape() {
         { "name": "get_weather", "arguments": { "city": "San Francisco" } },
         { "name": "get_time", "arguments": { "zone": "CET" } },
     ] } });
+    let functions = json!([{ "name": "get_weather", "parameters": {} }]);
+    let text_and_call = json!({ "answer": { "text": "Let me see.", "tool_calls": [{ "name": "get_weather", "arguments": { "city": "Paris" } }] } });
     let refusal = json!({ "answer": { "refusal": "I'm sorry." } });
     let think = json!({ "answer": { "text": "42", "reasoning": "Six times seven." } });
     let several = json!({ "answer": { "choices": [{ "text": "One, two, three." }, { "text": "Un, deux, trois, quatre." }] } });
@@ -37,16 +39,11 @@ fn answers_in_every_shape() {
         ("tool-call-json", with(&whole, "tools", &tools), &call),
         ("tool-calls", with(&usage, "tools", &tools), &calls),
         ("tool-calls-json", with(&whole, "tools", &tools), &calls),
-        (
-            "function",
-            with(&stream, "functions", &json!([{ "name": "get_weather", "parameters": {} }])),
-            &call,
-        ),
-        (
-            "function-json",
-            with(&whole, "functions", &json!([{ "name": "get_weather", "parameters": {} }])),
-            &call,
-        ),
+        ("function", with(&stream, "functions", &functions), &call),
+        ("function-json", with(&whole, "functions", &functions), &call),
+        ("function-after-text", with(&stream, "functions", &functions), &text_and_call),
+        ("function-after-text-json", with(&whole, "functions", &functions), &text_and_call),
+        ("tool-call-after-text", with(&usage, "tools", &tools), &text_and_call),
         ("refusal", usage.clone(), &refusal),
         ("refusal-json", whole.clone(), &refusal),
         ("logprobs", with(&with(&usage, "logprobs", &json!(true)), "top_logprobs", &json!(2)), &hello),
@@ -153,6 +150,18 @@ fn scripts_send_exactly_their_steps() {
         check(&format!("{dialect}-script"), &planned(path, &json!({ "stream": true }), &script));
         check(&format!("{dialect}-script-json"), &planned(path, &json!({}), &script));
     }
+    let counted = json!({ "script": [{ "role": "assistant" }, { "text": "Hello there my friend" }, { "finish": "stop" }, { "usage": {} }, "done"] });
+    check("openai-script-usage", &planned(OPENAI, &json!({ "stream": true }), &counted));
+    let chunks = json!({ "script": [
+        { "chunk": { "choices": [{ "index": 0, "delta": { "role": "assistant", "content": "Hel" }, "finish_reason": null }] } },
+        { "delta": { "content": "lo" } },
+        { "delta": { "tool_calls": [{ "index": 0, "id": "call_1", "function": { "name": "f", "arguments": "{" } }] } },
+        { "delta": { "tool_calls": [{ "index": 0, "function": { "arguments": "}" } }] } },
+        { "chunk": { "choices": [{ "index": 0, "delta": {}, "finish_reason": "tool_calls" }] } },
+        "done"
+    ] });
+    check("openai-script-chunks", &planned(OPENAI, &json!({ "stream": true }), &chunks));
+    check("openai-script-chunks-json", &planned(OPENAI, &json!({}), &chunks));
     let cut = json!({ "script": [{ "role": "assistant" }, { "text": "Hel" }, { "fault": { "fault": "close-mid-stream" } }, { "text": "lo" }, "done"] });
     check("openai-script-fault", &planned(OPENAI, &json!({ "stream": true }), &cut));
 }
@@ -191,6 +200,13 @@ fn paces_and_cuts() {
             json!({ "answer": { "text": "a b c" }, "faults": [{ "fault": "close-mid-stream", "at": at }] });
         check(&format!("close-{name}"), &planned(OPENAI, &stream, &reply));
     }
+}
+
+#[test]
+fn an_answer_too_large_to_plan_is_refused() {
+    let long = json!({ "answer": { "text": "word ".repeat(2500), "chunking": "word" } });
+    let body = json!({ "stream": true, "n": 128, "logprobs": true, "top_logprobs": 20 });
+    check("openai-too-large", &planned(OPENAI, &body, &long));
 }
 
 #[test]

@@ -175,8 +175,12 @@ pub(crate) fn delta(out: &mut Vec<u8>, order: Order, shape: &Shape, said: &Said<
         Said::Text { text, .. } => field("{\"content\":", text, "}"),
         Said::Reasoning { text, .. } => field("{\"reasoning_content\":", text, "}"),
         Said::Refusal { text, .. } => field("{\"refusal\":", text, "}"),
-        Said::Function { arguments, .. } => {
+        Said::Function { name: None, arguments, .. } => {
             field("{\"function_call\":{\"arguments\":", arguments, "}}");
+        }
+        Said::Function { name: Some(name), arguments, .. } => {
+            let call = object(order, vec![("name", quoted(name)), ("arguments", quoted(arguments))]);
+            out.extend_from_slice(format!("{{\"function_call\":{call}}}").as_bytes());
         }
         Said::Call { call, id: None, name: None, arguments: Some(arguments), .. } => match order {
             Order::Hand => field(
@@ -380,7 +384,9 @@ mod tests {
 
     #[test]
     fn escapes_are_utf_16() {
-        assert_eq!(quoted("’t 👩 \"", true), r#""\u2019t \ud83d\udc69 \"""#);
-        assert_eq!(quoted("’t 👩 \""), "\"’t 👩 \\\"\"");
+        let mut json = quoted("’t 👩 \"").into_bytes();
+        assert_eq!(json, "\"’t 👩 \\\"\"".as_bytes());
+        escape(&mut json, 0);
+        assert_eq!(json, br#""\u2019t \ud83d\udc69 \"""#);
     }
 }
