@@ -138,6 +138,8 @@ pub(crate) struct Line {
     heads: AtomicUsize,
     /// Whether a request's body was left unread: closing at once would reset the connection.
     unread: AtomicBool,
+    /// Whether the connection was given up because its reader takes nothing.
+    stalled: AtomicBool,
 }
 
 impl Line {
@@ -179,6 +181,14 @@ impl Line {
 
     pub(crate) fn is_unread(&self) -> bool {
         self.unread.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn give_up(&self) {
+        self.stalled.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.stalled.load(Ordering::Relaxed)
     }
 
     fn watch(&self, cx: &Context<'_>) {

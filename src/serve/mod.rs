@@ -38,6 +38,7 @@ mod host;
 mod journal;
 mod lines;
 mod player;
+mod record;
 mod redact;
 mod scope;
 mod service;

@@ -151,8 +151,7 @@ async fn a_fault_of_the_scope_breaks_this_answer_only() {
     client.write_all(broken.as_bytes()).await.unwrap();
     client.read_to_end(&mut Vec::new()).await.unwrap();
     once(&service, &ask()).await;
-    let outcomes: Vec<_> =
-        service.journal().settled(2).await.iter().map(|entry| entry.outcome.unwrap()).collect();
+    let outcomes: Vec<_> = service.journal().settled(2).await.iter().map(|entry| entry.outcome).collect();
     assert_eq!(outcomes[0], Outcome::Faulted { events: 2, ending: Ending::Close });
     assert!(matches!(outcomes[1], Outcome::Completed { .. }));
 }
@@ -262,7 +261,7 @@ async fn a_shutdown_lets_streams_finish_within_the_grace() {
     let mut rest = String::new();
     client.read_to_string(&mut rest).await.unwrap();
     assert_eq!(rest, "3\r\ntwo\r\n0\r\n\r\n");
-    assert_eq!(journal.settled(1).await[0].outcome, Some(Outcome::Completed { events: 2 }));
+    assert_eq!(journal.settled(1).await[0].outcome, Outcome::Completed { events: 2 });
     assert!(TcpStream::connect(address).await.is_err());
 }
 
@@ -272,7 +271,7 @@ async fn a_shutdown_cuts_what_does_not_finish() {
     let journal = server.journal().clone();
     server.shutdown().await;
     assert_eq!(client.read(&mut [0; 10]).await.unwrap(), 0);
-    assert_eq!(journal.settled(1).await[0].outcome, Some(Outcome::Cut { events: 1 }));
+    assert_eq!(journal.settled(1).await[0].outcome, Outcome::Cut { events: 1 });
 }
 
 #[tokio::test]
@@ -281,7 +280,7 @@ async fn a_server_that_is_dropped_cuts_its_streams_and_stops_accepting() {
     let (address, journal) = (server.address(), server.journal().clone());
     drop(server);
     assert_eq!(client.read(&mut [0; 10]).await.unwrap(), 0);
-    assert_eq!(journal.settled(1).await[0].outcome, Some(Outcome::Cut { events: 1 }));
+    assert_eq!(journal.settled(1).await[0].outcome, Outcome::Cut { events: 1 });
     assert!(TcpStream::connect(address).await.is_err());
 }
 
