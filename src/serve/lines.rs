@@ -100,10 +100,19 @@ impl OpenLine {
 
     /// What `future` yields, or `None` once the server cuts its connections.
     pub(crate) async fn until_cut<F: Future>(&self, future: F) -> Option<F::Output> {
+        self.until(CUT, future).await
+    }
+
+    /// What `future` yields, or `None` once the server begins to stop.
+    pub(crate) async fn until_draining<F: Future>(&self, future: F) -> Option<F::Output> {
+        self.until(DRAINING, future).await
+    }
+
+    async fn until<F: Future>(&self, phase: u8, future: F) -> Option<F::Output> {
         let mut future = pin!(future);
         poll_fn(|cx| {
             self.line.watch(cx);
-            match self.lines.is_cut() {
+            match self.lines.phase.load(Ordering::Acquire) >= phase {
                 true => Poll::Ready(None),
                 false => future.as_mut().poll(cx).map(Some),
             }
@@ -173,6 +182,11 @@ impl Line {
 
     pub(crate) fn is_busy(&self) -> bool {
         self.busy.load(Ordering::Relaxed)
+    }
+
+    /// Whether no request is being answered and every answer is out.
+    pub(crate) fn is_idle(&self) -> bool {
+        !self.is_busy() && !self.unflushed.load(Ordering::Relaxed)
     }
 
     pub(crate) fn leave_unread(&self) {

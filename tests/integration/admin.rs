@@ -142,7 +142,7 @@ async fn secrets_in_a_session_a_refusal_or_an_escape_are_not_stored_either() {
     let service = service();
     let secret = "sk-proj-0123456789abcdef0123";
     let body = |model: &str| {
-        format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"u{secret}"}}]}}"#)
+        format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"u {secret}"}}]}}"#)
     };
     once(&service, &chat(&format!("/session/{secret}/v1/chat/completions"), "", &body("gpt-4o"))).await;
     once(&service, &chat("/v1/chat/completions", "", &body(r"s\u006b-0123456789abcdef0123"))).await;

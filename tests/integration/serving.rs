@@ -299,6 +299,56 @@ async fn a_shutdown_does_not_wait_for_idle_connections() {
 }
 
 #[tokio::test]
+async fn a_shutdown_does_not_wait_for_half_a_head_a_handshake_or_a_client_that_lingers() {
+    let server = |builder: llmirage::serve::Builder| builder.grace(Duration::from_secs(60)).start();
+    let broken = stream(&[(0, "one")], Ending::Close);
+
+    let plain = server(MockServer::builder().timeline(broken)).await.unwrap();
+    let mut half = TcpStream::connect(plain.address()).await.unwrap();
+    half.write_all(b"POST /v1/chat").await.unwrap();
+    let mut lingering = TcpStream::connect(plain.address()).await.unwrap();
+    lingering.write_all(ask().as_bytes()).await.unwrap();
+    lingering.read_to_end(&mut Vec::new()).await.unwrap();
+
+    let secure = server(MockServer::builder().tls(Tls::SelfSigned)).await.unwrap();
+    let mut silent = TcpStream::connect(secure.address()).await.unwrap();
+    silent.write_all(b"\x16\x03").await.unwrap();
+
+    let start = Instant::now();
+    plain.shutdown().await;
+    secure.shutdown().await;
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn a_shutdown_counts_what_was_asked_while_it_waited() {
+    let once = r#"{"fixtures":[{"name":"once","match":{"user":"hi"},"times":1,"reply":"one"}]}"#;
+    let source = Source::File { path: "once.json".into(), text: once.to_owned() };
+    let fixtures = FixtureSet::load(vec![source]).unwrap();
+    let server =
+        MockServer::builder().fixtures(fixtures).grace(Duration::from_secs(60)).start().await.unwrap();
+    let mut clients = Vec::new();
+    for body in [raw::ASK.to_owned(), raw::ASK.replace("hi", "ho")] {
+        let mut client = TcpStream::connect(server.address()).await.unwrap();
+        let request = chat("/v1/chat/completions", "Expect: 100-continue\r\n", &body);
+        let (head, body) = request.split_at(request.len() - body.len());
+        client.write_all(head.as_bytes()).await.unwrap();
+        // The head was read, so that the server waits for the answer to be out.
+        client.read_exact(&mut [0; 25]).await.unwrap();
+        clients.push((client, body.to_owned()));
+    }
+    assert_eq!((server.unmet().len(), server.unmatched_count()), (1, 0));
+    let ask = async {
+        for (client, body) in &mut clients {
+            client.write_all(body.as_bytes()).await.unwrap();
+            client.read_to_end(&mut Vec::new()).await.unwrap();
+        }
+    };
+    let (summary, ()) = tokio::join!(server.shutdown(), ask);
+    assert_eq!((summary.unmet.len(), summary.unmatched), (0, 1));
+}
+
+#[tokio::test]
 async fn replaced_fixtures_answer_later_requests_and_hits_stay() {
     let server = MockServer::builder().fixtures(fixtures()).start().await.unwrap();
     raw::over_tcp(server.address(), &ask()).await;
