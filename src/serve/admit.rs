@@ -75,7 +75,7 @@ impl Service {
     }
 
     /// Finds who answers, plans the answer and opens the journal entry.
-    pub(super) fn admit(&self, call: Call, asked: Asked<'_>, read: Instant) -> (Timeline, Settlement) {
+    pub(super) fn admit(&self, call: Call, mut asked: Asked<'_>, read: Instant) -> (Timeline, Settlement) {
         let parsed = serde_json::from_slice(asked.body);
         let is_json = parsed.is_ok();
         let readable = is_json || asked.served || call.method == Method::GET;
@@ -84,13 +84,13 @@ impl Service {
         let entry = record::entry(&request, asked.body, is_json, at);
         // From here on there is an outcome, even if planning panics.
         let draft = self.state.journal.draft(entry, Arc::clone(&self.state.lines));
-        let checked = match asked.reject {
+        let checked = match asked.reject.take() {
             Some(reject) => Err(reject),
             None if !readable => Err(Reject::InvalidJson),
             None if asked.served => Ok(()),
             None => request.call.route.dialect.validate(&request, asked.fixtures.models()),
         };
-        let answered = checked.and_then(|()| self.answer(&request, asked.fixtures));
+        let answered = checked.and_then(|()| self.answer(&request, &asked));
         let answered = answered.unwrap_or_else(|reject| self.refuse(&reject, &request.call));
         let Answered { id, timeline, fixture, unmatched, refusal } = answered;
         let settlement = draft.begin(timeline.ending, |entry| {
@@ -104,16 +104,16 @@ impl Service {
         (timeline, settlement)
     }
 
-    fn answer(&self, request: &ApiRequest, fixtures: &FixtureSet) -> Result<Answered, Reject> {
-        let call = &request.call;
+    fn answer(&self, request: &ApiRequest, asked: &Asked<'_>) -> Result<Answered, Reject> {
+        let (call, fixtures) = (&request.call, asked.fixtures);
         if let Some(timeline) = &self.state.config.timeline {
             let id = self.state.journal.next_id();
             return Ok(Answered::new(id, timeline.clone()));
         }
-        if matches!(call.route.endpoint, Endpoint::Models | Endpoint::Model(_)) {
-            let id = self.state.journal.next_id();
-            let timeline = plan_models(&fixtures.model_names(), call, &self.occasion(call, "", id));
-            return Ok(Answered::new(id, timeline));
+        let lists = matches!(call.route.endpoint, Endpoint::Models | Endpoint::Model(_));
+        // A fixture that serves the path itself goes first.
+        if lists && !asked.served {
+            return Ok(self.list_models(call, fixtures));
         }
         let miss = match fixtures.candidates(request) {
             Ok(candidates) => {
@@ -129,6 +129,9 @@ impl Service {
             }
             Err(miss) => miss.to_string(),
         };
+        if lists && call.method == Method::GET {
+            return Ok(self.list_models(call, fixtures));
+        }
         match self.state.config.unmatched {
             Unmatched::Error => Err(Reject::Unmatched(miss)),
             Unmatched::Echo => {
@@ -139,6 +142,12 @@ impl Service {
                 Ok(Answered { unmatched: true, ..Answered::new(id, timeline) })
             }
         }
+    }
+
+    fn list_models(&self, call: &Call, fixtures: &FixtureSet) -> Answered {
+        let id = self.state.journal.next_id();
+        let timeline = plan_models(&fixtures.model_names(), call, &self.occasion(call, "", id));
+        Answered::new(id, timeline)
     }
 
     fn refuse(&self, reject: &Reject, call: &Call) -> Answered {

@@ -104,6 +104,22 @@ async fn unknown_paths_are_404_and_wrong_methods_405_for_every_method() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_fixture_with_a_path_wins_over_the_routes_of_the_api() {
+    let text = r#"{"fixtures":[
+        {"name":"models","match":{"path":"/v1/models","method":"GET"},"reply":{"script":[{"event":{"data":"1"}}]}},
+        {"name":"model","match":{"path":"/v1/models/x"},"reply":{"script":[{"event":{"data":"2"}}]}},
+        {"name":"chat","match":{"path":"/v1/chat/completions"},"reply":{"script":[{"event":{"data":"3"}}]}}]}"#;
+    let source = Source::File { path: "own.json".into(), text: text.to_owned() };
+    let service = MockServer::builder().fixtures(FixtureSet::load(vec![source]).unwrap()).service().unwrap();
+    for (request, fixture) in [(get("/v1/models"), "models"), (get("/v1/models/x"), "model"), (ask(), "chat")]
+    {
+        assert_eq!(once(&service, &request).await.status(), 200);
+        assert_eq!(service.journal().entries().last().unwrap().fixture.as_deref(), Some(fixture));
+    }
+    assert_eq!(once(&service, &get("/models")).await.json()["object"], "list");
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_configured_keys_pass_in_either_header() {
     let service = MockServer::builder().fixtures(fixtures()).api_key("one").api_key("two").service().unwrap();
     let cases = [
