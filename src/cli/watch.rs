@@ -21,7 +21,8 @@ use super::failure::Failure;
 #[derive(Debug)]
 pub(super) struct Watch {
     /// Dropping it ends the events, and with them the thread that gathers bursts.
-    _watcher: RecommendedWatcher,
+    watcher: RecommendedWatcher,
+    paths: Vec<PathBuf>,
     bursts: tokio_mpsc::Receiver<()>,
 }
 
@@ -40,7 +41,7 @@ impl Watch {
         let gatherer = thread::Builder::new().name("watch".to_owned());
         let gatherer = gatherer.spawn(move || gather(&changes, &told));
         match gatherer {
-            Ok(_) => Ok(Self { _watcher: watcher, bursts }),
+            Ok(_) => Ok(Self { watcher, paths: paths.to_owned(), bursts }),
             Err(source) => Err(Failure::System { task: "start a thread", source: source.into() }),
         }
     }
@@ -50,19 +51,27 @@ impl Watch {
         if self.bursts.recv().await.is_none() {
             std::future::pending::<()>().await;
         }
+        // A folder that was removed and made again is another one.
+        for (folder, mode) in folders(&self.paths) {
+            // One that is gone now makes an event in its parent when it comes back.
+            let _ = self.watcher.watch(&folder, mode);
+        }
     }
 }
 
-/// The folders to watch: those given with all below them, and those that hold the files given.
+/// The folders to watch: those given with all below them, and those that hold what is given, to see it
+/// go and come back.
 fn folders(paths: &[PathBuf]) -> BTreeMap<PathBuf, RecursiveMode> {
     let mut folders = BTreeMap::new();
     for path in paths {
         if path.is_dir() {
             folders.insert(path.clone(), RecursiveMode::Recursive);
-            continue;
         }
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let parent = parent.unwrap_or_else(|| Path::new("."));
+        let parent = match path.parent() {
+            Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+            Some(parent) => parent,
+            None => continue,
+        };
         folders.entry(parent.to_owned()).or_insert(RecursiveMode::NonRecursive);
     }
     folders
@@ -124,8 +133,10 @@ mod tests {
             expected(folder.path(), RecursiveMode::NonRecursive)
         );
         assert_eq!(folders(&["a.json".into()]), expected(Path::new("."), RecursiveMode::NonRecursive));
-        let both = [file, folder.path().to_owned()];
-        assert_eq!(folders(&both), expected(folder.path(), RecursiveMode::Recursive));
+        let both = folders(&[file, folder.path().to_owned()]);
+        assert_eq!(both[folder.path()], RecursiveMode::Recursive);
+        assert_eq!(both[folder.path().parent().unwrap()], RecursiveMode::NonRecursive);
+        assert_eq!(both.len(), 2);
     }
 
     #[test]

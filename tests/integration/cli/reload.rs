@@ -57,3 +57,18 @@ fn a_file_that_is_gone_is_a_problem_until_it_is_back() {
     dir.create("f.json", &fixture("After."));
     assert_eq!(served.stderr_line("llmirage:"), "llmirage: reloaded 1 fixture in 1 file");
 }
+
+#[test]
+fn a_folder_that_is_made_again_is_still_watched() {
+    let dir = Dir::new();
+    dir.create("fixtures/a.json", &fixture("Before."));
+    let mut served = dir.command("fixtures --watch").serve();
+    std::fs::remove_dir_all(dir.path("fixtures")).unwrap();
+    served.stderr_line("the fixtures stay as they were");
+    dir.create("fixtures/a.json", &fixture("After."));
+    assert_eq!(served.stderr_line("reloaded"), "llmirage: reloaded 1 fixture in 1 file");
+    assert!(served.chat("x").body.contains("After"));
+    dir.create("fixtures/a.json", &fixture("Again."));
+    assert_eq!(served.stderr_line("reloaded"), "llmirage: reloaded 1 fixture in 1 file");
+    assert!(served.chat("x").body.contains("Again"));
+}
