@@ -1,10 +1,11 @@
 //! The admin API, below `/__admin`, and `/health`.
 //!
-//! Pages on other sites must not steer a developer's mock: there is no CORS here, a foreign `Origin` is
-//! refused, and a body has to be `application/json`, which a page cannot send without asking first.
+//! Pages on other sites must not steer a developer's mock: there is no CORS here, a foreign `Origin` or
+//! `Sec-Fetch-Site` is refused, and a body has to be `application/json`, which a page cannot send
+//! without asking first.
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, ORIGIN};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, ORIGIN};
 use http::{Method, StatusCode, request};
 use serde::Serialize;
 use serde_json::json;
@@ -84,7 +85,11 @@ fn reset(state: &State, query: &Query) -> Timeline {
 
 /// Why a request is none that the owner of this machine meant.
 fn refuse(state: &State, headers: &HeaderMap, body: &Bytes) -> Option<Timeline> {
-    if headers.get_all(ORIGIN).iter().any(|origin| !is_own(origin.to_str().ok(), headers)) {
+    let foreign_origin = headers.get_all(ORIGIN).iter().any(|origin| !is_own(origin.to_str().ok(), headers));
+    // Browsers say so of requests without an `Origin`, too; `none` is the address bar.
+    let sites = headers.get_all("sec-fetch-site").iter();
+    let foreign_site = sites.map(HeaderValue::as_bytes).any(|site| site != b"same-origin" && site != b"none");
+    if foreign_origin || foreign_site {
         let message = "the admin API is not for pages of other origins";
         return Some(answer::refusal(StatusCode::FORBIDDEN, "foreign_origin", message));
     }
@@ -95,7 +100,8 @@ fn refuse(state: &State, headers: &HeaderMap, body: &Bytes) -> Option<Timeline> 
             return Some(answer::refusal(StatusCode::UNAUTHORIZED, "admin_token", message));
         }
     }
-    if !body.is_empty() && !is_json(headers) {
+    // A form without fields has an empty body.
+    if (!body.is_empty() || headers.contains_key(CONTENT_TYPE)) && !is_json(headers) {
         let message = "a body has to be application/json";
         return Some(answer::refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", message));
     }
@@ -110,7 +116,11 @@ fn is_own(origin: Option<&str>, headers: &HeaderMap) -> bool {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut kinds = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(kind), None) = (kinds.next(), kinds.next()) else {
+        return false;
+    };
+    let kind = kind.to_str().unwrap_or_default();
     kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 

@@ -5,40 +5,59 @@
 
 use std::net::IpAddr;
 
-use http::{HeaderMap, Uri, header};
+use http::uri::Authority;
+use http::{HeaderMap, Uri, Version, header};
 
-/// Whether a request names this machine, or one of the names allowed beside.
-pub(crate) fn is_allowed(headers: &HeaderMap, uri: &Uri, allowed: &[String]) -> bool {
-    // A request with an absolute URI has its authority there, and two must not differ.
-    let mut names = headers.get_all(header::HOST).iter().map(|value| value.to_str().ok());
-    let named = match (names.next(), names.next()) {
-        (Some(host), None) => host,
+/// What a request says about the host it is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Named {
+    /// This machine, or one of the names allowed beside.
+    Allowed,
+    /// Another one, or something that names none.
+    Refused,
+    /// Nothing, which HTTP/1.1 forbids.
+    Nothing,
+}
+
+/// What a request says about the host it is for.
+pub(crate) fn named(version: Version, headers: &HeaderMap, uri: &Uri, allowed: &[String]) -> Named {
+    // A request with an absolute URI has an authority there, too, and both must be right.
+    let absolute = uri.authority().is_none_or(|authority| is_allowed(authority.as_str(), allowed));
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let host = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host.to_str().is_ok_and(|host| is_allowed(host, allowed)),
+        (Some(_), Some(_)) => false,
         // HTTP/1.0 has no Host, and browsers do not speak it.
-        (None, _) => {
-            return uri.authority().is_none_or(|authority| is_local(authority.as_str(), allowed));
-        }
-        (Some(_), Some(_)) => None,
+        (None, _) if version < Version::HTTP_11 => true,
+        (None, _) => return Named::Nothing,
     };
-    let authority = uri.authority().is_none_or(|authority| is_local(authority.as_str(), allowed));
-    authority && named.is_some_and(|host| is_local(host, allowed))
+    if absolute && host { Named::Allowed } else { Named::Refused }
 }
 
-/// Whether an origin (`http://localhost:3000`) is on this machine.
-fn is_local(host: &str, allowed: &[String]) -> bool {
-    let name = without_port(host);
-    if let Ok(ip) = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
-        return is_loopback(ip) || allowed.iter().any(|other| same(other, name));
+/// Whether `host` or `host:port` is a name or address of this machine, or one that is allowed.
+fn is_allowed(host: &str, allowed: &[String]) -> bool {
+    let Some(name) = without_port(host) else {
+        return false;
+    };
+    let same = |other: &String| without_port(other).is_some_and(|other| other == name);
+    if allowed.iter().any(same) {
+        return true;
     }
-    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
-    name == "localhost" || name.ends_with(".localhost") || allowed.iter().any(|other| same(other, &name))
+    match name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+        Ok(ip) => is_loopback(ip),
+        Err(_) => name == "localhost" || name.ends_with(".localhost"),
+    }
 }
 
-/// The name before `:port`.
-fn without_port(host: &str) -> &str {
-    match host.rfind(']') {
-        Some(end) => &host[..=end],
-        None => host.split(':').next().unwrap_or(host),
-    }
+/// The name before the port in lower case; `None` for what is no host: a user before it, a port that is
+/// none.
+fn without_port(host: &str) -> Option<String> {
+    let authority: Authority = host.parse().ok()?;
+    let name = authority.host();
+    let port = authority.as_str().strip_prefix(name)?;
+    let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
+    let name = name.strip_suffix('.').unwrap_or(name);
+    (is_port && !name.is_empty()).then(|| name.to_ascii_lowercase())
 }
 
 fn is_loopback(ip: IpAddr) -> bool {
@@ -48,23 +67,19 @@ fn is_loopback(ip: IpAddr) -> bool {
     }
 }
 
-/// Whether a Host names what is allowed, with or without a port.
-fn same(allowed: &str, name: &str) -> bool {
-    without_port(allowed).eq_ignore_ascii_case(name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(host: Option<&str>, uri: &str, expected: bool) {
+    fn check(host: Option<&str>, uri: &str, expected: Named) {
         let mut headers = HeaderMap::new();
         if let Some(host) = host {
             headers.insert(header::HOST, host.parse().unwrap());
         }
-        let allowed = ["mock.test".to_owned(), "10.0.0.7".to_owned()];
-        assert_eq!(is_allowed(&headers, &uri.parse().unwrap(), &allowed), expected, "{host:?} {uri}");
+        let allowed = ["Mock.test".to_owned(), "10.0.0.7".to_owned(), "port.test:80".to_owned()];
+        let named = named(Version::HTTP_11, &headers, &uri.parse().unwrap(), &allowed);
+        assert_eq!(named, expected, "{host:?} {uri}");
     }
 
     #[test]
@@ -78,10 +93,10 @@ mod tests {
             "[::1]",
             "[::1]:4010",
         ] {
-            check(Some(host), "/", true);
+            check(Some(host), "/", Named::Allowed);
         }
-        for host in ["mock.test", "Mock.Test:4010", "localhost.", "10.0.0.7:80"] {
-            check(Some(host), "/", true);
+        for host in ["mock.test", "Mock.Test:4010", "localhost.", "10.0.0.7:80", "port.test:81"] {
+            check(Some(host), "/", Named::Allowed);
         }
         for host in [
             "evil.test",
@@ -92,17 +107,37 @@ mod tests {
             "",
             "[",
             "0.0.0.0",
+            "localhost@evil.test",
+            "evil.test@localhost",
+            "localhost:80@evil.test",
+            "localhost:",
+            "localhost:x",
+            "localhost:99999",
+            "localhost:1:2",
+            "localhost/",
+            "[::1",
+            "[::1]x",
+            ".",
         ] {
-            check(Some(host), "/", false);
+            check(Some(host), "/", Named::Refused);
         }
     }
 
     #[test]
-    fn a_request_without_a_host_is_no_browsers() {
-        check(None, "/", true);
-        check(None, "http://evil.test/", false);
-        check(Some("localhost"), "http://evil.test/", false);
-        check(Some("localhost"), "http://localhost/", true);
+    fn an_absolute_uri_is_checked_too() {
+        check(None, "http://localhost/", Named::Nothing);
+        check(Some("localhost"), "http://evil.test/", Named::Refused);
+        check(Some("localhost"), "http://localhost/", Named::Allowed);
+    }
+
+    #[test]
+    fn a_request_without_a_host_is_no_browsers_if_it_is_http_1_0() {
+        let check = |version, uri: &str, expected| {
+            assert_eq!(named(version, &HeaderMap::new(), &uri.parse().unwrap(), &[]), expected);
+        };
+        check(Version::HTTP_11, "/", Named::Nothing);
+        check(Version::HTTP_10, "/", Named::Allowed);
+        check(Version::HTTP_10, "http://evil.test/", Named::Refused);
     }
 
     #[test]
@@ -110,6 +145,6 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append(header::HOST, "localhost".parse().unwrap());
         headers.append(header::HOST, "localhost".parse().unwrap());
-        assert!(!is_allowed(&headers, &"/".parse().unwrap(), &[]));
+        assert_eq!(named(Version::HTTP_11, &headers, &"/".parse().unwrap(), &[]), Named::Refused);
     }
 }

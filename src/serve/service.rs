@@ -17,11 +17,12 @@ use super::bound::Bound;
 use super::drain::Queue;
 use super::entry::Entry;
 use super::exchange::{Exchange, NoBody};
+use super::host::{self, Named};
 use super::journal::{Journal, Settlement};
 use super::lines::Line;
 use super::player::Player;
 use super::state::State;
-use super::{admin, answer, clock, connection, host};
+use super::{admin, answer, clock, connection};
 use crate::plan::reject::Reject;
 use crate::plan::request::Call;
 use crate::plan::{FixtureSet, Timeline};
@@ -126,10 +127,20 @@ impl Service {
         exchange: &mut Exchange<'_>,
     ) -> (Timeline, Option<Settlement>) {
         let config = &self.state.config;
-        if !host::is_allowed(&parts.headers, &parts.uri, &config.allow_hosts) {
+        let refusal = match host::named(parts.version, &parts.headers, &parts.uri, &config.allow_hosts) {
+            Named::Allowed => None,
+            Named::Refused => {
+                let message = "this server answers to loopback names only; allow others with --allow-host";
+                Some(answer::refusal(StatusCode::MISDIRECTED_REQUEST, "host_refused", message))
+            }
+            Named::Nothing => {
+                let message = "HTTP/1.1 wants a Host header";
+                Some(answer::refusal(StatusCode::BAD_REQUEST, "host_missing", message))
+            }
+        };
+        if let Some(refusal) = refusal {
             exchange.leave(&incoming);
-            let message = "this server answers to loopback names only; allow others with --allow-host";
-            return (answer::refusal(StatusCode::MISDIRECTED_REQUEST, "host_refused", message), None);
+            return (refusal, None);
         }
         let waits = parts.headers.contains_key(EXPECT);
         let origin = parts.headers.get(ORIGIN).cloned();

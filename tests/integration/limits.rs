@@ -203,6 +203,8 @@ async fn hosts_that_are_not_this_machine_are_answered_421() {
         ("evil.test", 421),
         ("localhost.evil.test", 421),
         ("169.254.169.254", 421),
+        ("localhost@evil.test", 421),
+        ("localhost:port", 421),
     ];
     for (host, expected) in cases {
         for path in ["/health", "/__admin/requests", "/v1/models"] {
@@ -210,6 +212,14 @@ async fn hosts_that_are_not_this_machine_are_answered_421() {
             assert_eq!(raw::once(&service, &request).await.status(), expected, "{host} {path}");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn http_1_1_without_a_host_is_answered_400() {
+    let service = MockServer::builder().service().unwrap();
+    let request = raw::get("/v1/models").replace("Host: localhost\r\n", "");
+    assert_eq!(raw::once(&service, &request).await.status(), 400);
+    assert_eq!(raw::once(&service, &request.replace("HTTP/1.1", "HTTP/1.0")).await.status(), 200);
 }
 
 #[tokio::test]
