@@ -2,6 +2,7 @@
 //! [`StartError`] for whoever starts a server. Clients are told in their API's own words
 //! ([`Reject`](crate::plan::reject::Reject)).
 
+use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -63,6 +64,7 @@ impl fmt::Display for LoadError {
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StartError {
     /// The fixtures do not load.
     #[error("the fixtures do not load")]
@@ -82,6 +84,14 @@ pub enum StartError {
         address: std::net::SocketAddr,
     },
     /// The certificate or key cannot be used.
-    #[error("cannot use the TLS certificate: {0}")]
-    Tls(String),
+    #[error("cannot use the TLS certificate{}", .file.as_ref().map(|file| format!(": {}", file.display())).unwrap_or_default())]
+    Tls {
+        /// The file at fault; `None` where it is not one alone.
+        file: Option<PathBuf>,
+        /// What is wrong with it.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The timeline that was given breaks its own rules.
+    #[error("the timeline cannot be played: {0}")]
+    Timeline(&'static str),
 }

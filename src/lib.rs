@@ -2,7 +2,8 @@
 //! localhost, to the byte.
 //!
 //! Start a [`MockServer`], give its address to the client under test as the SDK's base URL, and
-//! read what happened from its [`journal`](MockServer::journal).
+//! read what happened from its [`journal`](MockServer::journal). The types that a test names are here, at
+//! the root; the rest is in [`mod@plan`] and [`serve`].
 //!
 //! # Layout
 //!
@@ -28,4 +29,4 @@ pub mod cli;
 
 pub use error::{LoadErrors, StartError};
 pub use plan::{At, Fault, Fixture, Matcher, Pacing, Reply, Timeline, plan};
-pub use serve::{MockServer, Outcome};
+pub use serve::{Builder, Clock, Entry, Journal, MockServer, Outcome, Service};

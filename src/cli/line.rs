@@ -43,7 +43,7 @@ fn answer(entry: &Entry) -> String {
 }
 
 /// What a client wrote, fit for a terminal: no control characters, and not too long.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let mut plain = String::new();
     for (index, character) in text.chars().enumerate() {
         if index == LONGEST {

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::line::{self, Stamp};
+use super::line::{self, Stamp, plain};
 use super::log::{Log, Paint};
 use crate::serve::Entry;
 
@@ -29,7 +29,7 @@ impl Observer {
             let mut unmatched = self.unmatched.lock().unwrap_or_else(PoisonError::into_inner);
             if unmatched.len() < REMEMBERED {
                 let why = entry.refusal.as_deref().unwrap_or("no fixture matches this request");
-                unmatched.push(format!("{} {}: {why}", entry.method, entry.path));
+                unmatched.push(format!("{} {}: {}", entry.method, plain(&entry.path), plain(why)));
             }
         }
         if !self.quiet {

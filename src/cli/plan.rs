@@ -12,6 +12,7 @@ use serde::ser::Serializer;
 use super::args::{PlanArgs, PlanFormat};
 use super::failure::Failure;
 use super::fixtures::Fixtures;
+use super::line::plain;
 use super::output::print;
 use super::request::Typed;
 use crate::plan::Timeline;
@@ -79,6 +80,7 @@ impl Planned<'_> {
             Some(Entry { fixture: Some(fixture), hit: Some(hit), .. }) => {
                 format!("fixture {fixture:?}, hit {hit}")
             }
+            Some(Entry { refusal: Some(why), .. }) => format!("no fixture answers this: {}", plain(why)),
             _ => "no fixture answers this".to_owned(),
         }
     }

@@ -52,7 +52,7 @@ pub struct Builder {
 }
 
 /// The settings that the service reads.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Config {
     pub(crate) seed: u64,
     pub(crate) clock: Clock,
@@ -146,7 +146,7 @@ impl Builder {
     }
 
     /// Answers every API request with this timeline, whatever the fixtures say: to play one that was
-    /// planned or built elsewhere.
+    /// planned or built elsewhere. One that breaks the rules of [`Timeline`] is refused at the start.
     pub fn timeline(mut self, timeline: Timeline) -> Self {
         self.config.timeline = Some(timeline);
         self
@@ -250,7 +250,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// [`StartError`]: fixtures that do not load, an address that cannot be listened on, an address
+    /// [`StartError`]: fixtures that do not load, a timeline that cannot be played, an address that cannot be listened on, an address
     /// open to the network without an admin token, a certificate that cannot be used.
     ///
     /// # Panics
@@ -282,8 +282,10 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// [`StartError::Load`]: fixtures that do not load.
+    /// [`StartError::Load`]: fixtures that do not load. [`StartError::Timeline`]: a timeline that cannot
+    /// be played.
     pub fn service(self) -> Result<Service, StartError> {
+        self.config.timeline.as_ref().map_or(Ok(()), check).map_err(StartError::Timeline)?;
         let fixtures = match self.fixtures {
             Some(fixtures) => fixtures,
             None if self.sources.is_empty() => FixtureSet::embedded(),
@@ -294,11 +296,30 @@ impl Builder {
     }
 }
 
+/// Whether a timeline keeps its own rules, and which it does not.
+fn check(timeline: &Timeline) -> Result<(), &'static str> {
+    let ends = timeline.events.iter().map(|event| event.end);
+    let end = timeline.events.last().map_or(0, |event| event.end);
+    if !ends.is_sorted() || end != timeline.body.len() {
+        return Err("its events do not cover its body in order");
+    }
+    let times = std::iter::once(timeline.head.at).chain(timeline.events.iter().map(|event| event.at));
+    if !times.is_sorted() {
+        return Err("it goes back in time");
+    }
+    Ok(())
+}
+
+/// Without the settings: keys and tokens are among them.
 impl fmt::Debug for Builder {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Builder")
-            .field("config", &self.config)
-            .field("listen", &self.listen)
-            .finish_non_exhaustive()
+        out.debug_struct("Builder").field("listen", &self.listen).finish_non_exhaustive()
+    }
+}
+
+/// Without keys and tokens.
+impl fmt::Debug for Config {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Config").field("seed", &self.seed).finish_non_exhaustive()
     }
 }

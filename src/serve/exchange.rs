@@ -93,7 +93,10 @@ impl<'a> Exchange<'a> {
         }
         http1::fit(&mut timeline.head, self.peer);
         if plain {
-            let head = head::response(&timeline.head, &self.state.casings, ());
+            let mut head = head::response(&timeline.head, &self.state.casings, ());
+            // To a client of HTTP/1.0 that asks to keep its connection, hyper would promise so in an
+            // answer of HTTP/1.1, beside our own header that says the opposite.
+            *head.version_mut() = self.peer.version.min(Version::HTTP_11);
             return head.map(|()| Player::new(timeline, self.start, settlement, self.busy));
         }
         self.line.hand_over(Takeover {

@@ -374,10 +374,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_panic_while_an_answer_goes_out_is_no_client_that_left() {
-        let head = crate::serve::answer::json(http::StatusCode::OK, &()).head;
+        let whole = crate::serve::answer::json(http::StatusCode::OK, &());
+        let mut service = MockServer::builder().timeline(whole.clone()).service().unwrap();
         let event = Event { at: Duration::ZERO, end: 99, kind: EventKind::Body };
-        let broken = Timeline { head, body: Bytes::new(), events: vec![event], ending: Ending::Close };
-        let service = MockServer::builder().timeline(broken).service().unwrap();
+        let broken =
+            Timeline { head: whole.head, body: Bytes::new(), events: vec![event], ending: Ending::Close };
+        // A builder would refuse it.
+        Arc::get_mut(&mut service.state).unwrap().config.timeline = Some(broken);
         let (mut client, server) = tokio::io::duplex(1024);
         let serving = service.clone();
         let serving = tokio::spawn(async move { serving.serve_connection(server).await });

@@ -1,5 +1,6 @@
 //! Serving https, with given certificates or with a self-signed CA.
 
+use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -41,15 +42,12 @@ pub(crate) struct Acceptor {
 impl Tls {
     pub(crate) fn acceptor(self) -> Result<Acceptor, StartError> {
         let (certificates, key, ca_pem) = match self {
-            Self::SelfSigned => self_signed().map_err(|error| StartError::Tls(error.to_string()))?,
+            Self::SelfSigned => self_signed().map_err(|error| unusable(None, error))?,
             Self::Files { cert, key } => {
-                let unreadable = |path: &PathBuf, error: rustls_pki_types::pem::Error| {
-                    StartError::Tls(format!("{}: {error}", path.display()))
-                };
                 let certificates = CertificateDer::pem_file_iter(&cert)
                     .and_then(Iterator::collect)
-                    .map_err(|error| unreadable(&cert, error))?;
-                let key = PrivateKeyDer::from_pem_file(&key).map_err(|error| unreadable(&key, error))?;
+                    .map_err(|error| unusable(Some(cert), error))?;
+                let key = PrivateKeyDer::from_pem_file(&key).map_err(|error| unusable(Some(key), error))?;
                 (certificates, key, None)
             }
         };
@@ -57,7 +55,7 @@ impl Tls {
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .and_then(|config| config.with_no_client_auth().with_single_cert(certificates, key))
-            .map_err(|error| StartError::Tls(error.to_string()))?;
+            .map_err(|error| unusable(None, error))?;
         Ok(Acceptor { acceptor: TlsAcceptor::from(Arc::new(config)), ca_pem })
     }
 }
@@ -68,6 +66,10 @@ impl Secure for Acceptor {
     async fn secure(&self, socket: TcpStream) -> io::Result<Self::Stream> {
         self.acceptor.accept(socket).await
     }
+}
+
+fn unusable(file: Option<PathBuf>, source: impl Error + Send + Sync + 'static) -> StartError {
+    StartError::Tls { file, source: source.into() }
 }
 
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>, Option<String>);

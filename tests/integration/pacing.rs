@@ -124,6 +124,20 @@ async fn a_client_that_leaves_is_noticed_at_the_event_it_left_at() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_closes_its_side_has_left() {
+    for ending in [Ending::Complete, Ending::Close] {
+        let timeline = stream(&[(0, "one"), (10, "two")], ending);
+        let service = MockServer::builder().timeline(timeline).service().unwrap();
+        let mut client = connect(&service, 1024);
+        client.write_all(ask().as_bytes()).await.unwrap();
+        raw::settle().await;
+        client.shutdown().await.unwrap();
+        let settled = service.journal().settled(1).await;
+        assert_eq!(settled[0].outcome, Outcome::ClientLeft { events: 1 }, "{ending:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_that_leaves_before_the_head_saw_no_event() {
     for ending in [Ending::Complete, Ending::Close] {
         let mut timeline = stream(&[(600, "one")], ending);

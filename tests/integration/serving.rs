@@ -64,6 +64,9 @@ async fn a_connection_that_ends_does_not_promise_to_be_kept() {
         chat("/v1/chat/completions", "Connection: close\r\n", raw::ASK),
         chat("/v1/chat/completions", "Connection: TE, Close\r\n", raw::ASK),
         ask().replace("HTTP/1.1", "HTTP/1.0"),
+        chat("/v1/chat/completions", "Connection: keep-alive\r\n", raw::ASK).replace("HTTP/1.1", "HTTP/1.0"),
+        chat("/v1/chat/completions", "Connection: close, keep-alive\r\n", raw::ASK)
+            .replace("HTTP/1.1", "HTTP/1.0"),
     ] {
         let mut client = connect(&service, 64 * 1024);
         client.write_all(request.as_bytes()).await.unwrap();
@@ -200,6 +203,16 @@ async fn an_unmatched_request_is_counted_and_may_be_echoed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_echo_says_64_kib_at_most() {
+    let service = MockServer::builder().fixtures(fixtures()).unmatched(Unmatched::Echo).service().unwrap();
+    let text = "u".repeat(100_000);
+    let body = format!(r#"{{"model":"gpt-4o","messages":[{{"role":"user","content":"{text}"}}]}}"#);
+    let answer = once(&service, &chat("/v1/chat/completions", "", &body)).await.json();
+    let said = answer["choices"][0]["message"]["content"].as_str().unwrap();
+    assert_eq!((said.len(), text.starts_with(said)), (65_536, true));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_preflight_is_answered_with_what_it_asks_for() {
     let request = "OPTIONS /session/a/v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nOrigin: http://app.test:3000\r\n\
         Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: authorization,content-type,x-stainless-os\r\n\r\n";
@@ -246,6 +259,34 @@ async fn an_address_open_to_the_network_needs_an_admin_token() {
     let expected = format!("http://127.0.0.1:{}", server.address().port());
     assert_eq!(server.base_url(), expected, "the address that a client can use");
     server.shutdown().await;
+}
+
+#[test]
+fn a_timeline_that_cannot_be_played_is_refused() {
+    let good = || stream(&[(0, "one"), (5, "two")], Ending::Complete);
+    let mut short = good();
+    short.events[1].end = 5;
+    let mut disordered = good();
+    disordered.events[0].end = 7;
+    let mut back = good();
+    back.events[1].at = Duration::ZERO;
+    back.events[0].at = Duration::from_millis(1);
+    let mut late = good();
+    late.head.at = Duration::from_millis(1);
+    let mut eventless = good();
+    eventless.events.clear();
+    for timeline in [short, disordered, back, late, eventless] {
+        let refused = MockServer::builder().timeline(timeline).service();
+        assert!(matches!(refused, Err(StartError::Timeline(_))), "{refused:?}");
+    }
+    assert!(MockServer::builder().timeline(good()).service().is_ok());
+}
+
+#[test]
+fn keys_are_not_shown_by_debug() {
+    let builder = MockServer::builder().api_key("hunter2").admin_token("hunter2");
+    assert!(!format!("{builder:?}").contains("hunter2"));
+    assert!(!format!("{:?}", builder.service().unwrap()).contains("hunter2"));
 }
 
 #[tokio::test]

@@ -201,3 +201,20 @@ fn a_reader_that_leaves_is_no_failure() {
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
 }
+
+#[test]
+fn an_answer_that_no_fixture_gives_says_why() {
+    let dir = with_fixtures();
+    dir.create(
+        "one.json",
+        r#"{ "fixtures": [ { "name": "one", "match": { "user": "x" }, "reply": "X." } ] }"#,
+    );
+    dir.create("broken.body", "{");
+    for (request, why) in [
+        ("hello.body", "no fixture matches this request; nearest is \"one\" (one.json): "),
+        ("broken.body", "We could not parse the JSON body of your request."),
+    ] {
+        let text = dir.command(&format!("plan one.json --request {request}")).succeeds();
+        assert!(text.starts_with(&format!("no fixture answers this: {why}")), "{text}");
+    }
+}
