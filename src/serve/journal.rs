@@ -305,14 +305,15 @@ impl Settlement {
     /// Why the answer did not go out.
     fn broken(&self) -> Outcome {
         let events = self.events;
+        // First, since a test that panics drops its server, too.
+        if self.lines.is_cut() {
+            return Outcome::Cut { events };
+        }
         if thread::panicking() {
             return Outcome::Failed { events };
         }
-        if self.line.as_ref().is_some_and(|line| line.is_stalled()) {
-            return Outcome::Stalled { events };
-        }
-        match self.lines.is_cut() {
-            true => Outcome::Cut { events },
+        match self.line.as_ref().is_some_and(|line| line.is_stalled()) {
+            true => Outcome::Stalled { events },
             false => Outcome::ClientLeft { events },
         }
     }
