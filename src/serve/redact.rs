@@ -70,9 +70,9 @@ pub(crate) fn same(one: &str, other: &str) -> bool {
 /// Whether what has this name is a secret.
 fn is_secret(name: &str) -> bool {
     let bytes = name.as_bytes();
-    let has =
+    let hinted =
         |hint: &&str| bytes.windows(hint.len()).any(|window| window.eq_ignore_ascii_case(hint.as_bytes()));
-    if !HINTS.iter().any(|hint| has(hint)) {
+    if !HINTS.iter().any(hinted) {
         return false;
     }
     let words = words(name);
