@@ -149,6 +149,78 @@ fn values_of_the_wrong_type_say_what_is_expected() {
     );
 }
 
+/// serde would take an array for any object, as its fields in order.
+#[test]
+fn an_array_is_no_object() {
+    check(
+        r#"{"defaults": [], "fixtures": [["a", {}, "x"]]}"#,
+        &[
+            "f.json:1:14: /defaults: expected an object, got an array",
+            "f.json:1:31: /fixtures/0: expected an object, got an array",
+        ],
+    );
+    check(
+        r#"{"defaults": {"pacing": ["1s"]}, "fixtures": []}"#,
+        &["f.json:1:25: /defaults/pacing: expected an object, got an array"],
+    );
+    for of in ["[]", r#"["openai"]"#] {
+        check_fixture(
+            &format!(r#""match": {of}, "reply": "x""#),
+            &["f.json:2:10: /fixtures/0/match: expected an object, got an array"],
+        );
+    }
+    check_fixture(
+        r#""match": {"user": ["a"]}, "replies": [["x"], {"answer": ["hello"]}, {"answer": {"text": "x", "usage": [1, 2, 3], "tool_calls": [["f"]], "logprobs": [["x", -1]]}}]"#,
+        &[
+            "f.json:2:19: /fixtures/0/match/user: expected a string or an object, got an array",
+            "f.json:2:39: /fixtures/0/replies/0: expected a string or an object, got an array",
+            "f.json:2:57: /fixtures/0/replies/1/answer: expected an object, got an array",
+            "f.json:2:103: /fixtures/0/replies/2/answer/usage: expected an object, got an array",
+            "f.json:2:129: /fixtures/0/replies/2/answer/tool_calls/0: expected an object, got an array",
+            "f.json:2:150: /fixtures/0/replies/2/answer/logprobs/0: expected an object, got an array",
+        ],
+    );
+    check_fixture(
+        r#""replies": [{"answer": {"text": "x"}, "pacing": ["1s", "2s"], "wire": [], "filters": ["off"], "faults": [["close-mid-stream"]]}, {"error": [429, "code"]}, {"answer": {"text": "x"}, "pacing": {"jitter": {"lognormal": ["1s", "2s"]}}}]"#,
+        &[
+            "f.json:2:49: /fixtures/0/replies/0/pacing: expected an object, got an array",
+            "f.json:2:71: /fixtures/0/replies/0/wire: expected an object, got an array",
+            "f.json:2:86: /fixtures/0/replies/0/filters: expected an object, got an array",
+            "f.json:2:106: /fixtures/0/replies/0/faults/0: expected an object, got an array",
+            "f.json:2:140: /fixtures/0/replies/1/error: expected an object, got an array",
+            "f.json:2:217: /fixtures/0/replies/2/pacing/jitter/lognormal: expected an object, got an array",
+        ],
+    );
+    check_fixture(
+        r#""reply": {"script": [{"event": ["n"]}, {"usage": []}, {"tool_call": [0]}, {"fault": ["close-mid-stream"]}, {"raw": ["eA=="]}]}"#,
+        &[
+            "f.json:2:32: /fixtures/0/reply/script/0/event: expected an object, got an array",
+            "f.json:2:50: /fixtures/0/reply/script/1/usage: expected an object, got an array",
+            "f.json:2:69: /fixtures/0/reply/script/2/tool_call: expected an object, got an array",
+            "f.json:2:85: /fixtures/0/reply/script/3/fault: expected an object, got an array",
+            "f.json:2:116: /fixtures/0/reply/script/4/raw: expected a string or an object, got an array",
+        ],
+    );
+}
+
+#[test]
+fn a_word_that_takes_no_value_stands_alone() {
+    check_fixture(
+        r#""replies": [{"answer": {"text": "x", "chunking": {"token": 1}}, "pacing": {"jitter": {"exponential": 1}}}, {"script": [{"done": true}, {"done": null}]}], "after_last": {"pass": 1}"#,
+        &[
+            r#"f.json:2:60: /fixtures/0/replies/0/answer/chunking/token: "token" takes no value: write "token""#,
+            r#"f.json:2:102: /fixtures/0/replies/0/pacing/jitter/exponential: "exponential" takes no value: write "exponential""#,
+            r#"f.json:2:129: /fixtures/0/replies/1/script/0/done: "done" takes no value: write "done""#,
+            r#"f.json:2:145: /fixtures/0/replies/1/script/1/done: "done" takes no value: write "done""#,
+            r#"f.json:2:178: /fixtures/0/after_last/pass: "pass" takes no value: write "pass""#,
+        ],
+    );
+    check_fixture(
+        r#""after_last": {}, "reply": "x""#,
+        &["f.json:2:15: /fixtures/0/after_last: expected a word, got an object"],
+    );
+}
+
 #[test]
 fn a_condition_has_exactly_one_comparison() {
     check_fixture(

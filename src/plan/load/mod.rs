@@ -20,6 +20,7 @@ mod check;
 mod places;
 pub(crate) mod problems;
 mod read;
+mod strict;
 pub(crate) mod words;
 
 pub(crate) use check::Checked;
