@@ -12,6 +12,7 @@ mod answer;
 mod pacing;
 mod reply;
 mod script;
+mod usage;
 
 pub(super) use pacing::pacing;
 
