@@ -538,6 +538,86 @@ fn wire_filters_and_usage_are_checked() {
 }
 
 #[test]
+fn token_counts_are_exact_in_every_client() {
+    check_fixture(
+        r#""reply": {"answer": {"text": "x", "usage": {"prompt_tokens": 9007199254740992, "completion_tokens": 9007199254740993, "total_tokens": 18446744073709551615, "completion_tokens_details": {"reasoning_tokens": 9007199254740993}}}}"#,
+        &[
+            "f.json:2:101: /fixtures/0/reply/answer/usage/completion_tokens: a token count is at most 2^53, 9007199254740992, got 9007199254740993",
+            "f.json:2:135: /fixtures/0/reply/answer/usage/total_tokens: a token count is at most 2^53, 9007199254740992, got 18446744073709551615",
+            "f.json:2:207: /fixtures/0/reply/answer/usage/completion_tokens_details/reasoning_tokens: a token count is at most 2^53, 9007199254740992, got 9007199254740993",
+        ],
+    );
+    check_fixture(
+        r#""reply": {"script": [{"usage": {"prompt_tokens_details": {"cached_tokens": 9007199254740993}}}]}"#,
+        &[
+            "f.json:2:76: /fixtures/0/reply/script/0/usage/prompt_tokens_details/cached_tokens: a token count is at most 2^53, 9007199254740992, got 9007199254740993",
+        ],
+    );
+}
+
+#[test]
+fn a_refusal_stands_alone() {
+    check_fixture(
+        r#""replies": [{"answer": {"refusal": "No.", "text": "x"}}, {"answer": {"choices": [{"refusal": "No.", "tool_calls": [{"name": "f"}]}]}}]"#,
+        &[
+            "f.json:2:43: /fixtures/0/replies/0/answer/text: a refusal stands alone: leave `text` out",
+            "f.json:2:101: /fixtures/0/replies/1/answer/choices/0/tool_calls: a refusal stands alone: leave `tool_calls` out",
+        ],
+    );
+}
+
+#[test]
+fn a_script_frames_no_event_by_accident() {
+    check_fixture(
+        r#""reply": {"script": [{"event": {"data": "a\r\nb"}}, {"comment": "a\rb"}, {"raw": ""}, {"raw": {"base64": ""}}, {"event": {"data": "a\nb"}}, {"event": {"data": {"a": "\r"}}}]}"#,
+        &[
+            r#"f.json:2:41: /fixtures/0/reply/script/0/event/data: lines of data end in "\n" alone, got "a\r\nb"; `raw` sends anything"#,
+            r#"f.json:2:65: /fixtures/0/reply/script/1/comment: a comment is one line, got "a\rb"; `raw` sends anything"#,
+            "f.json:2:82: /fixtures/0/reply/script/2/raw: `raw` sends at least one byte: leave the step out",
+            "f.json:2:95: /fixtures/0/reply/script/3/raw: `raw` sends at least one byte: leave the step out",
+        ],
+    );
+}
+
+#[test]
+fn a_status_goes_with_what_is_sent() {
+    check_fixture(
+        r#""replies": [{"answer": {"text": "x"}, "status": 204}, {"script": ["done"], "status": 304}, {"script": [{"wait": "1s"}], "status": 204}, {"error": {"status": 429}, "status": 500}]"#,
+        &[
+            "f.json:2:49: /fixtures/0/replies/0/status: a response with the status 204 has no body: send another one, or an empty `script`",
+            "f.json:2:86: /fixtures/0/replies/1/status: a response with the status 304 has no body: send another one, or an empty `script`",
+            "f.json:2:164: /fixtures/0/replies/3/status: an error has a `status` of its own: leave this one out",
+        ],
+    );
+}
+
+#[test]
+fn header_values_are_ascii() {
+    check_fixture(
+        r#""replies": [{"answer": {"text": "x"}, "headers": {"x-a": "é"}}, {"error": {"status": 429, "retry_after": "zwei"}}, {"error": {"status": 429, "retry_after": "drei Häuser"}}, {"error": {"status": 429, "retry_after": " "}}]"#,
+        &[
+            r#"f.json:2:58: /fixtures/0/replies/0/headers/x-a: a header value is visible ASCII in one line, got "é""#,
+            r#"f.json:2:157: /fixtures/0/replies/2/error/retry_after: a header value is visible ASCII in one line, got "drei Häuser""#,
+            "f.json:2:215: /fixtures/0/replies/3/error/retry_after: `retry_after` is empty: give a duration or a header's value, or leave it out",
+        ],
+    );
+}
+
+#[test]
+fn a_profile_is_a_day_that_was() {
+    for (day, ok) in [("2024-02-29", true), ("2025-02", true), ("2025-02-29", false), ("2025-04-31", false)] {
+        let message = format!(
+            r#"f.json:2:56: /fixtures/0/reply/wire/profile: expected a date like "2025-08" or "2025-08-07", from 2023-03 on, got "{day}""#
+        );
+        let expected: &[&str] = if ok { &[] } else { &[&message] };
+        check_fixture(
+            &format!(r#""reply": {{"answer": {{"text": "x"}}, "wire": {{"profile": "{day}"}}}}"#),
+            expected,
+        );
+    }
+}
+
+#[test]
 fn what_follows_the_last_reply_is_one_of_three() {
     check_fixture(
         r#""after_last": "loop", "reply": "x""#,
