@@ -91,7 +91,7 @@ pub(crate) fn did_you_mean<S: AsRef<str>>(got: &str, known: &[S]) -> String {
 }
 
 /// The known name that a wrong one was probably meant for: a few letters away, or cut short.
-fn nearest<'a, S: AsRef<str>>(got: &str, known: &'a [S]) -> Option<&'a str> {
+pub(crate) fn nearest<'a, S: AsRef<str>>(got: &str, known: &'a [S]) -> Option<&'a str> {
     let got = got.to_lowercase();
     let names = known.iter().map(AsRef::as_ref);
     let by_distance = names.clone().map(|name| (strsim::damerau_levenshtein(&got, name), name));
