@@ -358,6 +358,7 @@ fn pacing_is_possible() {
             r#"f.json:2:54: /fixtures/0/reply/pacing/itl: expected a duration with a unit, like "20ms" or "1.5s", got "fast""#,
             "f.json:2:84: /fixtures/0/reply/pacing/jitter/uniform: expected 0 to 1, got 2",
             "f.json:2:97: /fixtures/0/reply/pacing/burst: a burst has at least 1 event",
+            "f.json:2:100: /fixtures/0/reply/pacing/scale: `scale` is about the gaps of a transcript: leave it out",
             "f.json:2:109: /fixtures/0/reply/pacing/scale: expected 0 or more, got -1",
             "f.json:2:120: /fixtures/0/reply/pacing/tps: expected a number above 0, got 0",
         ],
@@ -615,6 +616,79 @@ fn a_profile_is_a_day_that_was() {
             expected,
         );
     }
+}
+
+#[test]
+fn a_path_is_one_that_requests_can_reach() {
+    for (path, reason) in [
+        ("/health", "the server answers it itself"),
+        ("/__admin", "the server answers it itself"),
+        ("/__admin/requests", "the server answers it itself"),
+        ("/session/a/events", r#"/session/a chooses a session, the path is "/events""#),
+        ("/fault/close-mid-stream", r#"/fault/close-mid-stream chooses a fault, the path is "/""#),
+        ("/events?a=b", "a path is what comes before the query"),
+    ] {
+        let expected = format!(
+            "f.json:2:19: /fixtures/0/match/path: no request reaches a fixture at {path:?}: {reason}"
+        );
+        check_fixture(&format!(r#""match": {{"path": "{path}"}}, "reply": {{"script": []}}"#), &[&expected]);
+    }
+    for path in ["/healthy", "/__administer", "/session", "/session/", "/faults/a"] {
+        check_fixture(&format!(r#""match": {{"path": "{path}"}}, "reply": {{"script": []}}"#), &[]);
+    }
+}
+
+#[test]
+fn a_misspelt_comparison_is_not_taken_for_a_value_of_the_body() {
+    check_fixture(
+        r#""match": {"body": {"/x": {"contians": "x"}, "/y": {"equals": {"contians": "x"}}, "/z": {"city": "x"}}}, "reply": "x""#,
+        &[
+            r#"f.json:2:27: /fixtures/0/match/body/~1x/contians: "contians" is no comparison; did you mean "contains"? Where the body has this object, write {"equals": {"contians": …}}"#,
+        ],
+    );
+}
+
+#[test]
+fn models_have_names() {
+    check(
+        r#"{"models": [], "fixtures": []}"#,
+        &["f.json:1:12: /models: `models` is empty, so that no model exists: leave it out, or name some"],
+    );
+    check(
+        r#"{"models": [5, "a", "", "b", "a"], "fixtures": []}"#,
+        &[
+            "f.json:1:13: /models/0: expected a string, got 5",
+            "f.json:1:21: /models/2: a model needs a name that is not empty",
+            r#"f.json:1:30: /models/4: the model "a" is there twice: leave one out"#,
+        ],
+    );
+}
+
+#[test]
+fn pacing_says_nothing_in_vain() {
+    check_fixture(
+        r#""replies": [{"answer": {"text": "x"}, "pacing": {"scale": 0.5, "recorded": true}}, {"answer": {"text": "x"}, "pacing": {"jitter": {"uniform": 0.2}, "ttft": "1s"}}, {"answer": {"text": "x"}, "pacing": {"head": "1500ms", "ttft": "1s"}}]"#,
+        &[
+            "f.json:2:50: /fixtures/0/replies/0/pacing/scale: `scale` is about the gaps of a transcript: leave it out",
+            "f.json:2:64: /fixtures/0/replies/0/pacing/recorded: `recorded` is about the gaps of a transcript: leave it out",
+            "f.json:2:131: /fixtures/0/replies/1/pacing/jitter: `jitter` varies the time between events: give it, with `itl` or `tps`",
+            "f.json:2:210: /fixtures/0/replies/2/pacing/head: the head goes out before the first event: 1.5s is later than `ttft`, 1s",
+        ],
+    );
+    check(
+        r#"{"defaults": {"pacing": {"itl": "1ms", "ttft": "1s"}}, "fixtures": [{"name": "x", "replies": [
+{"answer": {"text": "x"}, "pacing": {"jitter": "exponential"}},
+{"answer": {"text": "x"}, "pacing": {"head": "2s"}}]}]}"#,
+        &[
+            "f.json:3:46: /fixtures/0/replies/1/pacing/head: the head goes out before the first event: 2s is later than `ttft`, 1s",
+        ],
+    );
+    check(
+        r#"{"defaults": {"pacing": {"head": "2s", "ttft": "1s"}}, "fixtures": []}"#,
+        &[
+            "f.json:1:34: /defaults/pacing/head: the head goes out before the first event: 2s is later than `ttft`, 1s",
+        ],
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What a fixture means beyond its shape: parsed into what plans and matching use, or refused with
 //! every reason.
 
-use crate::plan::fixture::{AfterLast, Fixture};
+use crate::plan::fixture::{AfterLast, Fixture, FixtureFile};
 use crate::plan::matcher::Conditions;
 use crate::plan::pacing::Pacing;
 use crate::plan::reply::{Prepared, Reply};
@@ -14,8 +14,6 @@ mod reply;
 mod script;
 mod usage;
 
-pub(super) use pacing::pacing;
-
 /// A fixture that was checked.
 #[derive(Clone, Debug)]
 pub(crate) struct Checked {
@@ -25,6 +23,25 @@ pub(crate) struct Checked {
     pub(crate) replies: Vec<Prepared>,
     pub(crate) times: Option<u64>,
     pub(crate) after_last: AfterLast,
+}
+
+/// Checks what a file says beside its fixtures.
+pub(super) fn file(file: &FixtureFile, problems: &mut Problems) {
+    if let Some(defaults) = &file.defaults.pacing {
+        pacing::pacing(defaults, "/defaults/pacing", problems);
+    }
+    let Some(models) = &file.models else { return };
+    if models.is_empty() {
+        problems.value("/models", "`models` is empty, so that no model exists: leave it out, or name some");
+    }
+    for (index, model) in models.iter().enumerate() {
+        let at = format!("/models/{index}");
+        if model.trim().is_empty() {
+            problems.value(at, "a model needs a name that is not empty");
+        } else if models[..index].contains(model) {
+            problems.value(at, format!("the model {model:?} is there twice: leave one out"));
+        }
+    }
 }
 
 /// Checks a fixture that stands at the pointer `at`.

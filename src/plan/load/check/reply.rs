@@ -41,7 +41,8 @@ pub(super) fn reply(reply: Reply, at: &str, scope: Scope, problems: &mut Problem
     let headers = object.headers.clone().unwrap_or_default();
     check_headers(&headers, &below(at, "headers"), problems);
     if let Some(own) = &object.pacing {
-        pacing(own, &below(at, "pacing"), problems);
+        let is_transcript = object.transcript.is_some();
+        pacing::of_reply(own, scope.defaults, is_transcript, &below(at, "pacing"), problems);
     }
     let fault = only_fault(&object, at, problems);
     if let Some(filters) = &object.filters {
