@@ -440,6 +440,17 @@ fn templates_compile() {
 }
 
 #[test]
+fn templates_use_what_exists() {
+    check_fixture(
+        r#""reply": {"answer": {"text": "{{ user | uper }}", "choices": null, "tool_calls": [{"name": "f", "arguments": {"a": "{{ now() }}"}}], "template": true}}"#,
+        &[
+            "f.json:2:30: /fixtures/0/reply/answer/text: not a template: filter uper is unknown (line 1 of the template)",
+            "f.json:2:116: /fixtures/0/reply/answer/tool_calls/0/arguments/a: not a template: now is unknown (line 1 of the template)",
+        ],
+    );
+}
+
+#[test]
 fn tool_calls_and_log_probabilities_are_whole() {
     check_fixture(
         r#""reply": {"answer": {"tool_calls": [{"arguments": {}}, {"name": "f", "argumets": {}}], "logprobs": [{"token": "x", "logprob": 0.5}]}}"#,
