@@ -837,3 +837,28 @@ fn lints_name_what_loads_but_cannot_work() {
     let found: Vec<String> = set.lints().iter().map(ToString::to_string).collect();
     assert_eq!(found, expected);
 }
+
+#[test]
+fn lints_name_waits_that_are_cut_and_log_probabilities_of_another_text() {
+    let text = r#"{"defaults": {"pacing": {"ttft": "61s"}}, "fixtures": [
+        {"name": "a", "match": {"user": "a"}, "reply": {"script": [{"wait": "60s"}, {"wait": "2m"}], "pacing": {"ttft": "60s"}}},
+        {"name": "b", "match": {"user": "b"}, "replies": ["b", {"answer": {"text": "b"}, "pacing": {"tps": 0.01, "ttft": "0s"}}]},
+        {"name": "c", "match": {"user": "c"}, "reply": {"pacing": {"ttft": "0s"}, "answer": {"choices": [
+            {"text": "ab", "logprobs": [{"token": "ab", "logprob": -1}]},
+            {"text": "ab", "logprobs": [{"token": "a", "logprob": -1}]},
+            {"text": "ab", "logprobs": [{"token": "ab", "logprob": -1}], "chunking": {"exact": ["a", "b"]}},
+            {"text": "月", "logprobs": [{"token": "\\xe6", "logprob": -1, "bytes": [230]}]}
+        ]}}}
+    ]}"#;
+    let set = FixtureSet::load(vec![file("f.json", text)]).unwrap();
+    let cut = "servers cut it at 60s, unless --max-hold allows more";
+    let expected = [
+        format!("f.json:2:9: /fixtures/0/reply/script/1/wait: a wait of 120s: {cut}"),
+        format!("f.json:3:9: /fixtures/1/replies/0: `ttft` asks for a wait of 61s: {cut}"),
+        format!("f.json:3:9: /fixtures/1/replies/1: `tps` asks for a wait of 100s: {cut}"),
+        "f.json:4:9: /fixtures/2/reply/answer/choices/1/logprobs: their tokens do not join to the text".to_owned(),
+        "f.json:4:9: /fixtures/2/reply/answer/choices/2/logprobs: the text is sent in 2 pieces, `logprobs` has 1".to_owned(),
+    ];
+    let found: Vec<String> = set.lints().iter().map(ToString::to_string).collect();
+    assert_eq!(found, expected);
+}

@@ -21,6 +21,8 @@ pub(crate) struct Checked {
     pub(crate) conditions: Conditions,
     /// At least one, unless there are problems.
     pub(crate) replies: Vec<Prepared>,
+    /// The pointers of the replies.
+    pub(crate) places: Vec<String>,
     pub(crate) times: Option<u64>,
     pub(crate) after_last: AfterLast,
 }
@@ -65,14 +67,18 @@ pub(super) fn fixture(fixture: Fixture, at: &str, defaults: Pacing, problems: &m
         );
     }
     let scope = reply::Scope { has_path, defaults };
-    let mut replies = Vec::new();
+    let (mut replies, mut places) = (Vec::new(), Vec::new());
     for (at, reply) in given(fixture.reply, fixture.replies, at, problems) {
-        replies.extend(reply::reply(reply, &at, scope, problems));
+        if let Some(reply) = reply::reply(reply, &at, scope, problems) {
+            replies.push(reply);
+            places.push(at);
+        }
     }
     Checked {
         name: fixture.name,
         conditions,
         replies,
+        places,
         times: fixture.times,
         after_last: fixture.after_last.unwrap_or_default(),
     }
