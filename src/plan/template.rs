@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::{BufMut, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use minijinja::value::Serde;
 use minijinja::{Environment, ErrorKind, context};
@@ -18,7 +19,7 @@ use super::request::{Call, Request, Scope};
 
 mod engine;
 
-use engine::{Limited, engine};
+use engine::{LONGEST, engine};
 
 /// A template that compiles.
 ///
@@ -68,10 +69,10 @@ impl Template {
     }
 
     fn try_render(&self, scene: &minijinja::Value) -> Result<String, minijinja::Error> {
-        let mut text = Limited::default();
+        let mut text = BytesMut::new().limit(LONGEST).writer();
         self.engine.template_from_str(&self.source)?.render_captured_to(scene, &mut text)?;
         // Only whole strings are written.
-        Ok(String::from_utf8_lossy(&text.0).into_owned())
+        Ok(String::from_utf8_lossy(text.get_ref().get_ref()).into_owned())
     }
 }
 

@@ -126,7 +126,8 @@ fn out_of_reach(path: &str) -> Option<String> {
         return Some("a path is what comes before the query".to_owned());
     }
     let scope = ["/session/", "/fault/"].into_iter().find(|scope| path.starts_with(scope))?;
-    let (name, rest) = path[scope.len()..].split_once('/').unwrap_or((&path[scope.len()..], ""));
+    let below = &path[scope.len()..];
+    let (name, rest) = below.split_once('/').unwrap_or((below, ""));
     let what = scope.trim_matches('/');
     (!name.is_empty()).then(|| format!("{scope}{name} chooses a {what}, the path is \"/{rest}\""))
 }

@@ -6,7 +6,6 @@
 //! them together make a few megabytes at most in one rendering.
 
 use std::fmt::{self, Write};
-use std::io;
 
 use minijinja::value::{Kwargs, Rest, ValueKind, ValueOrKwargs};
 use minijinja::{
@@ -20,6 +19,11 @@ pub(super) fn engine() -> Environment<'static> {
     engine.set_undefined_behavior(UndefinedBehavior::Chainable);
     // What is written is not HTML: nothing is escaped unless a filter asks for it.
     engine.set_auto_escape_callback(|_| AutoEscape::None);
+    // Requests bring no methods with them. What is not there may be, in another request.
+    engine.set_unknown_method_callback(|_, value, method, _| {
+        let kind = if value.is_undefined() { ErrorKind::UndefinedError } else { ErrorKind::UnknownMethod };
+        Err(Error::new(kind, format!("{} has no method named {method}", value.kind())))
+    });
     for name in REMOVED {
         engine.remove_filter(name);
     }
@@ -37,24 +41,6 @@ pub(super) fn engine() -> Environment<'static> {
         });
     }
     engine
-}
-
-/// Where a rendered text goes: it ends at [`LONGEST`].
-#[derive(Debug, Default)]
-pub(super) struct Limited(pub(super) Vec<u8>);
-
-impl io::Write for Limited {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > LONGEST {
-            return Err(io::Error::other(TOO_LONG));
-        }
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 /// What may still be made in this rendering, in bytes.
@@ -161,7 +147,7 @@ fn too_long() -> Error {
 pub(super) const TOO_LONG: &str = "the text is longer than 1 MiB";
 
 /// Bytes of a text that is rendered, or made on the way.
-const LONGEST: usize = 1 << 20;
+pub(super) const LONGEST: usize = 1 << 20;
 
 /// Bytes that one rendering writes, and makes on the way.
 const BUDGET: usize = 16 * LONGEST;
