@@ -638,6 +638,7 @@ fn a_path_is_one_that_requests_can_reach() {
         ("/session/a/events", r#"/session/a chooses a session, the path is "/events""#),
         ("/fault/close-mid-stream", r#"/fault/close-mid-stream chooses a fault, the path is "/""#),
         ("/events?a=b", "a path is what comes before the query"),
+        ("/my events", "requests have its white space percent-encoded"),
     ] {
         let expected = format!(
             "f.json:2:19: /fixtures/0/match/path: no request reaches a fixture at {path:?}: {reason}"
@@ -858,6 +859,21 @@ fn lints_name_waits_that_are_cut_and_log_probabilities_of_another_text() {
         format!("f.json:3:9: /fixtures/1/replies/1: `tps` asks for a wait of 100s: {cut}"),
         "f.json:4:9: /fixtures/2/reply/answer/choices/1/logprobs: their tokens do not join to the text".to_owned(),
         "f.json:4:9: /fixtures/2/reply/answer/choices/2/logprobs: the text is sent in 2 pieces, `logprobs` has 1".to_owned(),
+    ];
+    let found: Vec<String> = set.lints().iter().map(ToString::to_string).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn lints_name_what_is_half_said() {
+    let text = r#"{"fixtures": [
+        {"name": "a", "match": {"user": "a"}, "reply": {"answer": {"text": "b"}, "pacing": {"burst": 2}}},
+        {"name": "b", "match": {"user": "b"}, "replies": ["{{ user }}", {"answer": {"text": "{{ user }}", "template": false}}]}
+    ]}"#;
+    let set = FixtureSet::load(vec![file("f.json", text)]).unwrap();
+    let expected = [
+        "f.json:2:9: /fixtures/0/reply: `burst` without `itl` or `tps`: everything goes out at once anyway",
+        r#"f.json:3:9: /fixtures/1/replies/0/answer/text: it has {{ and }}, and is sent as it is: say "template": true, if it is a template"#,
     ];
     let found: Vec<String> = set.lints().iter().map(ToString::to_string).collect();
     assert_eq!(found, expected);

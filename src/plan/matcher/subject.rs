@@ -125,6 +125,9 @@ fn out_of_reach(path: &str) -> Option<String> {
     if path.contains(['?', '#']) {
         return Some("a path is what comes before the query".to_owned());
     }
+    if path.contains(char::is_whitespace) {
+        return Some("requests have its white space percent-encoded".to_owned());
+    }
     let scope = ["/session/", "/fault/"].into_iter().find(|scope| path.starts_with(scope))?;
     let below = &path[scope.len()..];
     let (name, rest) = below.split_once('/').unwrap_or((below, ""));

@@ -10,13 +10,19 @@ use crate::plan::tokens::{Vocabulary, pieces};
 /// The lints of a reply that stands at the pointer `at`, each with its pointer.
 pub(super) fn lints(reply: &Prepared, at: &str) -> Vec<(String, String)> {
     let mut lints = long_gaps(&reply.pacing, at);
+    lints.extend(vain_burst(&reply.pacing, at));
     match &reply.content {
         Content::Script(steps) => lints.extend(long_waits(steps, at)),
         Content::Answer(answer) if reply.templates.is_none() => {
             let at = format!("{at}/answer");
-            lints.extend(logprobs(answer, &at));
+            let marked = |choice, at: &str| match answer.template {
+                Some(_) => None,
+                None => marks(choice, at),
+            };
+            lints.extend(logprobs(answer, &at).into_iter().chain(marked(answer, &at)));
             for (index, choice) in answer.choices.iter().flatten().enumerate() {
-                lints.extend(logprobs(choice, &format!("{at}/choices/{index}")));
+                let at = format!("{at}/choices/{index}");
+                lints.extend(logprobs(choice, &at).into_iter().chain(marked(choice, &at)));
             }
         }
         Content::Answer(_) | Content::Error(_) => {}
@@ -38,6 +44,20 @@ fn long_gaps(pacing: &Pacing, at: &str) -> Vec<(String, String)> {
         Some((at.to_owned(), format!("`{key}` asks for a wait of {gap:?}: {CUT}")))
     };
     gaps.into_iter().filter_map(long).collect()
+}
+
+fn vain_burst(pacing: &Pacing, at: &str) -> Option<(String, String)> {
+    let Pacing { burst: Some(2..), itl: None, tps: None, jitter: None, .. } = pacing else {
+        return None;
+    };
+    Some((at.to_owned(), "`burst` without `itl` or `tps`: everything goes out at once anyway".to_owned()))
+}
+
+/// A template that is not told to be one.
+fn marks(answer: &Answer, at: &str) -> Option<(String, String)> {
+    let text = answer.text.as_deref().filter(|text| text.contains("{{") && text.contains("}}"));
+    let message = "it has {{ and }}, and is sent as it is: say \"template\": true, if it is a template";
+    text.map(|_| (format!("{at}/text"), message.to_owned()))
 }
 
 fn long_waits(steps: &[Step], at: &str) -> impl Iterator<Item = (String, String)> {
