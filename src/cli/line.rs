@@ -16,10 +16,10 @@ pub(super) fn settled(entry: &Entry, time: &str, paint: Paint) -> String {
     let status = paint.status(entry.status.as_u16(), entry.status.as_str());
     let path = plain(&entry.path);
     let mut line = format!("{time:>12} {:<4} {path:<24} {status} {}", entry.method, answer(entry));
-    let complete = matches!(entry.outcome, Some(Outcome::Completed { .. }));
+    let complete = matches!(entry.outcome, Outcome::Completed { .. });
     // That a refusal went out whole is nothing to tell.
-    if let Some(outcome) = entry.outcome.filter(|_| entry.refusal.is_none() || !complete) {
-        line.push_str(&format!(" {}", outcome_text(outcome, entry.events_planned, paint)));
+    if entry.refusal.is_none() || !complete {
+        line.push_str(&format!(" {}", outcome_text(entry.outcome, entry.events_planned, paint)));
     }
     line.extend(entry.duration.map(|duration| format!(" {}", span(duration))));
     if !entry.session.is_empty() {
@@ -62,10 +62,13 @@ fn plain(text: &str) -> String {
 /// `completed 12 events`, `client left 3 of 12 events`.
 fn outcome_text(outcome: Outcome, planned: usize, paint: Paint) -> String {
     let word = match outcome {
+        Outcome::Running => return "running".to_owned(),
         Outcome::Completed { .. } => "completed".to_owned(),
         Outcome::Faulted { .. } => paint.broken("faulted"),
         Outcome::ClientLeft { .. } => paint.broken("client left"),
+        Outcome::Stalled { .. } => paint.broken("stalled"),
         Outcome::Cut { .. } => paint.broken("cut"),
+        Outcome::Failed { .. } => paint.broken("failed"),
     };
     let sent = outcome.events();
     if sent < planned {
@@ -139,7 +142,7 @@ mod tests {
             refusal: None,
             events_planned: 12,
             events_sent: 12,
-            outcome: Some(Outcome::Completed { events: 12 }),
+            outcome: Outcome::Completed { events: 12 },
             at: Duration::from_millis(3_118),
             duration: Some(Duration::from_millis(231)),
         }
@@ -158,18 +161,14 @@ mod tests {
             &again,
             "/v1/chat/completions     200 greeting#1 completed 12 events 231ms session=s-1 retry=2",
         );
-        let first = Entry {
-            retry: Some(0),
-            events_planned: 1,
-            outcome: Some(Outcome::Completed { events: 1 }),
-            ..entry()
-        };
+        let first =
+            Entry { retry: Some(0), events_planned: 1, outcome: Outcome::Completed { events: 1 }, ..entry() };
         check(&first, "/v1/chat/completions     200 greeting#1 completed 1 event 231ms");
     }
 
     #[test]
     fn what_did_not_go_out_whole_says_how_far_it_came() {
-        let sent = |outcome| Entry { outcome: Some(outcome), ..entry() };
+        let sent = |outcome| Entry { outcome, ..entry() };
         for (outcome, expected) in [
             (Outcome::ClientLeft { events: 3 }, "client left 3 of 12 events"),
             (Outcome::Cut { events: 0 }, "cut 0 of 12 events"),

@@ -29,7 +29,7 @@ pub(super) fn run(options: Serve) -> Result<(), Failure> {
         threads.map_err(|source| Failure::System { task: "start threads", source: source.into() })?;
     let (log, written) = Log::start()?;
     let served = threads.block_on(serve(options, &log));
-    // Connections that a second signal left behind end with their threads.
+    // Connections that did not end in time, and there should be none, end with their threads.
     threads.shutdown_background();
     log.finish(&written);
     served
@@ -127,19 +127,15 @@ fn reload(watching: &mut Option<Watching>, server: &MockServer, log: &Log) {
     }
 }
 
-/// Lets streams finish; a second signal cuts them. Then looks at what `--strict` asks for.
+/// Lets streams finish; a second signal cuts them. Then looks at what `--strict` asks for, requests
+/// that ended meanwhile included.
 async fn stop(server: MockServer, signals: &mut Signals, strict: Option<&Observer>) -> Result<(), Failure> {
-    let mut missed = server.unmet();
-    let unmatched = server.unmatched_count();
-    tokio::select! {
-        biased;
-        () = server.shutdown() => {}
-        () = signals.next() => {}
-    }
+    let summary = server.shutdown_until(signals.next()).await;
     let Some(observer) = strict else {
         return Ok(());
     };
-    missed.extend(observer.unmatched(unmatched));
+    let mut missed = summary.unmet;
+    missed.extend(observer.unmatched(summary.unmatched));
     if missed.is_empty() { Ok(()) } else { Err(Failure::Strict(missed)) }
 }
 

@@ -1,6 +1,6 @@
 //! The HTTP/1.1 bytes of a timeline, for responses that no HTTP library would write.
 //!
-//! A healthy timeline becomes byte for byte what hyper writes when each event is a frame of its own
+//! A healthy timeline becomes byte for byte what hyper writes when each frame is one of [`frame`]'s
 //! (`tests/integration/takeover.rs` compares them), so that a client cannot tell a response that is
 //! about to break from one that is not. Nothing is written here: sockets are `serve::takeover`'s.
 
@@ -10,14 +10,14 @@ use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, TRANSFER_ENCODING};
 use http::{HeaderValue, Version};
 
-use super::timeline::{Ending, Head, Header, Timeline};
+use super::timeline::{Ending, Event, Head, Header, Timeline};
 
 /// A response as it goes over the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wire {
     /// Head and body, transfer encoding included.
     pub bytes: Bytes,
-    /// The pieces of `bytes` in order: the head, then one for each event.
+    /// The pieces of `bytes` in order: the head, then one for each [`frame`].
     pub segments: Vec<Segment>,
 }
 
@@ -43,23 +43,26 @@ pub struct Peer {
 
 /// The bytes of a timeline and when they are due.
 ///
-/// The body is chunked, one chunk for each event, if the head says so; else it follows as it is.
+/// The body is chunked, one chunk for each frame, if the head says so; else it follows as it is.
 pub fn wire(timeline: &Timeline, version: Version) -> Wire {
     let chunked = is_chunked(&timeline.head);
     let mut bytes = BytesMut::with_capacity(timeline.body.len() + 1024 + 16 * timeline.events.len());
     write_head(&mut bytes, &timeline.head, version);
     let mut segments = Vec::with_capacity(1 + timeline.events.len());
     segments.push(Segment { at: timeline.head.at, end: bytes.len(), events: 0 });
-    for (index, event) in timeline.events.iter().enumerate() {
-        let data = timeline.event_bytes(index);
+    let mut sent = Frame::default();
+    while let Some(event) = timeline.events.get(sent.events) {
+        let next = frame(&timeline.events, sent, event.at);
+        let data = &timeline.body[sent.end..next.end];
         if chunked && !data.is_empty() {
             bytes.extend_from_slice(format!("{:X}\r\n", data.len()).as_bytes());
-            bytes.extend_from_slice(&data);
+            bytes.extend_from_slice(data);
             bytes.extend_from_slice(b"\r\n");
         } else {
-            bytes.extend_from_slice(&data);
+            bytes.extend_from_slice(data);
         }
-        segments.push(Segment { at: event.at, end: bytes.len(), events: index + 1 });
+        segments.push(Segment { at: event.at, end: bytes.len(), events: next.events });
+        sent = next;
     }
     match timeline.ending {
         Ending::Complete if chunked => bytes.extend_from_slice(b"0\r\n\r\n"),
@@ -68,6 +71,34 @@ pub fn wire(timeline: &Timeline, version: Version) -> Wire {
     let last = segments.last_mut().expect("the head is a segment");
     last.end = bytes.len();
     Wire { bytes: bytes.freeze(), segments }
+}
+
+/// How far a body has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Frame {
+    /// Where in the body.
+    pub end: usize,
+    /// How many events are out whole.
+    pub events: usize,
+}
+
+/// Where the frame ends that follows on `sent` at the time `now`: what is due together goes out together,
+/// up to 64 KiB, and up to the end of an event where possible.
+pub fn frame(events: &[Event], sent: Frame, now: Duration) -> Frame {
+    let limit = sent.end + MAX_FRAME;
+    let mut frame = sent;
+    for event in events[sent.events..].iter().take_while(|event| event.at <= now) {
+        if event.end > limit {
+            // One event larger than a frame goes out in pieces.
+            if frame.end == sent.end {
+                frame.end = limit;
+            }
+            break;
+        }
+        frame.end = event.end;
+        frame.events += 1;
+    }
+    frame
 }
 
 /// Fits a planned head to the client that gets it: no chunks for HTTP/1.0, and no promise to keep a
@@ -113,12 +144,15 @@ fn is(header: &Header, name: &str) -> bool {
     header.name.eq_ignore_ascii_case(name)
 }
 
+/// The largest frame: what is held for a reader that is slow.
+pub(crate) const MAX_FRAME: usize = 64 * 1024;
+
 #[cfg(test)]
 mod tests {
     use http::StatusCode;
 
     use super::*;
-    use crate::plan::timeline::{Event, EventKind};
+    use crate::plan::timeline::EventKind;
 
     /// A stream of these events, 10 ms apart.
     fn stream(events: &[&'static str], ending: Ending) -> Timeline {
@@ -164,6 +198,15 @@ mod tests {
             &expected,
             &[head, head + 10, head + 30],
         );
+    }
+
+    #[test]
+    fn what_is_due_together_is_one_chunk_and_a_break_within_it_ends_it() {
+        let mut timeline = stream(&["hello", "0123456789", "end"], Ending::Close);
+        timeline.events[0].at = Duration::from_millis(10);
+        let wire = wire(&timeline, Version::HTTP_11);
+        assert_eq!(wire.bytes, format!("{HEAD}F\r\nhello0123456789\r\n3\r\nend\r\n"));
+        assert_eq!(wire.segments.iter().map(|segment| segment.events).collect::<Vec<_>>(), [0, 2, 3]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -58,9 +59,12 @@ pub(crate) async fn run(listener: TcpListener, service: Service, secure: impl Se
 async fn serve(service: Service, open: OpenLine, socket: TcpStream, peer: SocketAddr, secure: impl Secure) {
     // Without it, the kernel holds back each event until the one before is acknowledged.
     let _ = socket.set_nodelay(true);
+    // A reader that is slow but steady must make room now and then, so that it is told from one that
+    // stands still; and it must not fill the kernel's memory.
+    let _ = SockRef::from(&socket).set_send_buffer_size(SEND_BUFFER);
     let queue = socket.local_addr().map_or(Queue::Unknown, |local| Queue::Tcp { local, peer });
     let handshake = clock::before(clock::now() + HANDSHAKE_LIMIT, secure.secure(socket));
-    if let Some(Some(Ok(stream))) = open.until_cut(handshake).await {
+    if let Some(Some(Ok(stream))) = open.until_draining(handshake).await {
         connection::serve(service, open, stream, queue).await;
     }
 }
@@ -75,3 +79,6 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 
 /// After a failed accept.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// How much the kernel holds for a reader that is slow; Linux doubles it for its own bookkeeping.
+const SEND_BUFFER: usize = 128 * 1024;

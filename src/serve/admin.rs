@@ -6,9 +6,11 @@
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, ORIGIN};
 use http::{Method, StatusCode, request};
+use serde::Serialize;
 use serde_json::json;
 
 use super::answer;
+use super::entry::Entry;
 use super::redact;
 use super::state::State;
 use crate::plan::Timeline;
@@ -61,18 +63,18 @@ fn health() -> Timeline {
 }
 
 fn requests(state: &State, query: &Query) -> Timeline {
-    let journal = &state.journal;
-    let mut entries = match &query.session {
-        Some(name) => journal.session(name).entries(),
-        None => journal.entries(),
+    let journal = match &query.session {
+        Some(name) => state.journal.session(name),
+        None => state.journal.clone(),
     };
-    if let Some(unmatched) = query.unmatched {
-        entries.retain(|entry| entry.unmatched == unmatched);
-    }
-    if let Some(limit) = query.limit {
-        entries.drain(..entries.len().saturating_sub(limit));
-    }
-    answer::json(StatusCode::OK, &json!({ "requests": entries }))
+    let wanted = |entry: &Entry| query.unmatched.is_none_or(|unmatched| entry.unmatched == unmatched);
+    let requests = journal.latest(query.limit.unwrap_or(usize::MAX), wanted);
+    answer::json(StatusCode::OK, &Listing { requests })
+}
+
+#[derive(Serialize)]
+struct Listing {
+    requests: Vec<Entry>,
 }
 
 fn reset(state: &State, query: &Query) -> Timeline {

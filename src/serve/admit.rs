@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use super::builder::Unmatched;
 use super::echo;
-use super::entry::Entry;
 use super::journal::Settlement;
+use super::record;
 use super::redact;
 use super::service::Service;
 use crate::plan::reject::Reject;
@@ -75,34 +75,45 @@ impl Service {
     }
 
     /// Finds who answers, plans the answer and opens the journal entry.
-    pub(super) fn admit(&self, call: Call, asked: Asked<'_>, read: Instant) -> (Timeline, Settlement) {
+    pub(super) fn admit(&self, call: Call, mut asked: Asked<'_>, read: Instant) -> (Timeline, Settlement) {
         let parsed = serde_json::from_slice(asked.body);
-        let readable = parsed.is_ok() || asked.served || call.method == Method::GET;
+        let is_json = parsed.is_ok();
+        let readable = is_json || asked.served || call.method == Method::GET;
         let request = ApiRequest { call, body: parsed.unwrap_or(Value::Null) };
-        let checked = match asked.reject {
+        let at = read - self.state.started;
+        let entry = record::entry(&request, asked.body, is_json, at);
+        // From here on there is an outcome, even if planning panics.
+        let draft = self.state.journal.draft(entry, Arc::clone(&self.state.lines));
+        let checked = match asked.reject.take() {
             Some(reject) => Err(reject),
             None if !readable => Err(Reject::InvalidJson),
             None if asked.served => Ok(()),
             None => request.call.route.dialect.validate(&request, asked.fixtures.models()),
         };
-        let answered = checked.and_then(|()| self.answer(&request, asked.fixtures));
+        let answered = checked.and_then(|()| self.answer(&request, &asked));
         let answered = answered.unwrap_or_else(|reject| self.refuse(&reject, &request.call));
-        let entry = self.entry(request, asked.body, read, &answered);
-        let lines = Arc::clone(&self.state.lines);
-        let settlement = self.state.journal.begin(entry, lines, answered.timeline.ending);
-        (answered.timeline, settlement)
+        let Answered { id, timeline, fixture, unmatched, refusal } = answered;
+        let settlement = draft.begin(timeline.ending, |entry| {
+            entry.id = id;
+            entry.status = timeline.head.status;
+            (entry.fixture, entry.hit) = fixture.unzip();
+            entry.unmatched = unmatched;
+            entry.refusal = refusal;
+            entry.events_planned = timeline.events.len();
+        });
+        (timeline, settlement)
     }
 
-    fn answer(&self, request: &ApiRequest, fixtures: &FixtureSet) -> Result<Answered, Reject> {
-        let call = &request.call;
+    fn answer(&self, request: &ApiRequest, asked: &Asked<'_>) -> Result<Answered, Reject> {
+        let (call, fixtures) = (&request.call, asked.fixtures);
         if let Some(timeline) = &self.state.config.timeline {
             let id = self.state.journal.next_id();
             return Ok(Answered::new(id, timeline.clone()));
         }
-        if matches!(call.route.endpoint, Endpoint::Models | Endpoint::Model(_)) {
-            let id = self.state.journal.next_id();
-            let timeline = plan_models(&fixtures.model_names(), call, &self.occasion("", id));
-            return Ok(Answered::new(id, timeline));
+        let lists = matches!(call.route.endpoint, Endpoint::Models | Endpoint::Model(_));
+        // A fixture that serves the path itself goes first.
+        if lists && !asked.served {
+            return Ok(self.list_models(call, fixtures));
         }
         let miss = match fixtures.candidates(request) {
             Ok(candidates) => {
@@ -118,6 +129,9 @@ impl Service {
             }
             Err(miss) => miss.to_string(),
         };
+        if lists && call.method == Method::GET {
+            return Ok(self.list_models(call, fixtures));
+        }
         match self.state.config.unmatched {
             Unmatched::Error => Err(Reject::Unmatched(miss)),
             Unmatched::Echo => {
@@ -130,6 +144,12 @@ impl Service {
         }
     }
 
+    fn list_models(&self, call: &Call, fixtures: &FixtureSet) -> Answered {
+        let id = self.state.journal.next_id();
+        let timeline = plan_models(&fixtures.model_names(), call, &self.occasion("", id));
+        Answered::new(id, timeline)
+    }
+
     fn refuse(&self, reject: &Reject, call: &Call) -> Answered {
         let unmatched = matches!(reject, Reject::Unmatched(_));
         if unmatched {
@@ -138,7 +158,7 @@ impl Service {
         let occasion = self.occasion("", self.state.next_refusal());
         let id = self.state.journal.next_id();
         let timeline = plan_reject(reject, call, &occasion);
-        let refusal = Some(message(&timeline));
+        let refusal = Some(record::refusal(&message(&timeline)));
         Answered { unmatched, refusal, ..Answered::new(id, timeline) }
     }
 
@@ -155,43 +175,6 @@ impl Service {
             fault: config.fault,
         }
     }
-
-    fn entry(&self, request: ApiRequest, body: &Bytes, read: Instant, answered: &Answered) -> Entry {
-        let model = request.model().to_owned();
-        let ApiRequest { call, .. } = request;
-        let mut headers = call.headers;
-        let retry =
-            headers.get("x-stainless-retry-count").and_then(|value| value.to_str().ok()?.parse().ok());
-        redact::headers(&mut headers);
-        let kept = String::from_utf8_lossy(&body[..body.len().min(KEPT_BODY)]);
-        let (fixture, hit) = answered.fixture.clone().unzip();
-        Entry {
-            id: answered.id,
-            session: call.scope.session,
-            method: call.method,
-            path: match &call.query {
-                Some(query) => format!("{}?{}", redact::text(&call.path), redact::query(query)),
-                None => redact::text(&call.path).into_owned(),
-            },
-            dialect: call.route.dialect.name(),
-            endpoint: call.route.endpoint.name(),
-            model: redact::text(&model).into_owned(),
-            headers,
-            body: redact::text(&kept).into_owned(),
-            body_bytes: body.len(),
-            retry,
-            status: answered.timeline.head.status,
-            fixture,
-            hit,
-            unmatched: answered.unmatched,
-            refusal: answered.refusal.clone(),
-            events_planned: answered.timeline.events.len(),
-            events_sent: 0,
-            outcome: None,
-            at: read - self.state.started,
-            duration: None,
-        }
-    }
 }
 
 impl Answered {
@@ -206,6 +189,3 @@ fn message(refusal: &Timeline) -> String {
     let message = body.pointer("/error/message").and_then(Value::as_str);
     message.unwrap_or_default().to_owned()
 }
-
-/// How much of a request's body the journal keeps.
-const KEPT_BODY: usize = 64 * 1024;

@@ -32,7 +32,7 @@ where
 {
     let line = open.line();
     let lines = Arc::clone(&service.state.lines);
-    let transport = Transport::new(io, Arc::clone(line));
+    let transport = Transport::new(io, Arc::clone(line), queue);
     let answer = service_fn(|request| {
         let (service, line) = (service.clone(), Arc::clone(line));
         async move { Ok::<_, Infallible>(service.respond(request, &line).await) }
@@ -49,6 +49,8 @@ where
             Poll::Ready(_) => Poll::Ready(None),
             Poll::Pending => match line.take_over() {
                 Some(takeover) => Poll::Ready(Some(takeover)),
+                // Nothing is owed to a client that has not asked yet, or not all of it.
+                None if draining && line.is_idle() => Poll::Ready(None),
                 None => Poll::Pending,
             },
         }
@@ -56,8 +58,8 @@ where
     .await;
     let transport = hyper.into_parts().io.into_inner();
     match takeover {
-        Some(takeover) => takeover.play(transport, &queue).await,
-        None if line.is_unread() => takeover::close(transport, takeover::LINGER).await,
+        Some(takeover) => takeover.play(transport, &lines).await,
+        None if line.is_unread() => takeover::close(transport, takeover::LINGER, &lines).await,
         None => {}
     }
 }

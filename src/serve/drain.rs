@@ -1,15 +1,10 @@
-//! Whether the bytes written to a socket have left this machine's send queue.
+//! How many of the bytes written to a socket are still in this machine's send queue.
 //!
-//! The only file that depends on the platform: Linux tells, in `/proc/net/tcp`. Elsewhere, and for
-//! streams that are no sockets, there is nothing to wait for: a FIN follows the queued bytes in any
-//! case. What needs more than that (a RST) must not be promised there.
+//! The only file that depends on the platform: Linux tells, in `/proc/net/tcp`. Reading that takes time, so
+//! it is read only when a connection is about to be given up. A FIN needs none of it: it follows the
+//! queued bytes.
 
 use std::net::SocketAddr;
-use std::time::Duration;
-
-use tokio::time::Instant;
-
-use super::clock;
 
 /// The send queue of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -23,29 +18,22 @@ pub(crate) enum Queue {
     },
     /// Of something that cannot tell.
     Unknown,
+    /// What a test says.
+    #[cfg(test)]
+    Told(&'static std::sync::atomic::AtomicU64),
 }
 
 impl Queue {
-    /// Waits until the peer's kernel has acknowledged every byte, at most until the deadline.
-    pub(crate) async fn drained(&self, deadline: Instant) {
-        let mut pause = Duration::from_millis(1);
-        while self.unsent().is_some_and(|bytes| bytes > 0) && clock::now() < deadline {
-            clock::until((clock::now() + pause).min(deadline)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
-    }
-
     /// How many bytes were not acknowledged yet; `None` where nobody knows.
-    fn unsent(&self) -> Option<u64> {
+    pub(crate) fn unsent(&self) -> Option<u64> {
         match self {
             Self::Tcp { local, peer } => platform::unsent(*local, *peer),
             Self::Unknown => None,
+            #[cfg(test)]
+            Self::Told(bytes) => Some(bytes.load(std::sync::atomic::Ordering::Relaxed)),
         }
     }
 }
-
-/// Between two looks at the queue.
-const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
 #[cfg(target_os = "linux")]
 mod platform {

@@ -11,8 +11,9 @@ use crate::plan::timeline::Ending;
 
 /// One request and what became of it.
 ///
-/// Keys, tokens and cookies were blotted out before it was stored.
+/// Keys, tokens and cookies were blotted out before it was stored, and what is long was cut.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Entry {
     /// Counts from 1, in the order in which requests were admitted.
     pub id: u64,
@@ -52,10 +53,10 @@ pub struct Entry {
     pub refusal: Option<String>,
     /// How many events the answer has.
     pub events_planned: usize,
-    /// How many of them went out; known once there is an outcome.
+    /// How many of them went out; 0 while it runs.
     pub events_sent: usize,
-    /// How it ended; `None` while it runs.
-    pub outcome: Option<Outcome>,
+    /// How it ended, or that it runs.
+    pub outcome: Outcome,
     /// When the request was read, from the start of the server.
     #[serde(rename = "at_ms", serialize_with = "millis")]
     pub at: Duration,
@@ -65,6 +66,14 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// About how many bytes it takes.
+    pub(crate) fn weight(&self) -> usize {
+        let headers = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 64);
+        let refusal = self.refusal.as_ref().map_or(0, String::len);
+        let texts = self.session.len() + self.path.len() + self.model.len() + refusal;
+        size_of::<Self>() + headers.sum::<usize>() + texts + self.body.len()
+    }
+
     /// The request's body as JSON; `None` where it is not JSON or was too large to keep.
     pub fn json(&self) -> Option<Value> {
         serde_json::from_str(&self.body).ok()
@@ -79,7 +88,10 @@ impl Entry {
 /// How an answer ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Outcome {
+    /// It did not yet.
+    Running,
     /// Everything went out. A client that leaves after the last event is no exception: openai's
     /// python SDK closes at `[DONE]`.
     Completed {
@@ -99,8 +111,18 @@ pub enum Outcome {
         /// How many events had gone out.
         events: usize,
     },
+    /// The client kept its connection but took nothing for 30 s.
+    Stalled {
+        /// How many events had gone out.
+        events: usize,
+    },
     /// The server was stopped before the last event.
     Cut {
+        /// How many events had gone out.
+        events: usize,
+    },
+    /// The server panicked: a bug of ours. The connection is closed.
+    Failed {
         /// How many events had gone out.
         events: usize,
     },
@@ -110,11 +132,19 @@ impl Outcome {
     /// How many events went out.
     pub fn events(self) -> usize {
         match self {
+            Self::Running => 0,
             Self::Completed { events }
             | Self::Faulted { events, .. }
             | Self::ClientLeft { events }
-            | Self::Cut { events } => events,
+            | Self::Stalled { events }
+            | Self::Cut { events }
+            | Self::Failed { events } => events,
         }
+    }
+
+    /// Whether there is nothing more to come.
+    pub fn is_settled(self) -> bool {
+        self != Self::Running
     }
 }
 

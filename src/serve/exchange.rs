@@ -69,8 +69,11 @@ impl<'a> Exchange<'a> {
     pub(crate) async fn play(
         mut self,
         mut timeline: Timeline,
-        settlement: Option<Settlement>,
+        mut settlement: Option<Settlement>,
     ) -> Response<Player> {
+        if let Some(settlement) = &mut settlement {
+            settlement.go_out_on(self.line);
+        }
         if let Some(origin) = &self.origin {
             cors::allow(&mut timeline.head, origin);
         }

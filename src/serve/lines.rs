@@ -100,10 +100,19 @@ impl OpenLine {
 
     /// What `future` yields, or `None` once the server cuts its connections.
     pub(crate) async fn until_cut<F: Future>(&self, future: F) -> Option<F::Output> {
+        self.until(CUT, future).await
+    }
+
+    /// What `future` yields, or `None` once the server begins to stop.
+    pub(crate) async fn until_draining<F: Future>(&self, future: F) -> Option<F::Output> {
+        self.until(DRAINING, future).await
+    }
+
+    async fn until<F: Future>(&self, phase: u8, future: F) -> Option<F::Output> {
         let mut future = pin!(future);
         poll_fn(|cx| {
             self.line.watch(cx);
-            match self.lines.is_cut() {
+            match self.lines.phase.load(Ordering::Acquire) >= phase {
                 true => Poll::Ready(None),
                 false => future.as_mut().poll(cx).map(Some),
             }
@@ -138,6 +147,8 @@ pub(crate) struct Line {
     heads: AtomicUsize,
     /// Whether a request's body was left unread: closing at once would reset the connection.
     unread: AtomicBool,
+    /// Whether the connection was given up because its reader takes nothing.
+    stalled: AtomicBool,
 }
 
 impl Line {
@@ -173,12 +184,25 @@ impl Line {
         self.busy.load(Ordering::Relaxed)
     }
 
+    /// Whether no request is being answered and every answer is out.
+    pub(crate) fn is_idle(&self) -> bool {
+        !self.is_busy() && !self.unflushed.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn leave_unread(&self) {
         self.unread.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn is_unread(&self) -> bool {
         self.unread.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn give_up(&self) {
+        self.stalled.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.stalled.load(Ordering::Relaxed)
     }
 
     fn watch(&self, cx: &Context<'_>) {

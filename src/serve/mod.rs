@@ -10,6 +10,7 @@
 //! ```
 
 use std::fmt;
+use std::future::Future;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -38,6 +39,7 @@ mod host;
 mod journal;
 mod lines;
 mod player;
+mod record;
 mod redact;
 mod scope;
 mod service;
@@ -58,6 +60,45 @@ pub use tls::Tls;
 /// A running mock server.
 ///
 /// Any number of them run in one process; they share nothing.
+///
+/// ```
+/// # use llmirage::{At, Fault, Fixture, Matcher, MockServer, Outcome, Pacing, Reply};
+/// # use std::time::Duration;
+/// # use tokio::io::{AsyncReadExt, AsyncWriteExt};
+/// # /// The application under test.
+/// # async fn ask(base_url: &str, text: &str) -> std::io::Result<String> {
+/// #     let address = base_url.trim_start_matches("http://");
+/// #     let mut socket = tokio::net::TcpStream::connect(address).await?;
+/// #     let message = format!(r#"{{"role":"user","content":"{text}"}}"#);
+/// #     let body = format!(r#"{{"model":"gpt-4o","stream":true,"messages":[{message}]}}"#);
+/// #     let head = format!("POST /v1/chat/completions HTTP/1.1\r\nhost: {address}\r\nconnection: close");
+/// #     let request = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+/// #     socket.write_all(request.as_bytes()).await?;
+/// #     let mut answer = String::new();
+/// #     socket.read_to_string(&mut answer).await?;
+/// #     Ok(answer)
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let haiku = "An old silent pond";
+/// let server = MockServer::builder()
+///     .seed(7)
+///     .fixture(
+///         Fixture::named("flaky haiku")
+///             .when(Matcher::user_contains("haiku"))
+///             .reply(Reply::text(haiku).fault(Fault::close(At::event(2))))
+///             .reply(Reply::text(haiku).pacing(Pacing::itl(Duration::from_millis(20)))),
+///     )
+///     .start()
+///     .await?;
+/// ask(server.base_url(), "write a haiku").await?;
+/// ask(server.base_url(), "write a haiku").await?;
+/// let calls = server.journal().settled(2).await;
+/// assert!(matches!(calls[0].outcome, Outcome::Faulted { events: 2, .. }));
+/// assert!(matches!(calls[1].outcome, Outcome::Completed { .. }));
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Limitations
 ///
@@ -126,31 +167,52 @@ impl MockServer {
         self.service.state.replace_fixtures(fixtures);
     }
 
-    /// One fragment for each fixture whose `times` were not reached.
+    /// One fragment for each fixture whose `times` were not reached since the start, resets or not.
     pub fn unmet(&self) -> Vec<String> {
         self.service.state.unmet()
     }
 
-    /// How many requests no fixture matched.
+    /// How many requests no fixture matched since the start, resets or not.
     pub fn unmatched_count(&self) -> u64 {
         self.service.state.unmatched()
     }
 
     /// Stops accepting, lets answers finish within the [grace](Builder::grace), then cuts them. Returns
-    /// once every connection is gone.
-    pub async fn shutdown(mut self) {
+    /// once every connection is gone and every request has its outcome.
+    pub async fn shutdown(self) -> Summary {
+        self.shutdown_until(std::future::pending()).await
+    }
+
+    /// The same; cuts at once when `hurry` is ready.
+    pub(crate) async fn shutdown_until(mut self, hurry: impl Future<Output = ()>) -> Summary {
         self.accepting.abort();
         // The listener is gone with its task.
         let _ = (&mut self.accepting).await;
         let lines = &self.service.state.lines;
         lines.drain();
         let deadline = clock::now() + self.service.state.config.grace;
-        if clock::before(deadline, lines.emptied()).await.is_none() {
+        let drained = tokio::select! {
+            biased;
+            drained = clock::before(deadline, lines.emptied()) => drained.is_some(),
+            () = hurry => false,
+        };
+        if !drained {
             lines.cut();
             // Cut connections end when they are next polled; a runtime that does not poll them is gone.
             clock::before(clock::now() + CUT_LIMIT, lines.emptied()).await;
         }
+        Summary { unmet: self.unmet(), unmatched: self.unmatched_count() }
     }
+}
+
+/// What a whole run did not get.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Summary {
+    /// One fragment for each fixture whose `times` were not reached.
+    pub unmet: Vec<String>,
+    /// How many requests no fixture matched.
+    pub unmatched: u64,
 }
 
 impl Drop for MockServer {

@@ -8,13 +8,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
+use http_body::{Body, SizeHint};
 use tokio::time::Instant;
 
 use super::clock::{self, Alarm};
 use super::journal::Settlement;
 use super::lines::Busy;
 use crate::plan::Timeline;
+use crate::plan::http1::{self, Frame};
 use crate::plan::timeline::Event;
 
 /// Plays the body of one timeline.
@@ -24,10 +25,8 @@ pub(crate) struct Player {
     start: Instant,
     body: Bytes,
     events: Vec<Event>,
-    /// How many bytes of the body were handed out.
-    sent: usize,
-    /// How many events were handed out whole.
-    played: usize,
+    /// What was handed out.
+    sent: Frame,
     alarm: Alarm,
     /// Told when the last event is handed out; dropped before that, it knows that the client left.
     settlement: Option<Settlement>,
@@ -48,8 +47,7 @@ impl Player {
             start,
             body,
             events,
-            sent: 0,
-            played: 0,
+            sent: Frame::default(),
             alarm: Alarm::default(),
             settlement,
             _busy: busy,
@@ -58,32 +56,17 @@ impl Player {
         player
     }
 
-    /// Everything due at `now` that was not handed out, up to the end of an event where possible.
+    /// Everything due at `now` that was not handed out, as far as a frame goes.
     fn due(&mut self, now: Instant) -> Bytes {
-        let limit = self.sent + MAX_FRAME;
-        let mut end = self.sent;
-        for event in &self.events[self.played..] {
-            if self.start + event.at > now {
-                break;
-            }
-            if event.end > limit {
-                // One event larger than a frame goes out in pieces.
-                if end == self.sent {
-                    end = limit;
-                }
-                break;
-            }
-            end = event.end;
-            self.played += 1;
-        }
-        let frame = self.body.slice(self.sent..end);
-        self.sent = end;
+        let next = http1::frame(&self.events, self.sent, now.saturating_duration_since(self.start));
+        let frame = self.body.slice(self.sent.end..next.end);
+        self.sent = next;
         frame
     }
 
     fn settle_if_done(&mut self) {
         if let Some(settlement) = &mut self.settlement {
-            settlement.progress(self.played);
+            settlement.progress(self.sent.events);
         }
         if self.is_end_stream()
             && let Some(settlement) = self.settlement.take()
@@ -100,28 +83,25 @@ impl Body for Player {
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let Some(next) = self.events.get(self.played) else {
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        let Some(next) = self.events.get(self.sent.events) else {
             return Poll::Ready(None);
         };
         let deadline = self.start + next.at;
         ready!(self.alarm.poll(cx, deadline));
         let frame = self.due(clock::now());
         self.settle_if_done();
-        Poll::Ready(Some(Ok(Frame::data(frame))))
+        Poll::Ready(Some(Ok(http_body::Frame::data(frame))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.played == self.events.len()
+        self.sent.events == self.events.len()
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact((self.body.len() - self.sent) as u64)
+        SizeHint::with_exact((self.body.len() - self.sent.end) as u64)
     }
 }
-
-/// The largest frame: what hyper holds for a reader that is slow.
-const MAX_FRAME: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -133,6 +113,7 @@ mod tests {
     use http::StatusCode;
 
     use super::*;
+    use crate::plan::http1::MAX_FRAME;
     use crate::plan::timeline::{Ending, EventKind, Head};
     use crate::serve::lines::Line;
 

@@ -3,25 +3,39 @@
 
 use std::borrow::Cow;
 
-use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Map, Value};
+
+use super::scope;
 
 /// The headers that may carry a client's key, in the order they are looked at: bearer tokens, and
 /// Azure's own.
 pub(crate) const KEYS: [&str; 2] = ["authorization", "api-key"];
 
-/// Every header whose value is never stored; [`KEYS`] are part of it.
-pub(crate) const SECRETS: [&str; 7] = [
-    KEYS[0],
-    KEYS[1],
-    "x-api-key",
-    "ocp-apim-subscription-key",
+/// Words that make a name secret, of a header, of a parameter in a query, of a key in JSON:
+/// `x-goog-api-key`, `access_token`, `privateKey`. `sig` is a signature's usual name in a signed URL.
+const WORDS: [&str; 7] = ["auth", "key", "oauth", "pass", "passphrase", "pwd", "sig"];
+
+/// Parts of a word that make it secret.
+const PARTS: [&str; 11] = [
+    "accesskey",
+    "apikey",
+    "authoriz",
     "cookie",
-    "set-cookie",
-    "proxy-authorization",
+    "credential",
+    "passwd",
+    "password",
+    "privatekey",
+    "secret",
+    "sharedkey",
+    "token",
 ];
 
-/// The parameters of a query whose values are never stored.
-const PARAMETERS: [&str; 5] = ["api-key", "api_key", "apikey", "key", "subscription-key"];
+/// Names that look secret and are not, the words joined: what a test may want to read in the journal.
+const HARMLESS: [&str; 3] = ["idempotencykey", "promptcachekey", "secwebsocketkey"];
+
+/// A parameter that is secret in a URL only, where it is the authorization code of a login.
+const CODE: &str = "code";
 
 /// What stands for a secret.
 pub(crate) const BLOT: &str = "[redacted]";
@@ -50,25 +64,131 @@ pub(crate) fn same(one: &str, other: &str) -> bool {
     one.len() == other.len() && differences == 0
 }
 
-/// Blots out the secrets of a request's headers.
-pub(crate) fn headers(headers: &mut HeaderMap) {
-    for (name, value) in headers.iter_mut() {
-        let secret = SECRETS.contains(&name.as_str());
-        if secret || value.to_str().is_ok_and(|text| find_key(text).is_some()) {
-            *value = HeaderValue::from_static(BLOT);
+/// Whether what has this name is a secret.
+fn is_secret(name: &str) -> bool {
+    let words = words(name);
+    let secret = |word: &String| {
+        // Numbers of tokens are no secrets: `max_tokens`; nor is a tokenizer.
+        let rest = word.replace("tokens", "").replace("tokeniz", "");
+        WORDS.contains(&word.as_str()) || PARTS.iter().any(|part| rest.contains(part))
+    };
+    words.iter().any(secret) && !HARMLESS.contains(&words.concat().as_str())
+}
+
+/// The words of a name in lower case, whether it is written `api-key`, `api_key` or `apiKey`.
+fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut before = ' ';
+    for character in name.chars() {
+        if !character.is_alphanumeric() || (before.is_lowercase() && character.is_uppercase()) {
+            words.push(String::new());
+        }
+        if character.is_alphanumeric() {
+            words.last_mut().expect("there is one").extend(character.to_lowercase());
+        }
+        before = character;
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// The value of a header without what is secret in it; URLs keep their path.
+pub(crate) fn header(name: &HeaderName, value: &HeaderValue) -> HeaderValue {
+    let blot = HeaderValue::from_static(BLOT);
+    if is_secret(name.as_str()) {
+        return blot;
+    }
+    let text = String::from_utf8_lossy(value.as_bytes());
+    let clean = match text.split_once('?') {
+        Some((path, query)) => target(path, Some(query)),
+        None => self::text(&text).into_owned(),
+    };
+    match clean == text {
+        true => value.clone(),
+        false => HeaderValue::from_str(&clean).unwrap_or(blot),
+    }
+}
+
+/// A path and its query without what is secret in them.
+pub(crate) fn target(path: &str, query: Option<&str>) -> String {
+    let plain = decoded(path);
+    let path = match find_key(&plain) {
+        Some(_) => text(&plain),
+        None => Cow::Borrowed(path),
+    };
+    let Some(query) = query else {
+        return path.into_owned();
+    };
+    let parameter = |pair: &str| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let plain = decoded_name(name);
+        if is_secret(&plain) || plain == CODE || find_key(&decoded(value)).is_some() {
+            return format!("{}={BLOT}", text(name));
+        }
+        match find_key(&plain) {
+            Some(_) => BLOT.to_owned(),
+            None => pair.to_owned(),
+        }
+    };
+    format!("{path}?{}", query.split('&').map(parameter).collect::<Vec<_>>().join("&"))
+}
+
+fn decoded_name(name: &str) -> String {
+    decoded(name).to_ascii_lowercase().replace('+', " ")
+}
+
+/// A part of a URL without percent-encoding; as it is, where that makes no text.
+fn decoded(text: &str) -> Cow<'_, str> {
+    match text.contains('%') {
+        true => scope::decode(text).map_or(Cow::Borrowed(text), Cow::Owned),
+        false => Cow::Borrowed(text),
+    }
+}
+
+/// A JSON text and its value, without what is secret in it. It stays as it was written, if nothing is.
+pub(crate) fn json(raw: &[u8], value: &Value) -> String {
+    // A key may be written with escapes, which only parsing undoes.
+    let mut clean = value.clone();
+    let found = blot(&mut clean, false);
+    match std::str::from_utf8(raw) {
+        Ok(raw) if !found => text(raw).into_owned(),
+        _ => clean.to_string(),
+    }
+}
+
+/// Blots out the secrets of a value, which is one itself where its key says so; whether there were any.
+fn blot(value: &mut Value, secret: bool) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        Value::String(string) => {
+            let clean = match secret {
+                true if string.is_empty() => return false,
+                true => Cow::Borrowed(BLOT),
+                false => text(string),
+            };
+            let found = clean != *string;
+            *value = Value::String(clean.into_owned());
+            found
+        }
+        Value::Array(values) => values.iter_mut().fold(false, |found, value| blot(value, secret) | found),
+        Value::Object(object) => {
+            let mut found = false;
+            for (key, value) in object.iter_mut() {
+                found |= blot(value, is_secret(key));
+            }
+            found | blot_keys(object)
         }
     }
 }
 
-/// A query without the values of secret parameters.
-pub(crate) fn query(query: &str) -> String {
-    let parameter = |pair: &str| match pair.split_once('=') {
-        Some((name, _)) if PARAMETERS.iter().any(|secret| name.eq_ignore_ascii_case(secret)) => {
-            format!("{name}={BLOT}")
-        }
-        _ => text(pair).into_owned(),
-    };
-    query.split('&').map(parameter).collect::<Vec<_>>().join("&")
+/// Blots out keys of an object that are secrets themselves.
+fn blot_keys(object: &mut Map<String, Value>) -> bool {
+    if !object.keys().any(|key| find_key(key).is_some()) {
+        return false;
+    }
+    *object =
+        std::mem::take(object).into_iter().map(|(key, value)| (text(&key).into_owned(), value)).collect();
+    true
 }
 
 /// A text without what looks like a key of OpenAI's: `sk-` and at least 16 characters.
@@ -111,24 +231,55 @@ const MIN_KEY: usize = 16;
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_secret_header_is_blotted_out_and_others_are_kept() {
-        let mut map = HeaderMap::new();
-        for name in SECRETS {
-            map.append(name, HeaderValue::from_static("one"));
-            map.append(name, HeaderValue::from_static("two"));
-        }
-        map.insert("user-agent", HeaderValue::from_static("OpenAI/Python 3.54.0"));
-        map.insert("x-relayed-key", HeaderValue::from_static("sk-proj-0123456789abcdef"));
-        headers(&mut map);
-        let kept: Vec<_> = map.iter().filter(|(_, value)| *value != BLOT).collect();
-        assert_eq!(kept.len(), 1, "{kept:?}");
-        assert_eq!(map["user-agent"], "OpenAI/Python 3.54.0");
+    #[track_caller]
+    fn check_header(name: &'static str, value: &'static str, expected: &str) {
+        let value = header(&HeaderName::from_static(name), &HeaderValue::from_static(value));
+        assert_eq!(value, expected, "{name}");
     }
 
     #[test]
-    fn what_is_accepted_as_a_key_is_secret() {
-        assert!(KEYS.iter().all(|name| SECRETS.contains(name)));
+    fn secret_headers_are_blotted_out() {
+        for name in KEYS {
+            check_header(name, "anything", BLOT);
+        }
+        for name in [
+            "x-api-key",
+            "x-goog-api-key",
+            "xi-api-key",
+            "openai-api-key",
+            "ocp-apim-subscription-key",
+            "x-functions-key",
+            "x-auth-token",
+            "x-access-token",
+            "x-amz-security-token",
+            "private-token",
+            "cookie",
+            "set-cookie",
+            "proxy-authorization",
+            "x-forwarded-authorization",
+            "x-client-secret",
+        ] {
+            check_header(name, "anything", BLOT);
+        }
+        check_header("x-relayed", "sk-proj-0123456789abcdef", BLOT);
+        check_header("referer", "http://a.test/b?x=1&api-key=abc", "http://a.test/b?x=1&api-key=[redacted]");
+    }
+
+    #[test]
+    fn other_headers_are_kept() {
+        for name in [
+            "user-agent",
+            "content-type",
+            "idempotency-key",
+            "x-stainless-retry-count",
+            "x-stainless-runtime-version",
+            "x-llmirage-session",
+            "x-ms-client-request-id",
+            "authority",
+            "openai-organization",
+        ] {
+            check_header(name, "as it was?", "as it was?");
+        }
     }
 
     #[test]
@@ -168,13 +319,60 @@ mod tests {
 
     #[test]
     fn secret_parameters_are_blotted_out() {
+        for name in ["api-key", "API-KEY", "api%2Dkey", "apikey", "key", "subscription-key", "access_token"] {
+            assert_eq!(target("/a", Some(&format!("{name}=abc"))), format!("/a?{name}=[redacted]"));
+        }
         let cases = [
-            ("api-version=2024-06-01&api-key=abc", "api-version=2024-06-01&api-key=[redacted]"),
-            ("API-KEY=", "API-KEY=[redacted]"),
+            ("token=a&sig=b&code=c", "token=[redacted]&sig=[redacted]&code=[redacted]"),
+            (
+                "api-version=2024-06-01&author=me&limit=3&design=x",
+                "api-version=2024-06-01&author=me&limit=3&design=x",
+            ),
             ("flag&x=sk-0123456789abcdef", "flag&x=[redacted]"),
+            ("x=s%6b-0123456789abcdef&sk-0123456789abcdef", "x=[redacted]&[redacted]"),
         ];
         for (input, expected) in cases {
-            assert_eq!(query(input), expected);
+            assert_eq!(target("/a", Some(input)), format!("/a?{expected}"));
+        }
+        assert_eq!(target("/m/s%6B-0123456789abcdef", None), "/m/[redacted]");
+        assert_eq!(target("/a%20b", None), "/a%20b");
+    }
+
+    fn clean(body: &str) -> String {
+        json(body.as_bytes(), &serde_json::from_str(body).unwrap())
+    }
+
+    #[test]
+    fn an_ordinary_chat_body_stays_as_it_was_written() {
+        let body = r#"{ "model": "gpt-4o", "max_tokens": 5, "max_completion_tokens": 10, "logprobs": true,
+            "top_logprobs": 2, "prompt_cache_key": "user-7", "safety_identifier": "abc", "user": "u-1",
+            "logit_bias": {"1734": -100}, "metadata": {"author": "me", "tokenizer": "o200k", "total_tokens": "3"},
+            "messages": [{"role": "user", "content": "what is a token? \u6708"},
+                {"role": "assistant", "tool_calls": [{"id": "call_1", "type": "function",
+                    "function": {"name": "get_secret_key", "arguments": "{\"city\":\"Rome\"}"}}]},
+                {"role": "tool", "tool_call_id": "call_1", "content": "42"}],
+            "tools": [{"type": "function", "function": {"name": "get_token", "parameters": {"type": "object",
+                "properties": {"key": {"type": "string", "description": "which"}}, "required": ["key"]}}}],
+            "tool_choice": "auto", "stream_options": {"include_usage": true} }"#;
+        assert_eq!(clean(body), body);
+    }
+
+    #[test]
+    fn secrets_in_json_are_blotted_out_however_they_are_written() {
+        let cases = [
+            (r#"{"a":"s\u006b-0123456789abcdef"}"#, r#"{"a":"[redacted]"}"#),
+            (
+                r#"{"apiKey":"x","a":{"client_secret":"y"},"b":1}"#,
+                r#"{"apiKey":"[redacted]","a":{"client_secret":"[redacted]"},"b":1}"#,
+            ),
+            (
+                r#"{"tokens":3,"passwd":["a","b"],"password":""}"#,
+                r#"{"tokens":3,"passwd":["[redacted]","[redacted]"],"password":""}"#,
+            ),
+            (r#"{"sk-0123456789abcdef":1}"#, r#"{"[redacted]":1}"#),
+        ];
+        for (input, expected) in cases {
+            assert_eq!(clean(&input.replace(r"\\", r"\")), expected);
         }
     }
 }

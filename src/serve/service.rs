@@ -105,11 +105,9 @@ impl Service {
         let late = (body.len() > limit).then_some(Reject::BodyTooLarge { limit });
         let reject = self.refuse_early(&call, served).or(late);
         let asked = Asked { fixtures: &fixtures, served, reject, body };
-        let (timeline, mut settlement) = self.admit(call, asked, clock::now());
-        let id = settlement.id();
-        settlement.progress(timeline.events.len());
-        settlement.complete();
-        (timeline, self.journal().entry(id))
+        let (timeline, settlement) = self.admit(call, asked, clock::now());
+        let entry = settlement.foreseen(timeline.events.len());
+        (timeline, Some(entry))
     }
 
     /// Answers a request, or hands the connection over and never returns.
@@ -172,6 +170,7 @@ impl Service {
         let (timeline, settlement) = self.admit(call, asked, exchange.start);
         (timeline, Some(settlement))
     }
+
     /// Whether a fixture answers on a path of its own, whatever the dialect makes of it.
     fn serves(&self, call: &Call, fixtures: &FixtureSet) -> bool {
         self.state.config.timeline.is_some() || fixtures.serves(&call.method, &call.path)

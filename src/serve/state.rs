@@ -34,6 +34,8 @@ struct Sessions {
     known: BTreeMap<String, Session>,
     /// Counts admissions, to find the session that was idle longest.
     time: u64,
+    /// The hits of sessions that were forgotten: `--strict` asks about the whole run.
+    forgotten: Hits,
 }
 
 #[derive(Debug, Default)]
@@ -67,8 +69,8 @@ impl State {
         *self.fixtures.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fixtures);
     }
 
-    /// Counts a hit: gives `admit` the hits of a session, under the one lock that an admitted
-    /// request takes, and the entry's id, so that the journal's order is the order of hits.
+    /// Counts a hit: gives `admit` the hits of a session, and the entry its id under the same lock, so
+    /// that the journal's order is the order of hits. The journal has a lock of its own for its entries.
     pub(crate) fn admit<T>(
         &self,
         session: &str,
@@ -79,28 +81,32 @@ impl State {
         Some((admitted, self.journal.next_id()))
     }
 
-    /// Forgets hits and journal of one session, or of all.
+    /// Forgets hits and journal of one session, or of all: fixtures start anew. What was expected of the
+    /// whole run is not forgotten.
     pub(crate) fn reset(&self, session: Option<&str>) {
         let mut sessions = self.sessions();
         match session {
             None => {
-                sessions.known.clear();
-                self.unmatched.store(0, Ordering::Relaxed);
+                sessions.forget(|_, _| true);
                 self.journal.clear();
             }
             Some(name) => {
-                sessions.known.remove(name);
+                sessions.forget(|known, _| known == name);
                 self.journal.session(name).clear();
             }
         }
     }
 
-    /// What `times` expect and the sessions together did not get.
+    /// What `times` expect and all sessions since the start did not get together.
     pub(crate) fn unmet(&self) -> Vec<String> {
-        let mut hits = Hits::default();
-        for session in self.sessions().known.values() {
-            hits.add(&session.hits);
-        }
+        let hits = {
+            let sessions = self.sessions();
+            let mut hits = sessions.forgotten.clone();
+            for session in sessions.known.values() {
+                hits.add(&session.hits);
+            }
+            hits
+        };
         self.fixtures().unmet(&hits)
     }
 
@@ -114,7 +120,7 @@ impl State {
         self.unmatched.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many requests no fixture matched.
+    /// How many requests no fixture matched since the start.
     pub(crate) fn unmatched(&self) -> u64 {
         self.unmatched.load(Ordering::Relaxed)
     }
@@ -145,7 +151,18 @@ impl Sessions {
         let mut used: Vec<_> = self.known.values().map(|session| session.used).collect();
         used.sort_unstable();
         let oldest = used[MAX_SESSIONS / 10];
-        self.known.retain(|name, session| name.is_empty() || session.used > oldest);
+        self.forget(|name, session| !name.is_empty() && session.used <= oldest);
+    }
+
+    /// Forgets sessions, but not that their hits were.
+    fn forget(&mut self, which: impl Fn(&str, &Session) -> bool) {
+        self.known.retain(|name, session| {
+            let forgotten = which(name, session);
+            if forgotten {
+                self.forgotten.add(&session.hits);
+            }
+            !forgotten
+        });
     }
 }
 
@@ -168,5 +185,24 @@ mod tests {
         let kept = |name: &str| sessions.known.contains_key(name);
         assert!(kept("") && kept("busy") && kept(&(MAX_SESSIONS + 4).to_string()));
         assert!(!kept("0") && !kept("900"));
+    }
+
+    #[test]
+    fn hits_of_forgotten_sessions_still_count_for_the_whole_run() {
+        let fixture = crate::Fixture::named("once").reply(crate::Reply::text("Hi.")).times(1);
+        let service = crate::MockServer::builder().fixture(fixture).service().unwrap();
+        let state = &service.state;
+        assert_eq!(state.unmet().len(), 1);
+        for forget in [Some("a"), None] {
+            let fixtures = state.fixtures();
+            let session = forget.unwrap_or("b");
+            assert!(
+                state
+                    .admit(session, |hits| fixtures.admit(&[0], hits).map(|admitted| admitted.hit))
+                    .is_some()
+            );
+            state.reset(forget);
+            assert_eq!(state.unmet(), [""; 0]);
+        }
     }
 }

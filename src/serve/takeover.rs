@@ -5,9 +5,9 @@
 //! same deadlines as the [player](super::player). What is written is decided in
 //! [`plan::http1`](crate::plan::http1).
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,9 +15,8 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::Instant;
 
 use super::clock::{self, Alarm};
-use super::drain::Queue;
 use super::journal::Settlement;
-use super::lines::Busy;
+use super::lines::{Busy, Lines};
 use crate::plan::http1::Wire;
 
 /// A response that is to be written without hyper.
@@ -36,21 +35,19 @@ pub(crate) struct Takeover {
 }
 
 impl Takeover {
-    /// Plays the response and ends the connection with a FIN, after every byte has left.
-    pub(crate) async fn play<I>(mut self, mut io: I, queue: &Queue)
+    /// Plays the response and ends the connection with a FIN, which follows the last byte.
+    pub(crate) async fn play<I>(mut self, mut io: I, lines: &Lines)
     where
         I: AsyncRead + AsyncWrite + Unpin,
     {
-        // An error means that the client left; the settlement, dropped, says so.
+        // An error means that the client left or stalled; the settlement, dropped, says so.
         if self.write(&mut io).await.is_err() {
             return;
         }
-        let linger = LINGER.min(self.max_hold);
-        queue.drained(clock::now() + linger).await;
         if let Some(settlement) = self.settlement.take() {
             settlement.complete();
         }
-        close(io, linger).await;
+        close(io, LINGER.min(self.max_hold), lines).await;
     }
 
     async fn write<I>(&mut self, io: &mut I) -> io::Result<()>
@@ -85,21 +82,34 @@ impl Takeover {
     }
 }
 
-/// Ends a connection with a FIN, and reads what the client still sends for at most `linger`.
+/// Ends a connection with a FIN, and reads what the client still sends for at most `linger`, or for
+/// [`HURRY`] once the server stops.
 ///
 /// A socket that is closed with unread bytes sends a RST instead, which destroys what the client has
 /// not read yet.
-pub(crate) async fn close<I>(mut io: I, linger: Duration)
+pub(crate) async fn close<I>(mut io: I, linger: Duration, lines: &Lines)
 where
     I: AsyncRead + AsyncWrite + Unpin,
 {
-    let deadline = clock::now() + linger;
-    let farewell = async {
+    let mut deadline = clock::now() + linger;
+    let mut alarm = Alarm::default();
+    let mut hurries = false;
+    let mut farewell = pin!(async {
         if io.shutdown().await.is_ok() {
             poll_fn(|cx| poll_left(&mut io, cx)).await;
         }
-    };
-    clock::before(deadline, farewell).await;
+    });
+    poll_fn(|cx| {
+        if !hurries && lines.is_draining() {
+            hurries = true;
+            deadline = deadline.min(clock::now() + HURRY);
+        }
+        match farewell.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(()),
+            Poll::Pending => alarm.poll(cx, deadline),
+        }
+    })
+    .await;
 }
 
 /// Reads and discards; ready once the client has closed its side or the connection is broken.
@@ -126,3 +136,6 @@ const MAX_WRITE: usize = 64 * 1024;
 
 /// How long a connection stays open for reading after its FIN.
 pub(crate) const LINGER: Duration = Duration::from_secs(5);
+
+/// How long it stays open where the server is stopping.
+const HURRY: Duration = Duration::from_millis(250);

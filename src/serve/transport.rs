@@ -1,19 +1,20 @@
 //! The transport of a connection: passes bytes, and knows what hyper does not tell.
 //!
 //! It knows whether hyper has bytes it could not write yet (then the socket cannot be taken over), and
-//! it ends connections that stand still: a reader that takes nothing for 30 s, a request head that is
-//! not whole within 10 s. hyper's own head timeout also runs while a kept connection is idle; here
+//! it ends connections that stand still: a reader that takes nothing for 30 s (not even from the
+//! kernel's send queue), a request head that is not whole within 10 s. hyper's own head timeout also runs while a kept connection is idle; here
 //! it is that idle limit, so that clients with a pool do not lose their connection after 10 s.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::clock::Patience;
+use super::drain::Queue;
 use super::lines::Line;
 
 /// A byte stream with limits.
@@ -21,8 +22,13 @@ use super::lines::Line;
 pub(crate) struct Transport<I> {
     io: I,
     line: Arc<Line>,
+    queue: Queue,
     /// Runs while a write is blocked.
     write: Patience,
+    /// How much the kernel had to send when that was last looked at, since the write is blocked.
+    unsent: Option<u64>,
+    /// How many looks there were.
+    looks: u32,
     /// Runs from the first byte of a request to the end of its head; for the first request from the
     /// moment the connection is open.
     head: Patience,
@@ -31,23 +37,40 @@ pub(crate) struct Transport<I> {
 }
 
 impl<I> Transport<I> {
-    pub(crate) fn new(io: I, line: Arc<Line>) -> Self {
+    pub(crate) fn new(io: I, line: Arc<Line>, queue: Queue) -> Self {
         let mut head = Patience::new(HEAD_LIMIT);
         head.start();
-        Self { io, line, write: Patience::new(WRITE_LIMIT), head, heads: 0 }
+        let write = Patience::new(WRITE_LIMIT / LOOKS);
+        Self { io, line, queue, write, unsent: None, looks: 0, head, heads: 0 }
     }
 
     /// Bounds a write-side poll: progress resets the patience, standing still uses it up.
     fn bound<T>(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if poll.is_ready() {
             self.write.reset();
+            (self.unsent, self.looks) = (None, 0);
             return poll;
         }
-        self.write.start();
-        match self.write.poll(cx) {
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            Poll::Pending => Poll::Pending,
+        loop {
+            self.write.start();
+            ready!(self.write.poll(cx));
+            self.write.reset();
+            if !self.look() {
+                self.line.give_up();
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
         }
+    }
+
+    /// Looks at the kernel's queue; whether to be patient for another while.
+    ///
+    /// A write is blocked until there is much room. A slow reader may need longer for that, but the
+    /// queue tells that it reads.
+    fn look(&mut self) -> bool {
+        let before = std::mem::replace(&mut self.unsent, self.queue.unsent());
+        let moved = matches!((before, self.unsent), (Some(before), Some(now)) if now < before);
+        self.looks = if moved { 0 } else { self.looks + 1 };
+        self.looks < LOOKS
     }
 }
 
@@ -104,3 +127,64 @@ const HEAD_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long a write may make no progress.
 const WRITE_LIMIT: Duration = Duration::from_secs(30);
+
+/// How often the kernel's queue is looked at before that.
+const LOOKS: u32 = 3;
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+    use crate::serve::clock;
+
+    /// Writes to a reader that takes nothing, while the kernel's queue gets shorter every 9 s for so many
+    /// times; tells after how many seconds it is given up.
+    async fn give_up_after(moves: u64) -> u64 {
+        let queue: &'static AtomicU64 = Box::leak(Box::new(AtomicU64::new(1000)));
+        let (io, _reader) = tokio::io::duplex(1);
+        let line = Arc::new(Line::default());
+        let mut transport = Transport::new(io, Arc::clone(&line), Queue::Told(queue));
+        let start = clock::now();
+        let drain = async {
+            for index in 1..=moves {
+                clock::until(start + Duration::from_secs(9 * index)).await;
+                queue.fetch_sub(1, Ordering::Relaxed);
+            }
+        };
+        let (error, ()) = tokio::join!(transport.write_all(b"two bytes"), drain);
+        assert_eq!(error.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert!(line.is_stalled());
+        (clock::now() - start).as_secs()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_is_slow_but_steady_is_not_given_up() {
+        assert_eq!(give_up_after(0).await, 30);
+        // The first look only learns how much there is; the last move is seen at 100 s.
+        assert_eq!(give_up_after(11).await, 130);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn progress_starts_the_patience_anew() {
+        let (io, mut reader) = tokio::io::duplex(1);
+        let mut transport = Transport::new(io, Arc::default(), Queue::Unknown);
+        let start = clock::now();
+        let read = async {
+            for index in 1..=3 {
+                clock::until(start + Duration::from_secs(29 * index)).await;
+                poll_fn(|cx| {
+                    let mut space = [0; 1];
+                    Pin::new(&mut reader).poll_read(cx, &mut ReadBuf::new(&mut space))
+                })
+                .await
+                .unwrap();
+            }
+        };
+        let (written, ()) = tokio::join!(transport.write_all(b"four"), read);
+        written.unwrap();
+    }
+}

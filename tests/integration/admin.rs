@@ -138,6 +138,70 @@ async fn secrets_are_gone_before_anything_is_stored() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn secrets_in_a_session_a_refusal_or_an_escape_are_not_stored_either() {
+    let service = service();
+    let secret = "sk-proj-0123456789abcdef0123";
+    let body = |model: &str| {
+        format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"u {secret}"}}]}}"#)
+    };
+    once(&service, &chat(&format!("/session/{secret}/v1/chat/completions"), "", &body("gpt-4o"))).await;
+    once(&service, &chat("/v1/chat/completions", "", &body(r"s\u006b-0123456789abcdef0123"))).await;
+    once(&service, &chat("/v1/chat/completions", "", r#"{"password":"hunter2"}"#)).await;
+    // Beyond what is kept of a body, a key would be cut and no longer be recognized.
+    let filled = format!("\"{}{secret}\"", " ".repeat(64 * 1024 - 12));
+    once(&service, &chat("/v1/chat/completions", "", &filled)).await;
+    let entries = service.journal().settled(4).await;
+    assert!(entries[0].refusal.as_ref().unwrap().contains("[redacted]"), "{:?}", entries[0].refusal);
+    assert_eq!(service.journal().session(secret).entries().len(), 1);
+    for entry in entries {
+        let stored = format!("{entry:?}");
+        assert!(!stored.contains("0123456") && !stored.contains("hunter2"), "{stored}");
+        assert!(!entry.body.contains("sk-"), "{}", &entry.body[entry.body.len() - 40..]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_long_is_cut_before_it_is_stored() {
+    let service = service();
+    let long = "x".repeat(3000);
+    let extra: String = (0..15).map(|index| format!("x-{index}: {long}\r\n")).collect();
+    let body = format!(r#"{{"model":"{long}","messages":[{{"role":"user","content":"u{long}"}}]}}"#);
+    once(&service, &chat(&format!("/v1/chat/completions?x={long}"), &extra, &body)).await;
+    let entry = service.journal().settled(1).await.remove(0);
+    assert_eq!((entry.path.len(), entry.model.len()), (1024, 1024));
+    assert!(entry.refusal.unwrap().len() <= 1024);
+    assert!(entry.headers.values().all(|value| value.len() <= 1024));
+    let total: usize = entry.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    assert!((14 * 1024..=16 * 1024).contains(&total), "{total}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_listens_is_told_of_each_outcome_even_if_the_journal_has_forgotten_the_request() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&seen);
+    let service = MockServer::builder()
+        .timeline(stream(&[(0, "one"), (500, "two")], Ending::Complete))
+        .journal_limit(1)
+        .on_settled(move |entry| told.lock().unwrap().push((entry.id, entry.outcome)))
+        .service()
+        .unwrap();
+    let mut clients =
+        [raw::connect(&service, 1024), raw::connect(&service, 1024), raw::connect(&service, 1024)];
+    for client in &mut clients {
+        tokio::io::AsyncWriteExt::write_all(client, ask().as_bytes()).await.unwrap();
+        raw::settle().await;
+    }
+    reset(&service, "").await;
+    for client in &mut clients {
+        assert_eq!(raw::answer(client, false).await.body, "onetwo");
+    }
+    let mut seen = seen.lock().unwrap().clone();
+    seen.sort_by_key(|(id, _)| *id);
+    let completed = Outcome::Completed { events: 2 };
+    assert_eq!(seen, [(1, completed), (2, completed), (3, completed)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn pages_of_other_origins_and_simple_forms_are_refused() {
     let service = service();
     let post = |extra: &str, body: &str| chat("/__admin/reset", extra, body);
@@ -213,8 +277,8 @@ async fn settled_waits_for_the_last_event_and_the_callback_sees_each_entry_once(
         journal.settled(1)
     );
     assert_eq!(answer.body, "onetwo");
-    assert_eq!(running[0].outcome, None);
-    let completed = Some(Outcome::Completed { events: 2 });
+    assert_eq!(running[0].outcome, Outcome::Running);
+    let completed = Outcome::Completed { events: 2 };
     assert_eq!((settled[0].id, settled[0].outcome), (1, completed));
     assert_eq!(settled[0].duration.unwrap().as_millis(), 500);
     assert_eq!(*seen.lock().unwrap(), [(1, completed)]);

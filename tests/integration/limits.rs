@@ -132,7 +132,7 @@ async fn a_reader_that_takes_nothing_is_dropped_after_thirty_seconds() {
         client.write_all(ask().as_bytes()).await.unwrap();
         let start = Instant::now();
         let entry = service.journal().settled(1).await.remove(0);
-        assert!(matches!(entry.outcome, Some(Outcome::ClientLeft { .. })), "{:?}", entry.outcome);
+        assert!(matches!(entry.outcome, Outcome::Stalled { .. }), "{:?}", entry.outcome);
         assert_eq!(start.elapsed().as_secs(), 30);
     }
 }

@@ -104,6 +104,22 @@ async fn unknown_paths_are_404_and_wrong_methods_405_for_every_method() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_fixture_with_a_path_wins_over_the_routes_of_the_api() {
+    let text = r#"{"fixtures":[
+        {"name":"models","match":{"path":"/v1/models","method":"GET"},"reply":{"script":[{"event":{"data":"1"}}]}},
+        {"name":"model","match":{"path":"/v1/models/x"},"reply":{"script":[{"event":{"data":"2"}}]}},
+        {"name":"chat","match":{"path":"/v1/chat/completions"},"reply":{"script":[{"event":{"data":"3"}}]}}]}"#;
+    let source = Source::File { path: "own.json".into(), text: text.to_owned() };
+    let service = MockServer::builder().fixtures(FixtureSet::load(vec![source]).unwrap()).service().unwrap();
+    for (request, fixture) in [(get("/v1/models"), "models"), (get("/v1/models/x"), "model"), (ask(), "chat")]
+    {
+        assert_eq!(once(&service, &request).await.status(), 200);
+        assert_eq!(service.journal().entries().last().unwrap().fixture.as_deref(), Some(fixture));
+    }
+    assert_eq!(once(&service, &get("/models")).await.json()["object"], "list");
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_configured_keys_pass_in_either_header() {
     let service = MockServer::builder().fixtures(fixtures()).api_key("one").api_key("two").service().unwrap();
     let cases = [
@@ -151,8 +167,7 @@ async fn a_fault_of_the_scope_breaks_this_answer_only() {
     client.write_all(broken.as_bytes()).await.unwrap();
     client.read_to_end(&mut Vec::new()).await.unwrap();
     once(&service, &ask()).await;
-    let outcomes: Vec<_> =
-        service.journal().settled(2).await.iter().map(|entry| entry.outcome.unwrap()).collect();
+    let outcomes: Vec<_> = service.journal().settled(2).await.iter().map(|entry| entry.outcome).collect();
     assert_eq!(outcomes[0], Outcome::Faulted { events: 2, ending: Ending::Close });
     assert!(matches!(outcomes[1], Outcome::Completed { .. }));
 }
@@ -262,7 +277,7 @@ async fn a_shutdown_lets_streams_finish_within_the_grace() {
     let mut rest = String::new();
     client.read_to_string(&mut rest).await.unwrap();
     assert_eq!(rest, "3\r\ntwo\r\n0\r\n\r\n");
-    assert_eq!(journal.settled(1).await[0].outcome, Some(Outcome::Completed { events: 2 }));
+    assert_eq!(journal.settled(1).await[0].outcome, Outcome::Completed { events: 2 });
     assert!(TcpStream::connect(address).await.is_err());
 }
 
@@ -272,7 +287,7 @@ async fn a_shutdown_cuts_what_does_not_finish() {
     let journal = server.journal().clone();
     server.shutdown().await;
     assert_eq!(client.read(&mut [0; 10]).await.unwrap(), 0);
-    assert_eq!(journal.settled(1).await[0].outcome, Some(Outcome::Cut { events: 1 }));
+    assert_eq!(journal.settled(1).await[0].outcome, Outcome::Cut { events: 1 });
 }
 
 #[tokio::test]
@@ -281,7 +296,7 @@ async fn a_server_that_is_dropped_cuts_its_streams_and_stops_accepting() {
     let (address, journal) = (server.address(), server.journal().clone());
     drop(server);
     assert_eq!(client.read(&mut [0; 10]).await.unwrap(), 0);
-    assert_eq!(journal.settled(1).await[0].outcome, Some(Outcome::Cut { events: 1 }));
+    assert_eq!(journal.settled(1).await[0].outcome, Outcome::Cut { events: 1 });
     assert!(TcpStream::connect(address).await.is_err());
 }
 
@@ -297,6 +312,56 @@ async fn a_shutdown_does_not_wait_for_idle_connections() {
     assert!(start.elapsed() < Duration::from_secs(30));
     assert_eq!(idle.read(&mut [0]).await.unwrap(), 0);
     assert!(silent.read(&mut [0]).await.is_ok_and(|len| len == 0));
+}
+
+#[tokio::test]
+async fn a_shutdown_does_not_wait_for_half_a_head_a_handshake_or_a_client_that_lingers() {
+    let server = |builder: llmirage::serve::Builder| builder.grace(Duration::from_secs(60)).start();
+    let broken = stream(&[(0, "one")], Ending::Close);
+
+    let plain = server(MockServer::builder().timeline(broken)).await.unwrap();
+    let mut half = TcpStream::connect(plain.address()).await.unwrap();
+    half.write_all(b"POST /v1/chat").await.unwrap();
+    let mut lingering = TcpStream::connect(plain.address()).await.unwrap();
+    lingering.write_all(ask().as_bytes()).await.unwrap();
+    lingering.read_to_end(&mut Vec::new()).await.unwrap();
+
+    let secure = server(MockServer::builder().tls(Tls::SelfSigned)).await.unwrap();
+    let mut silent = TcpStream::connect(secure.address()).await.unwrap();
+    silent.write_all(b"\x16\x03").await.unwrap();
+
+    let start = Instant::now();
+    plain.shutdown().await;
+    secure.shutdown().await;
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn a_shutdown_counts_what_was_asked_while_it_waited() {
+    let once = r#"{"fixtures":[{"name":"once","match":{"user":"hi"},"times":1,"reply":"one"}]}"#;
+    let source = Source::File { path: "once.json".into(), text: once.to_owned() };
+    let fixtures = FixtureSet::load(vec![source]).unwrap();
+    let server =
+        MockServer::builder().fixtures(fixtures).grace(Duration::from_secs(60)).start().await.unwrap();
+    let mut clients = Vec::new();
+    for body in [raw::ASK.to_owned(), raw::ASK.replace("hi", "ho")] {
+        let mut client = TcpStream::connect(server.address()).await.unwrap();
+        let request = chat("/v1/chat/completions", "Expect: 100-continue\r\n", &body);
+        let (head, body) = request.split_at(request.len() - body.len());
+        client.write_all(head.as_bytes()).await.unwrap();
+        // The head was read, so that the server waits for the answer to be out.
+        client.read_exact(&mut [0; 25]).await.unwrap();
+        clients.push((client, body.to_owned()));
+    }
+    assert_eq!((server.unmet().len(), server.unmatched_count()), (1, 0));
+    let ask = async {
+        for (client, body) in &mut clients {
+            client.write_all(body.as_bytes()).await.unwrap();
+            client.read_to_end(&mut Vec::new()).await.unwrap();
+        }
+    };
+    let (summary, ()) = tokio::join!(server.shutdown(), ask);
+    assert_eq!((summary.unmet.len(), summary.unmatched), (0, 1));
 }
 
 #[tokio::test]

@@ -40,6 +40,9 @@ async fn what_hyper_writes_is_what_a_takeover_would_write() {
         stream(&[(0, "data: one\n\n"), (10, "data: 望月\n\n"), (20, "data: [DONE]\n\n")], Ending::Complete),
         stream(&[], Ending::Complete),
         stream(&[(5, &"x".repeat(5000))], Ending::Complete),
+        stream(&[(0, "one"), (0, "two"), (5, "three"), (5, "four"), (5, ""), (9, "five")], Ending::Complete),
+        stream(&[(5, &"x".repeat(60_000)), (5, &"y".repeat(6000)), (5, "z")], Ending::Complete),
+        stream(&[(5, "x"), (5, &"y".repeat(200_000)), (5, "z"), (7, "end")], Ending::Complete),
         reasoned,
         json(200, "{}"),
         json(529, "{\"error\":{}}"),
@@ -55,6 +58,13 @@ async fn what_hyper_writes_is_what_a_takeover_would_write() {
         let next = raw::exchange(&mut client, &raw::get("/health")).await;
         assert_eq!(next.status(), 200);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_break_among_events_that_are_due_together_ends_their_chunk() {
+    let answer = whole(&stream(&[(0, "one"), (5, "two"), (5, "three")], Ending::Close)).await;
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.ends_with("\r\n\r\n3\r\none\r\n8\r\ntwothree\r\n"), "{answer}");
 }
 
 #[tokio::test]
@@ -113,7 +123,7 @@ async fn fin(piece: usize, receive_buffer: u32, after_request: &str) {
     }
     let settled = server.journal().settled(50).await;
     let faulted = Outcome::Faulted { events: 3000, ending: Ending::Close };
-    assert!(settled.iter().all(|entry| entry.outcome == Some(faulted)));
+    assert!(settled.iter().all(|entry| entry.outcome == faulted));
 }
 
 #[tokio::test]
@@ -153,8 +163,7 @@ async fn a_break_touches_no_other_connection_and_no_other_request() {
         assert_eq!(after.body.len(), healthy.body.len());
     }
     let entries = server.journal().settled(21).await;
-    let faulted =
-        entries.iter().filter(|entry| matches!(entry.outcome, Some(Outcome::Faulted { events: 1, .. })));
+    let faulted = entries.iter().filter(|entry| matches!(entry.outcome, Outcome::Faulted { events: 1, .. }));
     assert_eq!(faulted.count(), 10);
 }
 

@@ -55,7 +55,7 @@ fn a_stream_may_finish_within_the_grace() {
 }
 
 #[test]
-fn a_second_signal_cuts_at_once() {
+fn a_second_signal_cuts_at_once_and_every_outcome_is_told() {
     let dir = Dir::new();
     let (served, stream) = with_a_slow_stream(&dir, "--grace 1h --ready-file url");
     served.signal("INT");
@@ -66,7 +66,9 @@ fn a_second_signal_cuts_at_once() {
     served.signal("INT");
     let rest = stream.rest();
     assert!(!rest.contains("[DONE]"), "{rest}");
-    assert_eq!(served.wait().code, 0);
+    let output = served.wait();
+    assert_eq!(output.code, 0);
+    assert!(output.stderr.contains(" slow#1 cut 2 of "), "{}", output.stderr);
 }
 
 #[test]

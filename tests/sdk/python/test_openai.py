@@ -242,7 +242,7 @@ def journal(url, session):
     while time.monotonic() < deadline:
         with urllib.request.urlopen(f"{url}/__admin/requests?session={session}", timeout=10) as answer:
             entries = json.load(answer)["requests"]
-        if all(entry["outcome"] for entry in entries):
+        if all(entry["outcome"]["kind"] != "running" for entry in entries):
             return entries
     return pytest.fail(f"not settled: {entries}")
 
