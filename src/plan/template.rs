@@ -2,7 +2,7 @@
 //!
 //! The language is minijinja's. A template sees `model`, `user`, `system`, `turn`, `hit`, `tools`,
 //! `tool_result`, `body` (the whole JSON), `headers` and `session`; what is not there is empty.
-//! The [engine] bounds what a template may do.
+//! The `engine` module bounds what a template may do.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
