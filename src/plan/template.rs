@@ -351,7 +351,7 @@ mod tests {
     fn what_fits_is_rendered_as_ever() {
         check("{{ tools | join(', ') }}{{ [1, 2] | join('-') }}", Ok("f1-2"));
         check("{{ 'a-b' | replace('-', '+') }}{{ 'x' * 3 }}", Ok("a+bxxx"));
-        check("{{ body.tools | tojson }}", Ok(r#"[{"function": {"name": "f"}, "type": "function"}]"#));
+        check("{{ body.tools | tojson }}", Ok(r#"[{"type": "function", "function": {"name": "f"}}]"#));
         check("{{ {'a': [1]} | tojson(indent=1) }}", Ok("{\n \"a\": [\n  1\n ]\n}"));
         check("{{ body.messages | map(attribute='role') | list | upper }}", Ok("['SYSTEM', 'USER']"));
     }
