@@ -26,8 +26,9 @@ use super::timeline::{Ending, Event, EventKind, Head, Header, Timeline};
 use super::tokens::Vocabulary;
 use super::wire::{FilterMode, Profile};
 
-/// What a plan depends on beside reply and request.
-#[derive(Clone, Debug)]
+/// What a plan depends on beside reply and request. The default is the first hit on a server without
+/// settings.
+#[derive(Clone, Copy, Debug)]
 pub struct Occasion<'a> {
     /// The fixture's name.
     pub fixture: &'a str,
@@ -38,16 +39,55 @@ pub struct Occasion<'a> {
     /// The time, in Unix seconds.
     pub now: u64,
     /// Pacing that goes over the reply's own, key by key.
-    pub pacing: &'a Pacing,
+    pub pacing: Pacing,
     /// Multiplies every offset; 0 is no waiting.
     pub time_scale: f64,
     /// The longest gap between two things sent.
     pub max_hold: Duration,
-    /// A fault over the reply's own.
+    /// A fault over the reply's own, under that of the request's scope.
     pub fault: Option<Fault>,
 }
 
+impl Default for Occasion<'_> {
+    fn default() -> Self {
+        Self {
+            fixture: "",
+            hit: 1,
+            seed: 0,
+            now: FROZEN,
+            pacing: Pacing::default(),
+            time_scale: 1.0,
+            max_hold: Duration::from_secs(60),
+            fault: None,
+        }
+    }
+}
+
+/// The time where no clock is asked: 2026-01-01T00:00:00Z, in Unix seconds.
+pub const FROZEN: u64 = 1_767_225_600;
+
 /// Plans the response to a request that a fixture answers.
+///
+/// ```
+/// use llmirage::plan::set::{FixtureSet, Hits, Source};
+/// use llmirage::plan::{Occasion, Request, plan};
+/// use serde_json::json;
+///
+/// let text = r#"{"fixtures": [{"name": "greeting", "reply": "Hello!"}]}"#.to_owned();
+/// let set = FixtureSet::load(vec![Source::File { path: "greeting.json".into(), text }])?;
+/// let body = json!({ "model": "gpt-4o", "stream": true, "messages": [{ "role": "user", "content": "hi" }] });
+/// let request = Request::post("/v1/chat/completions", body);
+///
+/// let candidates = set.candidates(&request).map_err(|miss| miss.to_string())?;
+/// let admission = set.admit(&candidates, &mut Hits::default()).ok_or("used up")?;
+/// let occasion = Occasion { fixture: admission.fixture, hit: admission.hit, ..Occasion::default() };
+/// let timeline = plan(admission.reply, &request, &occasion);
+///
+/// assert_eq!(timeline.head.status, 200);
+/// assert_eq!(timeline.events.len(), 5, "role, two tokens, finish, [DONE]");
+/// assert_eq!(timeline.event_bytes(4), "data: [DONE]\n\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn plan(reply: &Prepared, request: &Request, occasion: &Occasion<'_>) -> Timeline {
     let planner = Planner::new(reply, request, occasion);
     let (mut timeline, fault) = match &reply.content {
@@ -65,17 +105,14 @@ pub fn plan(reply: &Prepared, request: &Request, occasion: &Occasion<'_>) -> Tim
         },
     };
     overrule(&mut timeline.head, reply);
-    if let Some(fault) = occasion.fault.or(request.call.scope.fault).or(fault).or(reply.fault) {
-        fault.apply(&mut timeline);
-    }
-    hold(&mut timeline, occasion);
-    timeline
+    let fault = request.call.scope.fault.or(occasion.fault).or(fault).or(reply.fault);
+    finish(timeline, fault, occasion)
 }
 
 /// Plans the response to a request that is refused.
 pub fn plan_reject(reject: &Reject, call: &Call, occasion: &Occasion<'_>) -> Timeline {
     let (head, body) = call.route.dialect.reject(reject, &bare_facts(call, "", occasion));
-    whole(head, body, Duration::ZERO)
+    finish(whole(head, body, Duration::ZERO), call.scope.fault.or(occasion.fault), occasion)
 }
 
 /// Plans the response to a request for the models or one of them.
@@ -83,7 +120,17 @@ pub fn plan_models(names: &[&str], call: &Call, occasion: &Occasion<'_>) -> Time
     let dialect = call.route.dialect;
     let facts = bare_facts(call, "", occasion);
     let body = dialect.models(names, &facts);
-    whole(dialect.success(&facts, Form::Json(body.len())), body, Duration::ZERO)
+    let head = dialect.success(&facts, Form::Json(body.len()));
+    finish(whole(head, body, Duration::ZERO), call.scope.fault.or(occasion.fault), occasion)
+}
+
+/// The last steps of every plan: what breaks, and the bound of every gap.
+fn finish(mut timeline: Timeline, fault: Option<Fault>, occasion: &Occasion<'_>) -> Timeline {
+    if let Some(fault) = fault {
+        fault.apply(&mut timeline);
+    }
+    hold(&mut timeline, occasion);
+    timeline
 }
 
 /// The largest answer that is planned, in bytes.
@@ -109,7 +156,7 @@ impl<'a> Planner<'a> {
             Seed::new(occasion.seed),
             seed,
         );
-        let pacing = reply.pacing.and(*occasion.pacing);
+        let pacing = reply.pacing.and(occasion.pacing);
         let vocabulary = Vocabulary::of(&shape.model);
         Self { reply, request, occasion, pacing, shape, vocabulary }
     }
@@ -252,10 +299,11 @@ impl<'a> Planner<'a> {
         let said = said.fold(reasoning, u64::saturating_add);
         let prompt = usage.prompt_tokens.unwrap_or_else(count_prompt);
         let completion = usage.completion_tokens.unwrap_or(said);
+        let sum = prompt.saturating_add(completion);
         Counts {
             prompt,
             completion,
-            total: usage.total_tokens.unwrap_or(prompt.saturating_add(completion)),
+            total: usage.total_tokens.unwrap_or(sum),
             prompt_audio: prompt_details.audio_tokens,
             cached: prompt_details.cached_tokens,
             cache_write: prompt_details.cache_write_tokens,

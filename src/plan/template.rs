@@ -2,19 +2,24 @@
 //!
 //! The language is minijinja's. A template sees `model`, `user`, `system`, `turn`, `hit`, `tools`,
 //! `tool_result`, `body` (the whole JSON), `headers` and `session`; what is not there is empty.
-//! Nothing can be included or loaded, and a template that runs on is stopped.
+//! The `engine` module bounds what a template may do.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use http::{HeaderName, HeaderValue};
+use bytes::{BufMut, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
-use serde_json::Value;
+use minijinja::{Environment, ErrorKind, context};
+use serde_json::{Value, json};
 
 use super::reply::{Answer, Content, Prepared};
-use super::request::Request;
+use super::request::{Call, Request, Scope};
+
+mod engine;
+
+use engine::{LONGEST, engine};
 
 /// A template that compiles.
 ///
@@ -27,18 +32,27 @@ pub struct Template {
 }
 
 impl Template {
-    /// Checks that `source` compiles.
+    /// Checks that `source` compiles, and that what it uses exists.
     ///
     /// # Errors
     ///
-    /// What does not compile, and in which line.
+    /// What does not compile or exist, and in which line.
     pub fn new(source: &str) -> Result<Self, String> {
-        Self::with_engine(source, &Arc::new(engine()))
+        Self::with_engine(source, &Arc::new(engine()), &scene(&sample(), 1))
     }
 
-    fn with_engine(source: &str, engine: &Arc<Environment<'static>>) -> Result<Self, String> {
+    fn with_engine(
+        source: &str,
+        engine: &Arc<Environment<'static>>,
+        sample: &minijinja::Value,
+    ) -> Result<Self, String> {
         engine.template_from_str(source).map_err(|error| describe(&error))?;
-        Ok(Self { source: source.to_owned(), engine: Arc::clone(engine) })
+        let template = Self { source: source.to_owned(), engine: Arc::clone(engine) };
+        // Filters are looked up when they are used. What else fails may be due to the sample.
+        match template.try_render(sample) {
+            Err(error) if is_unknown(error.kind()) => Err(describe(&error)),
+            Ok(_) | Err(_) => Ok(template),
+        }
     }
 
     /// The text for a request.
@@ -51,7 +65,14 @@ impl Template {
     }
 
     fn render_in(&self, scene: &minijinja::Value) -> Result<String, String> {
-        self.engine.render_str(&self.source, scene).map_err(|error| describe(&error))
+        self.try_render(scene).map_err(|error| describe(&error))
+    }
+
+    fn try_render(&self, scene: &minijinja::Value) -> Result<String, minijinja::Error> {
+        let mut text = BytesMut::new().limit(LONGEST).writer();
+        self.engine.template_from_str(&self.source)?.render_captured_to(scene, &mut text)?;
+        // Only whole strings are written.
+        Ok(String::from_utf8_lossy(text.get_ref().get_ref()).into_owned())
     }
 }
 
@@ -68,6 +89,7 @@ impl Templates {
     /// For each string that does not compile, its pointer below the answer and what is wrong.
     pub(crate) fn new(answer: &Answer) -> Result<Self, Vec<(String, String)>> {
         let engine = Arc::new(engine());
+        let sample = scene(&sample(), 1);
         let mut templates = Vec::new();
         let mut problems = Vec::new();
         // The walk hands out `&mut` strings; nothing is changed here.
@@ -75,7 +97,7 @@ impl Templates {
             let plain = !["{{", "{%", "{#"].iter().any(|mark| text.contains(mark));
             match plain {
                 true => templates.push(None),
-                false => match Template::with_engine(text, &engine) {
+                false => match Template::with_engine(text, &engine, &sample) {
                     Ok(template) => templates.push(Some(template)),
                     Err(problem) => problems.push((pointer.to_owned(), problem)),
                 },
@@ -164,15 +186,6 @@ fn leaves(value: &mut Value, at: &str, visit: &mut dyn FnMut(&str, &mut String))
     }
 }
 
-fn engine() -> Environment<'static> {
-    let mut engine = Environment::new();
-    engine.set_fuel(Some(FUEL));
-    engine.set_undefined_behavior(UndefinedBehavior::Chainable);
-    // What is written is not HTML: nothing is escaped unless a filter asks for it.
-    engine.set_auto_escape_callback(|_| AutoEscape::None);
-    engine
-}
-
 /// What a template sees.
 fn scene(request: &Request, hit: u64) -> minijinja::Value {
     let header = |(name, value): (&HeaderName, &HeaderValue)| {
@@ -194,17 +207,31 @@ fn scene(request: &Request, hit: u64) -> minijinja::Value {
     }
 }
 
+/// A request like many, to try templates on before there is a real one.
+fn sample() -> Request {
+    let path = "/v1/chat/completions".to_owned();
+    let call = Call::new(Method::POST, path, None, HeaderMap::new(), Scope::default());
+    let body = json!({ "model": "gpt-4o", "messages": [{ "role": "user", "content": "Hello" }] });
+    Request { call, body }
+}
+
+/// Whether a template uses what no request brings into being.
+fn is_unknown(kind: ErrorKind) -> bool {
+    use ErrorKind::{UnknownFilter, UnknownFunction, UnknownMethod, UnknownTest};
+    matches!(kind, UnknownFilter | UnknownFunction | UnknownMethod | UnknownTest)
+}
+
 /// minijinja's error in one line, without the name it gives to templates without one.
 fn describe(error: &minijinja::Error) -> String {
-    let what = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+    let what = match error.kind() {
+        ErrorKind::WriteFailure => engine::TOO_LONG.to_owned(),
+        kind => error.detail().map_or_else(|| kind.to_string(), str::to_owned),
+    };
     match error.line() {
         Some(line) => format!("{what} (line {line} of the template)"),
         None => what,
     }
 }
-
-/// Instructions after which a template is stopped: thousands of lines, and milliseconds.
-const FUEL: u64 = 100_000;
 
 #[cfg(test)]
 mod tests {
@@ -273,6 +300,60 @@ mod tests {
         let source = "{% for i in range(9999) %}{% for j in range(9999) %}x{% endfor %}{% endfor %}";
         let rendered = Template::new(source).unwrap().render(&request(), 1);
         assert_eq!(rendered, Err("engine ran out of fuel (line 1 of the template)".to_owned()));
+    }
+
+    #[test]
+    fn what_does_not_exist_is_found_before_a_request_comes() {
+        let table = [
+            ("{{ user | uper }}", "filter uper is unknown"),
+            ("{% if user is wise %}x{% endif %}", "test wise is unknown"),
+            ("{{ now() }}", "now is unknown"),
+            ("{{ user.upper() }}", "string has no method named upper"),
+            ("{{ user | indent(4) }}", "filter indent is unknown"),
+        ];
+        for (source, expected) in table {
+            let found = Template::new(source).err().unwrap_or_default();
+            assert_eq!(found, format!("{expected} (line 1 of the template)"), "{source}");
+        }
+    }
+
+    /// None of these takes a noticeable amount of memory or time.
+    #[test]
+    fn a_text_that_grows_out_of_proportion_is_stopped() {
+        let too_long = "the text is longer than 1 MiB";
+        let table = [
+            ("{{ 'x' * 10000000 }}", too_long),
+            ("{{ 'x' * 9999999999 }}", "repeated string is too large"),
+            ("{{ ['x'] * 99999999 }}", too_long),
+            ("{{ (['x'] * 99999999) | list | length }}", too_long),
+            ("{{ (['x'] * 99999999) | join }}", too_long),
+            ("{{ range(99999999) | join }}", "range has too many elements"),
+            ("{{ range(100000) | join('xxxxxxxxxxxx') }}", too_long),
+            ("{{ range(99999) | join(',' * 999999) | length }}", too_long),
+            ("{{ ('x' * 999999) | replace('x', 'x' * 999999) | length }}", too_long),
+            ("{{ 'xx' | replace('', 'x' * 999999) | length }}", too_long),
+            ("{{ range(9999) | map('replace', '', 'x' * 99999) | list | length }}", too_long),
+            ("{{ (['x' * 999999] * 9999) | string | length }}", too_long),
+            ("{{ body | tojson(indent=99999999) }}", too_long),
+            ("{{ body | tojson(99999999) }}", too_long),
+            ("{% for i in range(9999) %}{{ 'x' * 999 }}{% endfor %}", too_long),
+            ("{% set t %}{% for i in range(9999) %}{{ 'x' * 999999 }}{% endfor %}{% endset %}", too_long),
+        ];
+        for (source, expected) in table {
+            let rendered = Template::new(source).unwrap().render(&request(), 1);
+            let said = rendered.unwrap_err();
+            let (what, _) = said.split_once(" (line").unwrap_or((&said, ""));
+            assert_eq!(what, expected, "{source}");
+        }
+    }
+
+    #[test]
+    fn what_fits_is_rendered_as_ever() {
+        check("{{ tools | join(', ') }}{{ [1, 2] | join('-') }}", Ok("f1-2"));
+        check("{{ 'a-b' | replace('-', '+') }}{{ 'x' * 3 }}", Ok("a+bxxx"));
+        check("{{ body.tools | tojson }}", Ok(r#"[{"type": "function", "function": {"name": "f"}}]"#));
+        check("{{ {'a': [1]} | tojson(indent=1) }}", Ok("{\n \"a\": [\n  1\n ]\n}"));
+        check("{{ body.messages | map(attribute='role') | list | upper }}", Ok("['SYSTEM', 'USER']"));
     }
 
     #[test]

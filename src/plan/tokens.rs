@@ -27,7 +27,8 @@ impl Vocabulary {
     /// prompt of megabytes is not worth seconds of a server's time.
     pub fn count(self, text: &str) -> u64 {
         const COUNTED: usize = 256 * 1024;
-        let counted = &text[..text.floor_char_boundary(COUNTED)];
+        let end = (0..=COUNTED.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+        let counted = &text[..end.unwrap_or_default()];
         let tokens = segments(counted).map(|segment| self.tokens(segment)).sum::<u64>();
         if counted.len() == text.len() {
             return tokens;

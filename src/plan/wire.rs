@@ -73,13 +73,20 @@ impl FromStr for Profile {
         let year = part(4).ok_or_else(fault)?;
         let month = part(2).filter(|month| (1..=12).contains(month)).ok_or_else(fault)?;
         let rest = text.len() > 7;
-        let day = if rest { part(2).filter(|day| (1..=31).contains(day)).ok_or_else(fault)? } else { 31 };
+        let last = last_day(year, month).ok_or_else(fault)?;
+        let day = if rest { part(2).filter(|day| (1..=last).contains(day)).ok_or_else(fault)? } else { last };
         let profile = Self::new(year, month, day);
         if parts.next().is_some() || profile < Self::OLDEST {
             return Err(fault());
         }
         Ok(profile)
     }
+}
+
+/// The last day of a month.
+fn last_day(year: u32, month: u32) -> Option<u32> {
+    let first = jiff::civil::Date::new(year.try_into().ok()?, month.try_into().ok()?, 1).ok()?;
+    u32::try_from(first.days_in_month()).ok()
 }
 
 impl<'de> Deserialize<'de> for Profile {

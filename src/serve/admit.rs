@@ -120,7 +120,7 @@ impl Service {
                 let session = &call.scope.session;
                 let admitted = self.state.admit(session, |hits| fixtures.admit(&candidates, hits));
                 if let Some((admission, id)) = admitted {
-                    let occasion = self.occasion(call, admission.fixture, admission.hit);
+                    let occasion = self.occasion(admission.fixture, admission.hit);
                     let timeline = plan(admission.reply, request, &occasion);
                     let fixture = Some((admission.fixture.to_owned(), admission.hit));
                     return Ok(Answered { fixture, ..Answered::new(id, timeline) });
@@ -138,7 +138,7 @@ impl Service {
                 self.state.count_unmatched();
                 let id = self.state.journal.next_id();
                 let reply = echo::reply(request);
-                let timeline = plan(&reply, request, &self.occasion(call, "echo", id));
+                let timeline = plan(&reply, request, &self.occasion("echo", id));
                 Ok(Answered { unmatched: true, ..Answered::new(id, timeline) })
             }
         }
@@ -146,7 +146,7 @@ impl Service {
 
     fn list_models(&self, call: &Call, fixtures: &FixtureSet) -> Answered {
         let id = self.state.journal.next_id();
-        let timeline = plan_models(&fixtures.model_names(), call, &self.occasion(call, "", id));
+        let timeline = plan_models(&fixtures.model_names(), call, &self.occasion("", id));
         Answered::new(id, timeline)
     }
 
@@ -155,24 +155,24 @@ impl Service {
         if unmatched {
             self.state.count_unmatched();
         }
-        let occasion = self.occasion(call, "", self.state.next_refusal());
+        let occasion = self.occasion("", self.state.next_refusal());
         let id = self.state.journal.next_id();
         let timeline = plan_reject(reject, call, &occasion);
         let refusal = Some(record::refusal(&message(&timeline)));
         Answered { unmatched, refusal, ..Answered::new(id, timeline) }
     }
 
-    fn occasion<'a>(&'a self, call: &Call, fixture: &'a str, hit: u64) -> Occasion<'a> {
+    fn occasion<'a>(&'a self, fixture: &'a str, hit: u64) -> Occasion<'a> {
         let config = &self.state.config;
         Occasion {
             fixture,
             hit,
             seed: config.seed,
             now: config.clock.unix(),
-            pacing: &config.pacing,
+            pacing: config.pacing,
             time_scale: config.time_scale,
             max_hold: config.max_hold,
-            fault: call.scope.fault.or(config.fault),
+            fault: config.fault,
         }
     }
 }

@@ -11,6 +11,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::{Instant, Sleep};
 
+use crate::plan::say::FROZEN;
+
 /// Where `created`, `Date` and identifiers take the time from.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Clock {
@@ -123,9 +125,6 @@ impl Patience {
         }
     }
 }
-
-/// 2026-01-01T00:00:00Z.
-const FROZEN: u64 = 1_767_225_600;
 
 #[cfg(test)]
 mod tests {

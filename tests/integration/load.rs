@@ -149,6 +149,78 @@ fn values_of_the_wrong_type_say_what_is_expected() {
     );
 }
 
+/// serde would take an array for any object, as its fields in order.
+#[test]
+fn an_array_is_no_object() {
+    check(
+        r#"{"defaults": [], "fixtures": [["a", {}, "x"]]}"#,
+        &[
+            "f.json:1:14: /defaults: expected an object, got an array",
+            "f.json:1:31: /fixtures/0: expected an object, got an array",
+        ],
+    );
+    check(
+        r#"{"defaults": {"pacing": ["1s"]}, "fixtures": []}"#,
+        &["f.json:1:25: /defaults/pacing: expected an object, got an array"],
+    );
+    for of in ["[]", r#"["openai"]"#] {
+        check_fixture(
+            &format!(r#""match": {of}, "reply": "x""#),
+            &["f.json:2:10: /fixtures/0/match: expected an object, got an array"],
+        );
+    }
+    check_fixture(
+        r#""match": {"user": ["a"]}, "replies": [["x"], {"answer": ["hello"]}, {"answer": {"text": "x", "usage": [1, 2, 3], "tool_calls": [["f"]], "logprobs": [["x", -1]]}}]"#,
+        &[
+            "f.json:2:19: /fixtures/0/match/user: expected a string or an object, got an array",
+            "f.json:2:39: /fixtures/0/replies/0: expected a string or an object, got an array",
+            "f.json:2:57: /fixtures/0/replies/1/answer: expected an object, got an array",
+            "f.json:2:103: /fixtures/0/replies/2/answer/usage: expected an object, got an array",
+            "f.json:2:129: /fixtures/0/replies/2/answer/tool_calls/0: expected an object, got an array",
+            "f.json:2:150: /fixtures/0/replies/2/answer/logprobs/0: expected an object, got an array",
+        ],
+    );
+    check_fixture(
+        r#""replies": [{"answer": {"text": "x"}, "pacing": ["1s", "2s"], "wire": [], "filters": ["off"], "faults": [["close-mid-stream"]]}, {"error": [429, "code"]}, {"answer": {"text": "x"}, "pacing": {"jitter": {"lognormal": ["1s", "2s"]}}}]"#,
+        &[
+            "f.json:2:49: /fixtures/0/replies/0/pacing: expected an object, got an array",
+            "f.json:2:71: /fixtures/0/replies/0/wire: expected an object, got an array",
+            "f.json:2:86: /fixtures/0/replies/0/filters: expected an object, got an array",
+            "f.json:2:106: /fixtures/0/replies/0/faults/0: expected an object, got an array",
+            "f.json:2:140: /fixtures/0/replies/1/error: expected an object, got an array",
+            "f.json:2:217: /fixtures/0/replies/2/pacing/jitter/lognormal: expected an object, got an array",
+        ],
+    );
+    check_fixture(
+        r#""reply": {"script": [{"event": ["n"]}, {"usage": []}, {"tool_call": [0]}, {"fault": ["close-mid-stream"]}, {"raw": ["eA=="]}]}"#,
+        &[
+            "f.json:2:32: /fixtures/0/reply/script/0/event: expected an object, got an array",
+            "f.json:2:50: /fixtures/0/reply/script/1/usage: expected an object, got an array",
+            "f.json:2:69: /fixtures/0/reply/script/2/tool_call: expected an object, got an array",
+            "f.json:2:85: /fixtures/0/reply/script/3/fault: expected an object, got an array",
+            "f.json:2:116: /fixtures/0/reply/script/4/raw: expected a string or an object, got an array",
+        ],
+    );
+}
+
+#[test]
+fn a_word_that_takes_no_value_stands_alone() {
+    check_fixture(
+        r#""replies": [{"answer": {"text": "x", "chunking": {"token": 1}}, "pacing": {"jitter": {"exponential": 1}}}, {"script": [{"done": true}, {"done": null}]}], "after_last": {"pass": 1}"#,
+        &[
+            r#"f.json:2:60: /fixtures/0/replies/0/answer/chunking/token: "token" takes no value: write "token""#,
+            r#"f.json:2:102: /fixtures/0/replies/0/pacing/jitter/exponential: "exponential" takes no value: write "exponential""#,
+            r#"f.json:2:129: /fixtures/0/replies/1/script/0/done: "done" takes no value: write "done""#,
+            r#"f.json:2:145: /fixtures/0/replies/1/script/1/done: "done" takes no value: write "done""#,
+            r#"f.json:2:178: /fixtures/0/after_last/pass: "pass" takes no value: write "pass""#,
+        ],
+    );
+    check_fixture(
+        r#""after_last": {}, "reply": "x""#,
+        &["f.json:2:15: /fixtures/0/after_last: expected a word, got an object"],
+    );
+}
+
 #[test]
 fn a_condition_has_exactly_one_comparison() {
     check_fixture(
@@ -286,6 +358,7 @@ fn pacing_is_possible() {
             r#"f.json:2:54: /fixtures/0/reply/pacing/itl: expected a duration with a unit, like "20ms" or "1.5s", got "fast""#,
             "f.json:2:84: /fixtures/0/reply/pacing/jitter/uniform: expected 0 to 1, got 2",
             "f.json:2:97: /fixtures/0/reply/pacing/burst: a burst has at least 1 event",
+            "f.json:2:100: /fixtures/0/reply/pacing/scale: `scale` is about the gaps of a transcript: leave it out",
             "f.json:2:109: /fixtures/0/reply/pacing/scale: expected 0 or more, got -1",
             "f.json:2:120: /fixtures/0/reply/pacing/tps: expected a number above 0, got 0",
         ],
@@ -362,6 +435,17 @@ fn templates_compile() {
             "f.json:2:30: /fixtures/0/reply/answer/text: not a template: unexpected end of input, expected end of variable block (line 1 of the template)",
             "f.json:2:65: /fixtures/0/reply/answer/tool_calls/0/name: a tool call needs the tool's name",
             "f.json:2:89: /fixtures/0/reply/answer/tool_calls/0/arguments/a/0: not a template: unexpected end of block (line 1 of the template)",
+        ],
+    );
+}
+
+#[test]
+fn templates_use_what_exists() {
+    check_fixture(
+        r#""reply": {"answer": {"text": "{{ user | uper }}", "choices": null, "tool_calls": [{"name": "f", "arguments": {"a": "{{ now() }}"}}], "template": true}}"#,
+        &[
+            "f.json:2:30: /fixtures/0/reply/answer/text: not a template: filter uper is unknown (line 1 of the template)",
+            "f.json:2:116: /fixtures/0/reply/answer/tool_calls/0/arguments/a: not a template: now is unknown (line 1 of the template)",
         ],
     );
 }
@@ -461,6 +545,160 @@ fn wire_filters_and_usage_are_checked() {
         &[
             "f.json:2:62: /fixtures/0/reply/answer/usage/prompt_tokens: expected a whole number, 0 or more, got 1.5",
             r#"f.json:2:97: /fixtures/0/reply/answer/usage/completion_tokens_details/reasoning: unknown key "reasoning" in this object; did you mean "reasoning_tokens"?"#,
+        ],
+    );
+}
+
+#[test]
+fn token_counts_are_exact_in_every_client() {
+    check_fixture(
+        r#""reply": {"answer": {"text": "x", "usage": {"prompt_tokens": 9007199254740992, "completion_tokens": 9007199254740993, "total_tokens": 18446744073709551615, "completion_tokens_details": {"reasoning_tokens": 9007199254740993}}}}"#,
+        &[
+            "f.json:2:101: /fixtures/0/reply/answer/usage/completion_tokens: a token count is at most 2^53, 9007199254740992, got 9007199254740993",
+            "f.json:2:135: /fixtures/0/reply/answer/usage/total_tokens: a token count is at most 2^53, 9007199254740992, got 18446744073709551615",
+            "f.json:2:207: /fixtures/0/reply/answer/usage/completion_tokens_details/reasoning_tokens: a token count is at most 2^53, 9007199254740992, got 9007199254740993",
+        ],
+    );
+    check_fixture(
+        r#""reply": {"script": [{"usage": {"prompt_tokens_details": {"cached_tokens": 9007199254740993}}}]}"#,
+        &[
+            "f.json:2:76: /fixtures/0/reply/script/0/usage/prompt_tokens_details/cached_tokens: a token count is at most 2^53, 9007199254740992, got 9007199254740993",
+        ],
+    );
+}
+
+#[test]
+fn a_refusal_stands_alone() {
+    check_fixture(
+        r#""replies": [{"answer": {"refusal": "No.", "text": "x"}}, {"answer": {"choices": [{"refusal": "No.", "tool_calls": [{"name": "f"}]}]}}]"#,
+        &[
+            "f.json:2:43: /fixtures/0/replies/0/answer/text: a refusal stands alone: leave `text` out",
+            "f.json:2:101: /fixtures/0/replies/1/answer/choices/0/tool_calls: a refusal stands alone: leave `tool_calls` out",
+        ],
+    );
+}
+
+#[test]
+fn a_script_frames_no_event_by_accident() {
+    check_fixture(
+        r#""reply": {"script": [{"event": {"data": "a\r\nb"}}, {"comment": "a\rb"}, {"raw": ""}, {"raw": {"base64": ""}}, {"event": {"data": "a\nb"}}, {"event": {"data": {"a": "\r"}}}]}"#,
+        &[
+            r#"f.json:2:41: /fixtures/0/reply/script/0/event/data: lines of data end in "\n" alone, got "a\r\nb"; `raw` sends anything"#,
+            r#"f.json:2:65: /fixtures/0/reply/script/1/comment: a comment is one line, got "a\rb"; `raw` sends anything"#,
+            "f.json:2:82: /fixtures/0/reply/script/2/raw: `raw` sends at least one byte: leave the step out",
+            "f.json:2:95: /fixtures/0/reply/script/3/raw: `raw` sends at least one byte: leave the step out",
+        ],
+    );
+}
+
+#[test]
+fn a_status_goes_with_what_is_sent() {
+    check_fixture(
+        r#""replies": [{"answer": {"text": "x"}, "status": 204}, {"script": ["done"], "status": 304}, {"script": [{"wait": "1s"}], "status": 204}, {"error": {"status": 429}, "status": 500}]"#,
+        &[
+            "f.json:2:49: /fixtures/0/replies/0/status: a response with the status 204 has no body: send another one, or an empty `script`",
+            "f.json:2:86: /fixtures/0/replies/1/status: a response with the status 304 has no body: send another one, or an empty `script`",
+            "f.json:2:164: /fixtures/0/replies/3/status: an error has a `status` of its own: leave this one out",
+        ],
+    );
+}
+
+#[test]
+fn header_values_are_ascii() {
+    check_fixture(
+        r#""replies": [{"answer": {"text": "x"}, "headers": {"x-a": "é"}}, {"error": {"status": 429, "retry_after": "zwei"}}, {"error": {"status": 429, "retry_after": "drei Häuser"}}, {"error": {"status": 429, "retry_after": " "}}]"#,
+        &[
+            r#"f.json:2:58: /fixtures/0/replies/0/headers/x-a: a header value is visible ASCII in one line, got "é""#,
+            r#"f.json:2:157: /fixtures/0/replies/2/error/retry_after: a header value is visible ASCII in one line, got "drei Häuser""#,
+            "f.json:2:215: /fixtures/0/replies/3/error/retry_after: `retry_after` is empty: give a duration or a header's value, or leave it out",
+        ],
+    );
+}
+
+#[test]
+fn a_profile_is_a_day_that_was() {
+    for (day, ok) in [("2024-02-29", true), ("2025-02", true), ("2025-02-29", false), ("2025-04-31", false)] {
+        let message = format!(
+            r#"f.json:2:56: /fixtures/0/reply/wire/profile: expected a date like "2025-08" or "2025-08-07", from 2023-03 on, got "{day}""#
+        );
+        let expected: &[&str] = if ok { &[] } else { &[&message] };
+        check_fixture(
+            &format!(r#""reply": {{"answer": {{"text": "x"}}, "wire": {{"profile": "{day}"}}}}"#),
+            expected,
+        );
+    }
+}
+
+#[test]
+fn a_path_is_one_that_requests_can_reach() {
+    for (path, reason) in [
+        ("/health", "the server answers it itself"),
+        ("/__admin", "the server answers it itself"),
+        ("/__admin/requests", "the server answers it itself"),
+        ("/session/a/events", r#"/session/a chooses a session, the path is "/events""#),
+        ("/fault/close-mid-stream", r#"/fault/close-mid-stream chooses a fault, the path is "/""#),
+        ("/events?a=b", "a path is what comes before the query"),
+        ("/my events", "requests have its white space percent-encoded"),
+    ] {
+        let expected = format!(
+            "f.json:2:19: /fixtures/0/match/path: no request reaches a fixture at {path:?}: {reason}"
+        );
+        check_fixture(&format!(r#""match": {{"path": "{path}"}}, "reply": {{"script": []}}"#), &[&expected]);
+    }
+    for path in ["/healthy", "/__administer", "/session", "/session/", "/faults/a"] {
+        check_fixture(&format!(r#""match": {{"path": "{path}"}}, "reply": {{"script": []}}"#), &[]);
+    }
+}
+
+#[test]
+fn a_misspelt_comparison_is_not_taken_for_a_value_of_the_body() {
+    check_fixture(
+        r#""match": {"body": {"/x": {"contians": "x"}, "/y": {"equals": {"contians": "x"}}, "/z": {"city": "x"}}}, "reply": "x""#,
+        &[
+            r#"f.json:2:27: /fixtures/0/match/body/~1x/contians: "contians" is no comparison; did you mean "contains"? Where the body has this object, write {"equals": {"contians": …}}"#,
+        ],
+    );
+}
+
+#[test]
+fn models_have_names() {
+    check(
+        r#"{"models": [], "fixtures": []}"#,
+        &["f.json:1:12: /models: `models` is empty, so that no model exists: leave it out, or name some"],
+    );
+    check(
+        r#"{"models": [5, "a", "", "b", "a"], "fixtures": []}"#,
+        &[
+            "f.json:1:13: /models/0: expected a string, got 5",
+            "f.json:1:21: /models/2: a model needs a name that is not empty",
+            r#"f.json:1:30: /models/4: the model "a" is there twice: leave one out"#,
+        ],
+    );
+}
+
+#[test]
+fn pacing_says_nothing_in_vain() {
+    check_fixture(
+        r#""replies": [{"answer": {"text": "x"}, "pacing": {"scale": 0.5, "recorded": true}}, {"answer": {"text": "x"}, "pacing": {"jitter": {"uniform": 0.2}, "ttft": "1s"}}, {"answer": {"text": "x"}, "pacing": {"head": "1500ms", "ttft": "1s"}}]"#,
+        &[
+            "f.json:2:50: /fixtures/0/replies/0/pacing/scale: `scale` is about the gaps of a transcript: leave it out",
+            "f.json:2:64: /fixtures/0/replies/0/pacing/recorded: `recorded` is about the gaps of a transcript: leave it out",
+            "f.json:2:131: /fixtures/0/replies/1/pacing/jitter: `jitter` varies the time between events: give it, with `itl` or `tps`",
+            "f.json:2:210: /fixtures/0/replies/2/pacing/head: the head goes out before the first event: 1.5s is later than `ttft`, 1s",
+        ],
+    );
+    check(
+        r#"{"defaults": {"pacing": {"itl": "1ms", "ttft": "1s"}}, "fixtures": [{"name": "x", "replies": [
+{"answer": {"text": "x"}, "pacing": {"jitter": "exponential"}},
+{"answer": {"text": "x"}, "pacing": {"head": "2s"}}]}]}"#,
+        &[
+            "f.json:3:46: /fixtures/0/replies/1/pacing/head: the head goes out before the first event: 2s is later than `ttft`, 1s",
+        ],
+    );
+    check(
+        r#"{"defaults": {"pacing": {"head": "2s", "ttft": "1s"}}, "fixtures": []}"#,
+        &[
+            "f.json:1:34: /defaults/pacing/head: the head goes out before the first event: 2s is later than `ttft`, 1s",
         ],
     );
 }
@@ -596,6 +834,46 @@ fn lints_name_what_loads_but_cannot_work() {
         "f.json:5:9: /fixtures/3/times: never met: it passes after 1 of 2 hits",
         "f.json:6:9: /fixtures/4: steps of its script after a fault are never sent",
         r#"f.json:9:9: /fixtures/7: never reached: "g" before it answers every request that it would"#,
+    ];
+    let found: Vec<String> = set.lints().iter().map(ToString::to_string).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn lints_name_waits_that_are_cut_and_log_probabilities_of_another_text() {
+    let text = r#"{"defaults": {"pacing": {"ttft": "61s"}}, "fixtures": [
+        {"name": "a", "match": {"user": "a"}, "reply": {"script": [{"wait": "60s"}, {"wait": "2m"}], "pacing": {"ttft": "60s"}}},
+        {"name": "b", "match": {"user": "b"}, "replies": ["b", {"answer": {"text": "b"}, "pacing": {"tps": 0.01, "ttft": "0s"}}]},
+        {"name": "c", "match": {"user": "c"}, "reply": {"pacing": {"ttft": "0s"}, "answer": {"choices": [
+            {"text": "ab", "logprobs": [{"token": "ab", "logprob": -1}]},
+            {"text": "ab", "logprobs": [{"token": "a", "logprob": -1}]},
+            {"text": "ab", "logprobs": [{"token": "ab", "logprob": -1}], "chunking": {"exact": ["a", "b"]}},
+            {"text": "月", "logprobs": [{"token": "\\xe6", "logprob": -1, "bytes": [230]}]}
+        ]}}}
+    ]}"#;
+    let set = FixtureSet::load(vec![file("f.json", text)]).unwrap();
+    let cut = "servers cut it at 60s, unless --max-hold allows more";
+    let expected = [
+        format!("f.json:2:9: /fixtures/0/reply/script/1/wait: a wait of 120s: {cut}"),
+        format!("f.json:3:9: /fixtures/1/replies/0: `ttft` asks for a wait of 61s: {cut}"),
+        format!("f.json:3:9: /fixtures/1/replies/1: `tps` asks for a wait of 100s: {cut}"),
+        "f.json:4:9: /fixtures/2/reply/answer/choices/1/logprobs: their tokens do not join to the text".to_owned(),
+        "f.json:4:9: /fixtures/2/reply/answer/choices/2/logprobs: the text is sent in 2 pieces, `logprobs` has 1".to_owned(),
+    ];
+    let found: Vec<String> = set.lints().iter().map(ToString::to_string).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn lints_name_what_is_half_said() {
+    let text = r#"{"fixtures": [
+        {"name": "a", "match": {"user": "a"}, "reply": {"answer": {"text": "b"}, "pacing": {"burst": 2}}},
+        {"name": "b", "match": {"user": "b"}, "replies": ["{{ user }}", {"answer": {"text": "{{ user }}", "template": false}}]}
+    ]}"#;
+    let set = FixtureSet::load(vec![file("f.json", text)]).unwrap();
+    let expected = [
+        "f.json:2:9: /fixtures/0/reply: `burst` without `itl` or `tps`: everything goes out at once anyway",
+        r#"f.json:3:9: /fixtures/1/replies/0/answer/text: it has {{ and }}, and is sent as it is: say "template": true, if it is a template"#,
     ];
     let found: Vec<String> = set.lints().iter().map(ToString::to_string).collect();
     assert_eq!(found, expected);

@@ -44,22 +44,38 @@ fn reply() -> impl Strategy<Value = Value> {
     });
     let profile =
         prop_oneof![Just("2023-03"), Just("2023-11"), Just("2024-06"), Just("2025-08"), Just("2026-10")];
-    (content, chunking, pacing, profile).prop_map(|(mut answer, chunking, pacing, profile)| {
+    let filters = prop_oneof![
+        4 => Just(json!({})),
+        1 => Just(json!({ "mode": "asynchronous" })),
+        1 => Just(json!({ "completion": { "violence": "high" }, "after": 1 })),
+        1 => Just(json!({ "mode": "asynchronous", "completion": { "hate": "medium" }, "after": 1 })),
+        1 => Just(json!({ "mode": "off" })),
+    ];
+    let usage = prop::option::of(0..(1u64 << 53));
+    (content, chunking, pacing, profile, filters, usage).prop_map(|parts| {
+        let (mut answer, chunking, pacing, profile, filters, usage) = parts;
         if answer.get("choices").is_none() {
             answer["chunking"] = chunking;
         }
-        json!({ "answer": answer, "pacing": pacing, "wire": { "profile": profile } })
+        if let Some(tokens) = usage {
+            answer["usage"] = json!({ "prompt_tokens": tokens, "completion_tokens": tokens });
+        }
+        json!({ "answer": answer, "pacing": pacing, "filters": filters, "wire": { "profile": profile } })
     })
 }
 
 fn body() -> impl Strategy<Value = Value> {
-    (any::<bool>(), any::<bool>(), 1..4u64, any::<bool>()).prop_map(|(stream, usage, n, logprobs)| {
+    (any::<bool>(), any::<bool>(), 1..4u64, any::<bool>(), any::<bool>()).prop_map(|parts| {
+        let (stream, usage, n, logprobs, functions) = parts;
         let mut body = json!({ "stream": stream, "n": n });
         if stream && usage {
             body["stream_options"] = json!({ "include_usage": true });
         }
         if logprobs {
             body["logprobs"] = json!(true);
+        }
+        if functions {
+            body["functions"] = json!([{ "name": "f" }]);
         }
         body
     })

@@ -103,7 +103,7 @@ pub(crate) fn escape(out: &mut Vec<u8>, start: usize) {
 
 /// A JSON string, or null.
 pub(crate) fn nullable(text: Option<&str>) -> String {
-    text.map_or_else(|| "null".to_owned(), |text| quoted(text))
+    text.map_or_else(|| "null".to_owned(), quoted)
 }
 
 /// A JSON object of fields that are JSON already.
@@ -289,7 +289,7 @@ pub(crate) fn finish_reason(out: &mut Vec<u8>, said: &Said<'_>) {
 /// The log probabilities of an event, where they were asked for.
 fn logprobs(order: Order, shape: &Shape, said: &Said<'_>) -> Option<String> {
     let list = |logprob: &Option<Cow<'_, TokenLogprob>>| {
-        let entry = logprob.as_ref().map(|logprob| token_logprob(order, shape, logprob, true));
+        let entry = logprob.as_ref().map(|logprob| token_logprob(order, logprob, true));
         format!("[{}]", entry.unwrap_or_default())
     };
     let null = || "null".to_owned();
@@ -307,7 +307,7 @@ fn logprobs(order: Order, shape: &Shape, said: &Said<'_>) -> Option<String> {
 }
 
 /// One token's log probability; the alternatives below it have none of their own.
-pub(crate) fn token_logprob(order: Order, shape: &Shape, entry: &TokenLogprob, top: bool) -> String {
+pub(crate) fn token_logprob(order: Order, entry: &TokenLogprob, top: bool) -> String {
     let bytes = entry.bytes.as_deref().unwrap_or(entry.token.as_bytes());
     let bytes: Vec<String> = bytes.iter().map(u8::to_string).collect();
     let mut fields = vec![
@@ -317,7 +317,7 @@ pub(crate) fn token_logprob(order: Order, shape: &Shape, entry: &TokenLogprob, t
     ];
     if top {
         let entries: Vec<String> =
-            entry.top_logprobs.iter().map(|entry| token_logprob(order, shape, entry, false)).collect();
+            entry.top_logprobs.iter().map(|entry| token_logprob(order, entry, false)).collect();
         fields.push(("top_logprobs", format!("[{}]", entries.join(","))));
     }
     object(order, fields)

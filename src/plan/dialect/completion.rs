@@ -91,7 +91,7 @@ impl Completion<'_> {
     fn logprobs(&self, whole: &Whole<'_>) -> String {
         let entries = |wanted: fn(&Said<'_>) -> Option<TokenLogprob>| {
             let entries = whole.pieces.iter().filter_map(wanted);
-            let entries = entries.map(|entry| chunk::token_logprob(self.order, self.shape, &entry, true));
+            let entries = entries.map(|entry| chunk::token_logprob(self.order, &entry, true));
             format!("[{}]", entries.collect::<Vec<_>>().join(","))
         };
         let (content, refusal) = match (whole.choice.text.is_empty(), whole.choice.refusal.is_empty()) {

@@ -45,8 +45,12 @@ fn presence(body: &Map<String, Value>, extra: &[&str]) -> Result<(), Violation> 
             || PARAMETERS.iter().any(|(name, _)| *name == param)
             || extra.contains(&param)
     };
-    match body.keys().find(|param| !known(param)) {
-        Some(param) => Err(Violation::unknown(param)),
+    if let Some(param) = body.keys().find(|param| !known(param)) {
+        return Err(Violation::unknown(param));
+    }
+    let options = given(body, "stream_options").and_then(Value::as_object);
+    match options.and_then(|options| options.keys().find(|key| !STREAM_OPTIONS.contains(&key.as_str()))) {
+        Some(key) => Err(Violation::unknown(&format!("stream_options.{key}"))),
         None => Ok(()),
     }
 }
@@ -57,7 +61,7 @@ fn types(body: &Map<String, Value>) -> Result<(), Violation> {
     }
     for (param, kind) in PARAMETERS {
         if let Some(value) = given(body, param).filter(|value| !kind.holds(value)) {
-            return Err(Violation::wrong_type(param, kind.name(), value));
+            return Err(kind.violation(param, value));
         }
     }
     Ok(())
@@ -148,6 +152,21 @@ impl Kind {
         }
     }
 
+    /// What is wrong with a value that is not of this type: of a list, its first wrong item.
+    fn violation(self, param: &str, value: &Value) -> Violation {
+        let item = match self {
+            Self::Objects => Some(Self::Object),
+            Self::Strings | Self::TextOrStrings => Some(Self::Text),
+            _ => None,
+        };
+        let items = value.as_array().map_or(&[][..], Vec::as_slice);
+        let wrong = item.and_then(|kind| {
+            let (index, item) = items.iter().enumerate().find(|(_, item)| !kind.holds(item))?;
+            Some(Violation::wrong_type(&format!("{param}[{index}]"), kind.name(), item))
+        });
+        wrong.unwrap_or_else(|| Violation::wrong_type(param, self.name(), value))
+    }
+
     /// The type in the validator's words, with its article.
     fn name(self) -> &'static str {
         match self {
@@ -163,6 +182,9 @@ impl Kind {
         }
     }
 }
+
+/// What `stream_options` takes.
+const STREAM_OPTIONS: &[&str] = &["include_obfuscation", "include_usage"];
 
 /// The documented parameters of a chat completion, but for `messages`, `model` and `stream`, which
 /// have checks of their own (openai-python 3.54.0).

@@ -20,6 +20,7 @@ mod check;
 mod places;
 pub(crate) mod problems;
 mod read;
+mod strict;
 pub(crate) mod words;
 
 pub(crate) use check::Checked;
@@ -101,7 +102,6 @@ impl Loading {
         }
         let (file, fixtures) = split(tree, &mut problems);
         let defaults = file.as_ref().and_then(|file| file.defaults.pacing).unwrap_or_default();
-        check::pacing(&defaults, "/defaults/pacing", &mut problems);
         if let Some(models) = file.and_then(|file| file.models) {
             self.loaded.models.get_or_insert_default().extend(models);
         }
@@ -185,12 +185,17 @@ fn split(mut tree: Value, problems: &mut Problems) -> (Option<FixtureFile>, Vec<
         Some(Value::Array(fixtures)) => std::mem::take(fixtures),
         _ => Vec::new(),
     };
-    let file = Mended::<FixtureFile>::read(tree, "", problems).value;
+    let mut file = Mended::<FixtureFile>::read(tree, "", problems);
+    let mut found = Problems::default();
+    if let Some(value) = &file.value {
+        check::file(value, &mut found);
+    }
+    file.add(found, problems);
     let read = |(index, tree)| {
         let at = format!("/fixtures/{index}");
         Read { fixture: Mended::read(tree, &at, problems), at }
     };
-    (file, fixtures.into_iter().enumerate().map(read).collect())
+    (file.value.take(), fixtures.into_iter().enumerate().map(read).collect())
 }
 
 /// serde_json's words, and the place in characters where it counts bytes.

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use serde_path_to_error::Segment;
 
 use super::problems::{Problem, Problems, below, escaped, parent};
+use super::strict::Strict;
 use super::words::{self, What};
 
 /// A value of the format, read as far as it can be, and what was taken out for it.
@@ -35,7 +36,7 @@ impl<T: DeserializeOwned> Mended<T> {
     pub(super) fn read(mut tree: Value, base: &str, problems: &mut Problems) -> Self {
         let mut taken = Taken { base: base.to_owned(), ..Taken::default() };
         for _ in 0..MOST {
-            let error = match serde_path_to_error::deserialize::<_, T>(&tree) {
+            let error = match serde_path_to_error::deserialize::<_, T>(Strict(&tree)) {
                 Ok(value) => {
                     return Self { value: Some(value), taken };
                 }

@@ -66,7 +66,11 @@ fn wrong(serde: &str, pointer: &str, value: Option<&Value>) -> String {
         return serde.to_owned();
     };
     match value {
-        _ if wanted == "map with a single key" => one_key(pointer, value),
+        _ if wanted == "unit" => {
+            let (_, word) = pointer.rsplit_once('/').unwrap_or_default();
+            format!("{word:?} takes no value: write {word:?}")
+        }
+        _ if wanted == "map with a single key" && takes_values(pointer) => one_key(pointer, value),
         Some(Value::String(name)) if wanted.ends_with("variant") => {
             format!("the {} {name:?} needs a value, like {{{name:?}: …}}", kind(pointer))
         }
@@ -87,7 +91,7 @@ pub(crate) fn did_you_mean<S: AsRef<str>>(got: &str, known: &[S]) -> String {
 }
 
 /// The known name that a wrong one was probably meant for: a few letters away, or cut short.
-fn nearest<'a, S: AsRef<str>>(got: &str, known: &'a [S]) -> Option<&'a str> {
+pub(crate) fn nearest<'a, S: AsRef<str>>(got: &str, known: &'a [S]) -> Option<&'a str> {
     let got = got.to_lowercase();
     let names = known.iter().map(AsRef::as_ref);
     let by_distance = names.clone().map(|name| (strsim::damerau_levenshtein(&got, name), name));
@@ -179,6 +183,11 @@ fn last_key(pointer: &str) -> (&str, bool) {
     (last, false)
 }
 
+/// Whether words at a pointer can have a value, so that an object may stand there.
+fn takes_values(pointer: &str) -> bool {
+    matches!(kind(pointer), "step" | "jitter" | "chunking")
+}
+
 fn in_matcher(pointer: &str) -> bool {
     pointer.split('/').nth(3) == Some("match")
 }
@@ -194,7 +203,7 @@ fn want(wanted: &str, pointer: &str) -> String {
         "f64" => "a number",
         "a sequence" => "an array",
         "a map" => "an object",
-        "string or map" => match kind(pointer) {
+        "string or map" | "map with a single key" => match kind(pointer) {
             "step" => r#"a step, like {"text": "…"} or "done""#,
             "jitter" => r#"jitter, like {"uniform": 0.2} or "exponential""#,
             "chunking" => r#"chunking, like "token" or {"chars": 4}"#,

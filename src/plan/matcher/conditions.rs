@@ -12,7 +12,7 @@ use super::subject::Subject;
 use super::text::{KINDS, Test};
 use crate::plan::json::Map;
 use crate::plan::load::problems::{Problems, below};
-use crate::plan::load::words::{quoted, short};
+use crate::plan::load::words::{nearest, quoted, short};
 use crate::plan::request::Request;
 
 /// Conditions on a request, cheap ones first.
@@ -241,7 +241,7 @@ impl<'a> View<'a> {
 }
 
 /// A value of `body`: an object with one of the four comparisons as its only key is a condition,
-/// everything else is the value expected. So `{"equals": {"contains": 1}}` expects the object
+/// everything else is the value expected, but for a key that is a misspelt comparison. So `{"equals": {"contains": 1}}` expects the object
 /// `{"contains": 1}`.
 fn body_check(pointer: &str, value: &Value, at: &str, problems: &mut Problems) -> Option<Check> {
     let pointer = pointer.to_owned();
@@ -250,6 +250,16 @@ fn body_check(pointer: &str, value: &Value, at: &str, problems: &mut Problems) -
         _ => None,
     };
     let Some(key) = key.filter(|key| KINDS.contains(&key.as_str())) else {
+        if let Some((key, meant)) = key.and_then(|key| Some((key, nearest(key, &KINDS)?))) {
+            problems.key(
+                below(at, key),
+                format!(
+                    "{key:?} is no comparison; did you mean {meant:?}? \
+                     Where the body has this object, write {{\"equals\": {{{key:?}: …}}}}"
+                ),
+            );
+            return None;
+        }
         return Some(Check::Body(pointer, value.clone()));
     };
     match (key.as_str(), &value[key]) {

@@ -97,6 +97,11 @@ impl Subject {
             Self::Path if !name.starts_with('/') => {
                 problems.value(at, format!("a path starts with a slash: \"/{name}\""));
             }
+            Self::Path => {
+                if let Some(reason) = out_of_reach(name) {
+                    problems.value(at, format!("no request reaches a fixture at {name:?}: {reason}"));
+                }
+            }
             Self::Method if *name != name.to_uppercase() => {
                 let upper = name.to_uppercase();
                 problems.value(at, format!("methods are written in capitals: {upper:?}"));
@@ -110,6 +115,24 @@ impl fmt::Display for Subject {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(self.key())
     }
+}
+
+/// Why no request for this path gets to a fixture.
+fn out_of_reach(path: &str) -> Option<String> {
+    if path == "/health" || path == "/__admin" || path.starts_with("/__admin/") {
+        return Some("the server answers it itself".to_owned());
+    }
+    if path.contains(['?', '#']) {
+        return Some("a path is what comes before the query".to_owned());
+    }
+    if path.contains(char::is_whitespace) {
+        return Some("requests have its white space percent-encoded".to_owned());
+    }
+    let scope = ["/session/", "/fault/"].into_iter().find(|scope| path.starts_with(scope))?;
+    let below = &path[scope.len()..];
+    let (name, rest) = below.split_once('/').unwrap_or((below, ""));
+    let what = scope.trim_matches('/');
+    (!name.is_empty()).then(|| format!("{scope}{name} chooses a {what}, the path is \"/{rest}\""))
 }
 
 const CHAT: &str = "chat.completions";

@@ -6,6 +6,8 @@ use crate::plan::reply::{Content, Step};
 
 use super::{FixtureSet, Running};
 
+mod replies;
+
 pub(super) fn lints(set: &FixtureSet) -> Vec<LoadError> {
     let mut lints = Vec::new();
     for (index, running) in set.fixtures.iter().enumerate() {
@@ -42,6 +44,12 @@ pub(super) fn lints(set: &FixtureSet) -> Vec<LoadError> {
             unsent(running)
                 .then(|| at(running, "", "steps of its script after a fault are never sent".to_owned())),
         );
+        for (reply, place) in running.fixture.replies.iter().zip(&running.fixture.places) {
+            let found = replies::lints(reply, place);
+            lints.extend(
+                found.into_iter().map(|(pointer, message)| LoadError { pointer, ..at(running, "", message) }),
+            );
+        }
     }
     lints
 }

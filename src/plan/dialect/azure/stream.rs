@@ -109,10 +109,11 @@ impl<'a> Writer<'a> {
             }
             _ => Some(&empty),
         };
+        let choice = Choice { shape, index, said, results };
         draft.data(said.kind(), |out| {
             frame.write(out, obfuscation, |out| match order {
-                Order::Sorted => sorted_choice(out, shape, index, said, results),
-                Order::Hand => hand_choice(out, shape, index, said, results),
+                Order::Sorted => choice.sorted(out),
+                Order::Hand => choice.by_hand(out),
             });
         });
     }
@@ -169,51 +170,49 @@ fn frame(shape: &Shape, order: Order, counts: Option<&Counts>) -> Frame {
     }
 }
 
-/// A choice with its keys sorted. Returns how many characters Azure added to OpenAI's: its
-/// verdicts.
-fn sorted_choice(
-    out: &mut Vec<u8>,
-    shape: &Shape,
+/// A choice of a chunk, with Azure's verdict on it.
+struct Choice<'a> {
+    shape: &'a Shape,
     index: usize,
-    said: &Said<'_>,
-    results: Option<&(String, usize)>,
-) -> usize {
-    let mut added = 0;
-    out.push(b'{');
-    if let Some((results, length)) = results {
-        const KEY: &str = "\"content_filter_results\":";
-        out.extend_from_slice(KEY.as_bytes());
-        out.extend_from_slice(results.as_bytes());
-        out.push(b',');
-        added = KEY.len() + length + 1;
-    }
-    out.extend_from_slice(b"\"delta\":");
-    chunk::delta(out, Order::Sorted, shape, said);
-    out.extend_from_slice(b",\"finish_reason\":");
-    chunk::finish_reason(out, said);
-    out.extend_from_slice(format!(",\"index\":{index}").as_bytes());
-    chunk::logprobs_field(out, Order::Sorted, shape, said);
-    out.push(b'}');
-    added
+    said: &'a Said<'a>,
+    /// The verdict, and its length in characters.
+    results: Option<&'a (String, usize)>,
 }
 
-/// A choice as it was in 2023.
-fn hand_choice(
-    out: &mut Vec<u8>,
-    shape: &Shape,
-    index: usize,
-    said: &Said<'_>,
-    results: Option<&(String, usize)>,
-) -> usize {
-    out.extend_from_slice(format!("{{\"index\":{index},\"finish_reason\":").as_bytes());
-    chunk::finish_reason(out, said);
-    out.extend_from_slice(b",\"delta\":");
-    chunk::delta(out, Order::Hand, shape, said);
-    if let Some((results, _)) = results {
-        out.extend_from_slice(format!(",\"content_filter_results\":{results}").as_bytes());
+impl Choice<'_> {
+    /// Writes the choice with its keys sorted. Returns how many characters Azure added to OpenAI's.
+    fn sorted(&self, out: &mut Vec<u8>) -> usize {
+        let mut added = 0;
+        out.push(b'{');
+        if let Some((results, length)) = self.results {
+            const KEY: &str = "\"content_filter_results\":";
+            out.extend_from_slice(KEY.as_bytes());
+            out.extend_from_slice(results.as_bytes());
+            out.push(b',');
+            added = KEY.len() + length + 1;
+        }
+        out.extend_from_slice(b"\"delta\":");
+        chunk::delta(out, Order::Sorted, self.shape, self.said);
+        out.extend_from_slice(b",\"finish_reason\":");
+        chunk::finish_reason(out, self.said);
+        out.extend_from_slice(format!(",\"index\":{}", self.index).as_bytes());
+        chunk::logprobs_field(out, Order::Sorted, self.shape, self.said);
+        out.push(b'}');
+        added
     }
-    out.push(b'}');
-    0
+
+    /// Writes the choice as it was in 2023, before there was anything to hide.
+    fn by_hand(&self, out: &mut Vec<u8>) -> usize {
+        out.extend_from_slice(format!("{{\"index\":{},\"finish_reason\":", self.index).as_bytes());
+        chunk::finish_reason(out, self.said);
+        out.extend_from_slice(b",\"delta\":");
+        chunk::delta(out, Order::Hand, self.shape, self.said);
+        if let Some((results, _)) = self.results {
+            out.extend_from_slice(format!(",\"content_filter_results\":{results}").as_bytes());
+        }
+        out.push(b'}');
+        0
+    }
 }
 
 fn latency_checkpoint(shape: &Shape) -> String {

@@ -108,9 +108,16 @@ impl Dialect for OpenAi {
     }
 }
 
+/// The longest name of a model that is looked for, in bytes.
+const LONGEST_MODEL: usize = 256;
+
 /// The model of a body.
 pub(super) fn model(body: &serde_json::Map<String, serde_json::Value>) -> Result<&str, Reject> {
     match validate::given(body, "model") {
+        // Every chunk repeats the name: a long one would be a bomb.
+        Some(serde_json::Value::String(model)) if model.len() > LONGEST_MODEL => {
+            Err(Violation::long_string("model", LONGEST_MODEL, model.chars().count()).into())
+        }
         Some(serde_json::Value::String(model)) if !model.is_empty() => Ok(model),
         None | Some(serde_json::Value::String(_)) => Err(Reject::NoModel),
         Some(other) => Err(Violation::wrong_type("model", "a string", other).into()),

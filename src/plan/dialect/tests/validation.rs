@@ -55,11 +55,6 @@ fn parameters_of_the_wrong_type_are_refused() {
             "Invalid type for 'stream_options': expected an object, but got a boolean instead.",
         ),
         (
-            "tools",
-            json!([1]),
-            "Invalid type for 'tools': expected an array of objects, but got an array instead.",
-        ),
-        (
             "logprobs",
             json!(1),
             "Invalid type for 'logprobs': expected a boolean, but got an integer instead.",
@@ -150,6 +145,32 @@ fn numbers_out_of_range_are_refused() {
     ] {
         check(json!({ param: value }), message, Some(param), Some(code));
     }
+}
+
+#[test]
+fn the_item_of_a_list_that_is_wrong_is_named() {
+    check(
+        json!({"tools": [{"type": "function", "function": {"name": "f"}}, 5]}),
+        "Invalid type for 'tools[1]': expected an object, but got an integer instead.",
+        Some("tools[1]"),
+        Some("invalid_type"),
+    );
+}
+
+#[test]
+fn unknown_stream_options_and_endless_model_names_are_refused() {
+    check(
+        json!({"stream": true, "stream_options": {"foo": 1}}),
+        "Unknown parameter: 'stream_options.foo'.",
+        Some("stream_options.foo"),
+        Some("unknown_parameter"),
+    );
+    check(
+        json!({"model": "m".repeat(300)}),
+        "Invalid 'model': string too long. Expected a string with maximum length 256, but got a string with length 300 instead.",
+        Some("model"),
+        Some("string_above_max_length"),
+    );
 }
 
 #[test]

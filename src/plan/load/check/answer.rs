@@ -7,9 +7,14 @@ use crate::plan::load::words::quoted;
 use crate::plan::reply::{Answer, Chunking, TokenLogprob, ToolCall};
 use crate::plan::template::Templates;
 
+use super::usage;
+
 /// Checks an answer that stands at the pointer `at`.
 pub(super) fn answer(answer: &Answer, at: &str, problems: &mut Problems) -> Option<Templates> {
     let is_template = answer.template == Some(true);
+    if let Some(counts) = &answer.usage {
+        usage::usage(counts, &below(at, "usage"), problems);
+    }
     let Some(choices) = &answer.choices else {
         one(answer, at, is_template, problems);
         return templates(answer, at, is_template, problems);
@@ -68,6 +73,13 @@ fn one(answer: &Answer, at: &str, is_template: bool, problems: &mut Problems) {
         let text = answer.text.as_deref().or(answer.refusal.as_deref()).unwrap_or_default();
         let at = below(at, "chunking");
         check_chunking(chunking, text, &at, is_template, problems);
+    }
+    if answer.refusal.is_some() {
+        for (key, given) in [("text", answer.text.is_some()), ("tool_calls", answer.tool_calls.is_some())] {
+            if given {
+                problems.key(below(at, key), format!("a refusal stands alone: leave `{key}` out"));
+            }
+        }
     }
     if answer.tool_calls.as_ref().is_some_and(Vec::is_empty) {
         problems.value(below(at, "tool_calls"), "`tool_calls` is empty: leave it out");

@@ -1,7 +1,7 @@
 //! What a fixture means beyond its shape: parsed into what plans and matching use, or refused with
 //! every reason.
 
-use crate::plan::fixture::{AfterLast, Fixture};
+use crate::plan::fixture::{AfterLast, Fixture, FixtureFile};
 use crate::plan::matcher::Conditions;
 use crate::plan::pacing::Pacing;
 use crate::plan::reply::{Prepared, Reply};
@@ -12,8 +12,7 @@ mod answer;
 mod pacing;
 mod reply;
 mod script;
-
-pub(super) use pacing::pacing;
+mod usage;
 
 /// A fixture that was checked.
 #[derive(Clone, Debug)]
@@ -22,8 +21,29 @@ pub(crate) struct Checked {
     pub(crate) conditions: Conditions,
     /// At least one, unless there are problems.
     pub(crate) replies: Vec<Prepared>,
+    /// The pointers of the replies.
+    pub(crate) places: Vec<String>,
     pub(crate) times: Option<u64>,
     pub(crate) after_last: AfterLast,
+}
+
+/// Checks what a file says beside its fixtures.
+pub(super) fn file(file: &FixtureFile, problems: &mut Problems) {
+    if let Some(defaults) = &file.defaults.pacing {
+        pacing::pacing(defaults, "/defaults/pacing", problems);
+    }
+    let Some(models) = &file.models else { return };
+    if models.is_empty() {
+        problems.value("/models", "`models` is empty, so that no model exists: leave it out, or name some");
+    }
+    for (index, model) in models.iter().enumerate() {
+        let at = format!("/models/{index}");
+        if model.trim().is_empty() {
+            problems.value(at, "a model needs a name that is not empty");
+        } else if models[..index].contains(model) {
+            problems.value(at, format!("the model {model:?} is there twice: leave one out"));
+        }
+    }
 }
 
 /// Checks a fixture that stands at the pointer `at`.
@@ -47,14 +67,18 @@ pub(super) fn fixture(fixture: Fixture, at: &str, defaults: Pacing, problems: &m
         );
     }
     let scope = reply::Scope { has_path, defaults };
-    let mut replies = Vec::new();
+    let (mut replies, mut places) = (Vec::new(), Vec::new());
     for (at, reply) in given(fixture.reply, fixture.replies, at, problems) {
-        replies.extend(reply::reply(reply, &at, scope, problems));
+        if let Some(reply) = reply::reply(reply, &at, scope, problems) {
+            replies.push(reply);
+            places.push(at);
+        }
     }
     Checked {
         name: fixture.name,
         conditions,
         replies,
+        places,
         times: fixture.times,
         after_last: fixture.after_last.unwrap_or_default(),
     }

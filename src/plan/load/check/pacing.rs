@@ -6,7 +6,7 @@ use crate::plan::load::problems::{Problems, below};
 use crate::plan::pacing::{Jitter, Pacing};
 
 /// Checks pacing that stands at the pointer `at`.
-pub(in crate::plan::load) fn pacing(pacing: &Pacing, at: &str, problems: &mut Problems) {
+pub(super) fn pacing(pacing: &Pacing, at: &str, problems: &mut Problems) {
     if pacing.itl.is_some() && pacing.tps.is_some() {
         problems.key(below(at, "tps"), "`tps` and `itl` are two words for one thing: give one");
     }
@@ -30,8 +30,51 @@ pub(in crate::plan::load) fn pacing(pacing: &Pacing, at: &str, problems: &mut Pr
             problems.value(below(at, key), "a day is the longest wait");
         }
     }
+    check_head(pacing, &below(at, "head"), problems);
     if let Some(jitter) = pacing.jitter {
         check_jitter(jitter, pacing, &below(at, "jitter"), problems);
+    }
+}
+
+/// Checks the pacing of a reply, which stands at the pointer `at`, over the file's.
+pub(super) fn of_reply(
+    own: &Pacing,
+    defaults: Pacing,
+    is_transcript: bool,
+    at: &str,
+    problems: &mut Problems,
+) {
+    pacing(own, at, problems);
+    for (key, given) in [("scale", own.scale.is_some()), ("recorded", own.recorded.is_some())] {
+        if given && !is_transcript {
+            problems.key(below(at, key), format!("`{key}` is about the gaps of a transcript: leave it out"));
+        }
+    }
+    let merged = defaults.and(*own);
+    let varies = matches!(own.jitter, Some(Jitter::Uniform(_) | Jitter::Normal(_) | Jitter::Exponential));
+    if varies && merged.itl.is_none() && merged.tps.is_none() {
+        problems.value(
+            below(at, "jitter"),
+            "`jitter` varies the time between events: give it, with `itl` or `tps`",
+        );
+    }
+    // Both of the reply, or both of the file, were compared already.
+    match (own.head, own.ttft) {
+        (Some(_), None) => check_head(&merged, &below(at, "head"), problems),
+        (None, Some(_)) => check_head(&merged, &below(at, "ttft"), problems),
+        (Some(_), Some(_)) | (None, None) => {}
+    }
+}
+
+fn check_head(pacing: &Pacing, at: &str, problems: &mut Problems) {
+    if let (Some(head), Some(ttft)) = (pacing.head, pacing.ttft)
+        && head > ttft
+    {
+        let (head, ttft) = (head.0, ttft.0);
+        problems.value(
+            at,
+            format!("the head goes out before the first event: {head:?} is later than `ttft`, {ttft:?}"),
+        );
     }
 }
 

@@ -37,10 +37,12 @@ pub(super) fn reply(reply: Reply, at: &str, scope: Scope, problems: &mut Problem
         );
     }
     let status = object.status.and_then(|status| check_status(status, at, problems));
+    check_bodiless(&object, at, problems);
     let headers = object.headers.clone().unwrap_or_default();
     check_headers(&headers, &below(at, "headers"), problems);
     if let Some(own) = &object.pacing {
-        pacing(own, &below(at, "pacing"), problems);
+        let is_transcript = object.transcript.is_some();
+        pacing::of_reply(own, scope.defaults, is_transcript, &below(at, "pacing"), problems);
     }
     let fault = only_fault(&object, at, problems);
     if let Some(filters) = &object.filters {
@@ -116,6 +118,26 @@ fn check_status(status: u16, at: &str, problems: &mut Problems) -> Option<Status
     }
 }
 
+/// What `status` does not go with.
+fn check_bodiless(object: &ReplyObject, at: &str, problems: &mut Problems) {
+    let Some(status) = object.status else { return };
+    if object.error.is_some() {
+        problems.key(below(at, "status"), "an error has a `status` of its own: leave this one out");
+        return;
+    }
+    let steps = object.script.iter().flatten();
+    let sends =
+        object.answer.is_some() || steps.clone().any(|step| !matches!(step, Step::Wait(_) | Step::Fault(_)));
+    if sends && BODILESS.contains(&status) {
+        problems.value(
+            below(at, "status"),
+            format!(
+                "a response with the status {status} has no body: send another one, or an empty `script`"
+            ),
+        );
+    }
+}
+
 fn check_headers(Map(headers): &Map<Option<String>>, at: &str, problems: &mut Problems) {
     let mut seen: Vec<HeaderName> = Vec::new();
     for (name, value) in headers {
@@ -132,7 +154,7 @@ fn check_headers(Map(headers): &Map<Option<String>>, at: &str, problems: &mut Pr
         }
         seen.push(parsed);
         if let Some(value) = value
-            && HeaderValue::from_str(value).is_err()
+            && !is_header_value(value)
         {
             problems.value(at, format!("a header value is visible ASCII in one line, got {}", quoted(value)));
         }
@@ -170,12 +192,22 @@ fn check_error(error: &ErrorReply, at: &str, problems: &mut Problems) {
         problems
             .value(below(at, "code"), format!("expected a string, a number or null, got {}", short(code)));
     }
-    if let Some(wait) = &error.retry_after
-        && HeaderValue::from_str(wait).is_err()
-    {
-        problems.value(
-            below(at, "retry_after"),
-            format!("a header value is visible ASCII in one line, got {}", quoted(wait)),
-        );
+    if let Some(wait) = &error.retry_after {
+        let at = below(at, "retry_after");
+        if wait.trim().is_empty() {
+            problems
+                .value(at, "`retry_after` is empty: give a duration or a header's value, or leave it out");
+        } else if !is_header_value(wait) {
+            problems.value(at, format!("a header value is visible ASCII in one line, got {}", quoted(wait)));
+        }
     }
 }
+
+/// Whether a header can have this value. The http crate also takes bytes above ASCII, which clients
+/// read in one encoding or another.
+fn is_header_value(value: &str) -> bool {
+    value.is_ascii() && HeaderValue::from_str(value).is_ok()
+}
+
+/// Statuses whose responses end with their head.
+const BODILESS: [u16; 3] = [204, 205, 304];

@@ -3,9 +3,12 @@
 use serde_json::Value;
 
 use crate::plan::fault::At;
+use crate::plan::json::StringOr;
 use crate::plan::load::problems::{Problems, below};
 use crate::plan::load::words::{quoted, short};
-use crate::plan::reply::{EventStep, Step, ToolCallStep};
+use crate::plan::reply::{Base64, EventStep, Step, ToolCallStep};
+
+use super::usage;
 
 /// Checks a script that stands at the pointer `at`.
 pub(super) fn script(steps: &[Step], at: &str, problems: &mut Problems) {
@@ -26,6 +29,8 @@ fn check_step(step: &Step, at: &str, problems: &mut Problems) {
         Step::Chunk(chunk) => check_object(chunk, &below(at, "chunk"), problems),
         Step::Event(event) => check_event(event, &below(at, "event"), problems),
         Step::Comment(text) => check_line(Some(text), "a comment", &below(at, "comment"), problems),
+        Step::Usage(counts) => usage::usage(counts, &below(at, "usage"), problems),
+        Step::Raw(raw) => check_raw(raw, &below(at, "raw"), problems),
         Step::Wait(span) if span.0.as_secs() > 24 * 60 * 60 => {
             problems.value(below(at, "wait"), "a day is the longest wait");
         }
@@ -37,10 +42,8 @@ fn check_step(step: &Step, at: &str, problems: &mut Problems) {
         | Step::Refusal(_)
         | Step::ToolCall(_)
         | Step::Finish(_)
-        | Step::Usage(_)
         | Step::PromptFilter(_)
         | Step::ContentFilter(_)
-        | Step::Raw(_)
         | Step::Wait(_)
         | Step::Fault(_)
         | Step::Done => {}
@@ -60,6 +63,24 @@ fn check_event(event: &EventStep, at: &str, problems: &mut Problems) {
     }
     check_line(event.event.as_deref(), "an event's name", &below(at, "event"), problems);
     check_line(event.id.as_deref(), "an event's id", &below(at, "id"), problems);
+    // A line feed makes another `data:` line; clients take a carriage return for the end of one, too.
+    if let Some(text) = event.data.as_ref().and_then(Value::as_str).filter(|text| text.contains('\r')) {
+        let at = below(at, "data");
+        problems.value(
+            at,
+            format!("lines of data end in \"\\n\" alone, got {}; `raw` sends anything", quoted(text)),
+        );
+    }
+}
+
+fn check_raw(raw: &StringOr<Base64>, at: &str, problems: &mut Problems) {
+    let is_empty = match raw {
+        StringOr::Text(text) => text.is_empty(),
+        StringOr::Object(Base64 { base64 }) => base64.is_empty(),
+    };
+    if is_empty {
+        problems.value(at, "`raw` sends at least one byte: leave the step out");
+    }
 }
 
 /// A line feed would end the field and start another one; `raw` is for that.
