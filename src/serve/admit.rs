@@ -48,11 +48,9 @@ impl Service {
         if let Some(reject) = self.refuse_key(&call.headers) {
             return Some(reject);
         }
-        let allow = match call.route.endpoint {
-            Endpoint::Models | Endpoint::Model(_) => "GET",
-            _ => "POST",
-        };
-        if !served && call.method.as_str() != allow {
+        if let Some(allow) =
+            call.route.endpoint.allow().filter(|allow| !served && call.method.as_str() != *allow)
+        {
             return Some(Reject::MethodNotAllowed { allow });
         }
         let encoding = call.headers.get(CONTENT_ENCODING)?;
