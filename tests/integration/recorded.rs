@@ -6,6 +6,7 @@
 //! the order in which several choices interleave, where an asynchronous filter speaks.
 
 use std::fs;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 
 use llmirage::Timeline;
@@ -64,7 +65,9 @@ fn check(
         let recordings = Recording::all(&folder.join(provider), kind, without);
         let mut missed = 0;
         for recording in &recordings {
-            let (ours, theirs) = compare(recording);
+            // A recording of a kind nobody foresaw is a miss with a name, not the end of the test.
+            let compared = panic::catch_unwind(AssertUnwindSafe(|| compare(recording)));
+            let (ours, theirs) = compared.unwrap_or_else(|_| (String::new(), recording.body().to_owned()));
             let Some(at) = first_difference(&ours, &theirs) else {
                 continue;
             };
