@@ -196,11 +196,12 @@ pub(crate) fn weight(spoken: &Spoken, setting: &Setting<'_>) -> u64 {
         Logprobs::Asked(top) => 300 + 90 * (1 + top as u64),
         Logprobs::Null | Logprobs::Absent => 300,
     };
-    let pieces = |choice: &Choice| {
-        let calls: usize = choice.calls.iter().map(|call| call.pieces.len()).sum();
-        (choice.text.len() + choice.refusal.len() + calls) as u64
+    let weight = |choice: &Choice| {
+        let calls = choice.calls.iter().flat_map(|call| &call.pieces);
+        let pieces = choice.text.iter().chain(&choice.refusal).chain(calls);
+        pieces.map(|piece| each + piece.len() as u64).sum::<u64>()
     };
-    (0..setting.request.n()).map(|index| pieces(spoken.choice(index)).saturating_mul(each)).sum()
+    (0..setting.request.n()).map(|index| weight(spoken.choice(index))).sum()
 }
 
 /// Why a choice ends.

@@ -9,7 +9,6 @@ use http::StatusCode;
 use serde_json::Value;
 
 use super::compose::{self, Composition, Setting};
-use super::dialect::completion::Whole;
 use super::dialect::names::ModelClass;
 use super::dialect::shape::Shape;
 use super::dialect::{Facts, Form};
@@ -105,14 +104,13 @@ pub fn plan(reply: &Prepared, request: &Request, occasion: &Occasion<'_>) -> Tim
         },
     };
     overrule(&mut timeline.head, reply);
-    let fault = request.call.scope.fault.or(occasion.fault).or(fault).or(reply.fault);
-    finish(timeline, fault, occasion)
+    finish(timeline, &request.call, fault.or(reply.fault), occasion)
 }
 
 /// Plans the response to a request that is refused.
 pub fn plan_reject(reject: &Reject, call: &Call, occasion: &Occasion<'_>) -> Timeline {
     let (head, body) = call.route.dialect.reject(reject, &bare_facts(call, "", occasion));
-    finish(whole(head, body, Duration::ZERO), call.scope.fault.or(occasion.fault), occasion)
+    finish(whole(head, body, Duration::ZERO), call, None, occasion)
 }
 
 /// Plans the response to a request for the models or one of them.
@@ -121,12 +119,13 @@ pub fn plan_models(names: &[&str], call: &Call, occasion: &Occasion<'_>) -> Time
     let facts = bare_facts(call, "", occasion);
     let body = dialect.models(names, &facts);
     let head = dialect.success(&facts, Form::Json(body.len()));
-    finish(whole(head, body, Duration::ZERO), call.scope.fault.or(occasion.fault), occasion)
+    finish(whole(head, body, Duration::ZERO), call, None, occasion)
 }
 
-/// The last steps of every plan: what breaks, and the bound of every gap.
-fn finish(mut timeline: Timeline, fault: Option<Fault>, occasion: &Occasion<'_>) -> Timeline {
-    if let Some(fault) = fault {
+/// The last steps of every plan: what breaks (the scope's fault goes first, then the server's, then the
+/// reply's own), and the bound of every gap.
+fn finish(mut timeline: Timeline, call: &Call, own: Option<Fault>, occasion: &Occasion<'_>) -> Timeline {
+    if let Some(fault) = call.scope.fault.or(occasion.fault).or(own) {
         fault.apply(&mut timeline);
     }
     hold(&mut timeline, occasion);
@@ -178,17 +177,15 @@ impl<'a> Planner<'a> {
             );
             return whole(head, body, self.pacing.head.unwrap_or_default().0);
         }
-        let counts = self.counts(answer.usage.unwrap_or_default(), spoken);
-        let setting = self.setting(counts);
-        let weight = compose::weight(spoken, &setting);
-        if weight > HEAVIEST {
-            return self.too_heavy(weight);
+        let setting = self.setting(answer, spoken);
+        if let Some(refusal) = self.too_heavy(spoken, &setting) {
+            return refusal;
         }
         let composition = compose::answer(spoken, &setting);
-        if self.request.stream() {
-            return self.stream(&composition);
+        match self.request.stream() {
+            true => self.stream(&composition),
+            false => self.json(&composition, spoken, &setting),
         }
-        self.json(&composition, compose::wholes(spoken, &setting), counts)
     }
 
     fn script(&self, steps: &[Step]) -> (Timeline, Option<Fault>) {
@@ -197,16 +194,17 @@ impl<'a> Planner<'a> {
         let composition = compose::script::stream(steps, |usage| self.counts(*usage, &spoken));
         let chat = self.request.call.route.endpoint == Endpoint::ChatCompletions;
         let timeline = if chat && !self.request.stream() {
-            let counts = self.counts(answer.usage.unwrap_or_default(), &spoken);
-            let setting = self.setting(counts);
-            self.json(&composition, compose::wholes(&spoken, &setting), counts)
+            let setting = self.setting(&answer, &spoken);
+            let refusal = self.too_heavy(&spoken, &setting);
+            refusal.unwrap_or_else(|| self.json(&composition, &spoken, &setting))
         } else {
             self.stream(&composition)
         };
         (timeline, composition.fault)
     }
 
-    fn setting(&self, counts: Counts) -> Setting<'_> {
+    fn setting(&self, answer: &Answer, spoken: &Spoken) -> Setting<'_> {
+        let counts = self.counts(answer.usage.unwrap_or_default(), spoken);
         Setting {
             request: self.request,
             shape: &self.shape,
@@ -229,12 +227,14 @@ impl<'a> Planner<'a> {
     }
 
     /// A body that is not streamed comes when the stream would have ended.
-    fn json(&self, composition: &Composition<'_>, choices: Vec<Whole<'_>>, counts: Counts) -> Timeline {
+    fn json(&self, composition: &Composition<'_>, spoken: &Spoken, setting: &Setting<'_>) -> Timeline {
         let dialect = self.request.call.route.dialect;
         let kinds: Vec<EventKind> = composition.said.iter().map(Said::kind).collect();
         let at =
             self.pacing.due(&kinds, &composition.pauses, self.shape.seed).last().copied().unwrap_or_default();
-        let body: Bytes = dialect.completion(choices, counts, &self.shape, &self.reply.filters).into();
+        let choices = compose::wholes(spoken, setting);
+        let body: Bytes =
+            dialect.completion(choices, setting.counts, &self.shape, &self.reply.filters).into();
         let head = dialect.success(&self.facts(at), Form::Json(body.len()));
         let events = vec![Event { at, end: body.len(), kind: EventKind::Body }];
         self.timeline(head, body, events, at)
@@ -250,15 +250,20 @@ impl<'a> Planner<'a> {
         self.failure("template_failed", message)
     }
 
-    /// One request must not take all memory, or all of a worker's time.
-    fn too_heavy(&self, weight: u64) -> Timeline {
+    /// The refusal of what a request multiplies beyond measure: one request must not take all memory, or
+    /// all of a worker's time.
+    fn too_heavy(&self, spoken: &Spoken, setting: &Setting<'_>) -> Option<Timeline> {
+        let weight = compose::weight(spoken, setting);
+        if weight <= HEAVIEST {
+            return None;
+        }
         let (weight, limit) = (weight >> 20, HEAVIEST >> 20);
         let message = format!(
             "the answer of fixture {:?} to this request has about {weight} MiB, and {limit} MiB is the limit: \
              ask for fewer choices or log probabilities",
             self.occasion.fixture
         );
-        self.failure("answer_too_large", message)
+        Some(self.failure("answer_too_large", message))
     }
 
     fn failure(&self, code: &str, message: String) -> Timeline {

@@ -207,6 +207,13 @@ fn an_answer_too_large_to_plan_is_refused() {
     let long = json!({ "answer": { "text": "word ".repeat(2500), "chunking": "word" } });
     let body = json!({ "stream": true, "n": 128, "logprobs": true, "top_logprobs": 20 });
     check("openai-too-large", &planned(OPENAI, &body, &long));
+    let one_piece =
+        json!({ "answer": { "text": "word ".repeat(200_000), "chunking": { "chars": 1_000_000 } } });
+    check("openai-too-large-text", &planned(OPENAI, &json!({ "n": 128 }), &one_piece));
+    // A script without a stream becomes one answer, which a request multiplies just so.
+    let body = json!({ "n": 128, "logprobs": true, "top_logprobs": 20 });
+    let script = json!({ "script": [{ "text": "word ".repeat(2500) }, { "finish": "stop" }] });
+    check("openai-too-large-script-json", &planned(OPENAI, &body, &script));
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub(super) fn stream(said: &[Said<'_>], shape: &Shape, mode: FilterMode) -> Draf
             Said::Preamble(_) | Said::Annotation { .. } => borrowed(&mut draft, event, shape),
             _ => match chunk::choice_of(event) {
                 Some(index) => writer.choice(&mut draft, index, event),
-                None => chunk::verbatim(&mut draft, event, shape),
+                None => chunk::verbatim(&mut draft, event),
             },
         }
     }

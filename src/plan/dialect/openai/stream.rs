@@ -28,7 +28,7 @@ pub(super) fn stream(said: &[Said<'_>], shape: &Shape) -> Draft {
                         event,
                     );
                 }
-                None => chunk::verbatim(&mut draft, event, shape),
+                None => chunk::verbatim(&mut draft, event),
             },
         }
     }
