@@ -140,6 +140,7 @@ mod tests {
             hit: Some(1),
             unmatched: false,
             refusal: None,
+            faults: Vec::new(),
             events_planned: 12,
             events_sent: 12,
             outcome: Outcome::Completed { events: 12 },

@@ -69,6 +69,13 @@ impl Planned<'_> {
         let end = match self.timeline.ending {
             Ending::Complete => "the body ends as HTTP wants it",
             Ending::Close => "the connection is closed without the end of the body",
+            Ending::Reset { .. } => "the connection is reset",
+            Ending::Abandon => "the connection is closed at once, whatever is still sent",
+            Ending::HalfClose => "the server closes its side and reads on",
+            Ending::Blackhole => "nothing was read or sent; the connection is closed",
+            Ending::Idle { .. } => "the body ends as HTTP wants it; then the idle connection ends",
+            Ending::Reuse(_) => "the body ends as HTTP wants it; the next request on the connection fails",
+            Ending::Refuse { .. } => "the connection is closed, and new ones are refused for a while",
         };
         let at = offset(self.timeline.duration());
         push(&mut text, format_args!("{at:>10}  {end}\n"));
@@ -105,10 +112,7 @@ impl Planned<'_> {
                     raw: raw(&self.timeline.event_bytes(index)),
                 })
                 .collect(),
-            ending: match self.timeline.ending {
-                Ending::Complete => "complete",
-                Ending::Close => "close",
-            },
+            ending: self.timeline.ending.name(),
         };
         serde_json::to_string_pretty(&document).expect("every key is a string")
     }
@@ -203,6 +207,8 @@ fn kind_name(kind: EventKind) -> &'static str {
         EventKind::Done => "done",
         EventKind::Other => "other",
         EventKind::Body => "body",
+        EventKind::Comment => "comment",
+        EventKind::Part => "part",
     }
 }
 

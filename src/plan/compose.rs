@@ -8,7 +8,6 @@ use rand::RngExt;
 use self::annotations::{annotate, hit, verdicts};
 use super::dialect::completion::Whole;
 use super::dialect::shape::{Logprobs, Shape};
-use super::fault::Fault;
 use super::request::Request;
 use super::said::{Counts, Opening, Said};
 use super::spoken::{Call, Choice, Spoken};
@@ -25,8 +24,6 @@ pub(crate) struct Composition<'a> {
     pub(crate) said: Vec<Said<'a>>,
     /// A script's waits: (index of the event after it, how long).
     pub(crate) pauses: Vec<(usize, Duration)>,
-    /// A script's fault, where it stands.
-    pub(crate) fault: Option<Fault>,
 }
 
 /// What composing an answer depends on.

@@ -1,36 +1,112 @@
 //! Faults: what breaks in a response, and where. Data, not behaviour: each is a value that a plan
 //! applies, so that nothing about it is left to chance or to the socket.
+//!
+//! There are four layers, applied in this order, and within a layer in the order of its table:
+//!
+//! 1. [`answer`]: what is answered instead, or under which head;
+//! 2. [`event`]: what the events say;
+//! 3. [`stream`]: how events are framed, cut into pieces and timed;
+//! 4. [`transport`]: how HTTP frames the response, how it ends, and what becomes of the connection.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
-use super::timeline::{Ending, EventKind, Timeline};
+use serde_json::Value;
 
+use self::response::Response;
+use super::say::Occasion;
+use super::seed::Seed;
+use super::timeline::EventKind;
+
+pub mod answer;
+pub mod event;
+pub mod stream;
+pub mod transport;
+
+pub(crate) mod declare;
+mod json;
 pub(super) mod place;
+pub(crate) mod response;
 mod spec;
+pub mod when;
+
+use answer::AnswerFault;
+use declare::Arguments;
+pub use declare::{ArgumentKind, Entry, Parameter, Places};
+use event::EventFault;
+use stream::StreamFault;
+use transport::TransportFault;
+use when::When;
 
 /// Something that breaks in a response.
 ///
 /// In fixtures `{"fault": "close-mid-stream", "at": {"event": 3}}`; on the command line, in the base
 /// URL and in the header `x-llmirage-fault` as `close-mid-stream@event:3`; see
 /// [its `FromStr`](#impl-FromStr-for-Fault).
-#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
     /// What breaks.
-    #[serde(rename = "fault")]
     pub(crate) kind: Kind,
-    /// Where.
-    #[serde(default)]
-    pub(crate) at: At,
+    /// Where; `None` is where the kind stands by itself.
+    pub(crate) at: Option<At>,
+    /// For which requests.
+    pub(crate) when: When,
 }
 
-/// What breaks.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+/// What breaks: a fault of one of the four layers.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// FIN without the last chunk: the client sees that the response is cut.
-    CloseMidStream,
+    /// What is answered instead, or under which head.
+    Answer(AnswerFault),
+    /// What the events say.
+    Event(EventFault),
+    /// How events are framed, cut into pieces and timed.
+    Stream(StreamFault),
+    /// How HTTP frames the response, how it ends, and what becomes of the connection.
+    Transport(TransportFault),
+}
+
+/// A layer of faults, in the order in which they are applied.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Layer {
+    /// What is answered instead, or under which head.
+    Answer,
+    /// What the events say.
+    Event,
+    /// How events are framed, cut into pieces and timed.
+    Stream,
+    /// How HTTP frames the response, how it ends, and what becomes of the connection.
+    Transport,
+}
+
+/// What applying a fault depends on, beside the response.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Context<'a> {
+    /// The response's own seed.
+    pub(crate) seed: Seed,
+    /// The longest that anything is held.
+    pub(crate) max_hold: Duration,
+    /// The request that is answered.
+    pub(crate) call: &'a super::request::Call,
+}
+
+/// The faults that a request gets, in the order in which they are applied.
+///
+/// Sources are the request's scope, the server and the reply, the nearest first. Of faults that exclude
+/// each other the first wins.
+pub(crate) fn chosen<'a>(sources: [&'a [Fault]; 3], occasion: &Occasion<'_>) -> Vec<&'a Fault> {
+    let seed = Seed::new(occasion.seed);
+    let faults = sources.into_iter().flatten().enumerate();
+    let faults = faults.filter(|(index, fault)| {
+        fault.when.holds(occasion.turn, seed, &format!("{} {index}", fault.kind.name()))
+    });
+    let mut chosen: Vec<&Fault> = Vec::new();
+    for (_, fault) in faults {
+        if !chosen.iter().any(|other| other.excludes(fault)) {
+            chosen.push(fault);
+        }
+    }
+    chosen.sort_by_key(|fault| fault.kind.rank());
+    chosen
 }
 
 /// A place in a response.
@@ -50,9 +126,15 @@ pub enum At {
     Named(Name),
     /// After so many bytes of the body.
     Byte(usize),
+    /// Once so much time has passed since the request was read.
+    Elapsed(Duration),
     /// After everything, before the last chunk.
     #[default]
     End,
+    /// While the connection is idle after the response.
+    Idle,
+    /// When the next request comes on the connection.
+    NextRequest,
 }
 
 /// An event known by what it is.
@@ -70,20 +152,122 @@ pub enum Name {
     Done,
 }
 
-impl Fault {
-    /// FIN at a place, without the last chunk.
-    pub const fn close(at: At) -> Self {
-        Self { kind: Kind::CloseMidStream, at }
+impl From<AnswerFault> for Kind {
+    fn from(fault: AnswerFault) -> Self {
+        Self::Answer(fault)
+    }
+}
+
+impl From<EventFault> for Kind {
+    fn from(fault: EventFault) -> Self {
+        Self::Event(fault)
+    }
+}
+
+impl From<StreamFault> for Kind {
+    fn from(fault: StreamFault) -> Self {
+        Self::Stream(fault)
+    }
+}
+
+impl From<TransportFault> for Kind {
+    fn from(fault: TransportFault) -> Self {
+        Self::Transport(fault)
+    }
+}
+
+impl Kind {
+    /// Every fault there is, in the order in which they are applied.
+    pub fn entries() -> impl Iterator<Item = &'static Entry> {
+        let layers =
+            [AnswerFault::ENTRIES, EventFault::ENTRIES, StreamFault::ENTRIES, TransportFault::ENTRIES];
+        layers.into_iter().flatten()
     }
 
-    /// Applies the fault to a planned response: nothing after the place is left.
-    pub(crate) fn apply(self, timeline: &mut Timeline) {
-        match self.kind {
-            Kind::CloseMidStream => {
-                let end = self.at.offset(timeline);
-                timeline.cut(end);
-                timeline.ending = Ending::Close;
-            }
+    /// The fault called `name`, with what was given for its parameters.
+    pub(crate) fn build(name: &str, arguments: &mut Arguments) -> Option<Self> {
+        AnswerFault::build(name, arguments)
+            .map(Self::Answer)
+            .or_else(|| EventFault::build(name, arguments).map(Self::Event))
+            .or_else(|| StreamFault::build(name, arguments).map(Self::Stream))
+            .or_else(|| TransportFault::build(name, arguments).map(Self::Transport))
+    }
+
+    /// The name in fixtures, flags and base URLs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Answer(fault) => fault.name(),
+            Self::Event(fault) => fault.name(),
+            Self::Stream(fault) => fault.name(),
+            Self::Transport(fault) => fault.name(),
+        }
+    }
+
+    /// Its parameters as they are, defaults included.
+    pub(crate) fn arguments(&self) -> Vec<(&'static str, Option<Value>)> {
+        match self {
+            Self::Answer(fault) => fault.arguments(),
+            Self::Event(fault) => fault.arguments(),
+            Self::Stream(fault) => fault.arguments(),
+            Self::Transport(fault) => fault.arguments(),
+        }
+    }
+
+    /// Its place in the order in which faults are applied.
+    fn rank(&self) -> usize {
+        let name = self.name();
+        Self::entries().position(|entry| entry.name == name).expect("every kind is in the table")
+    }
+
+    /// What the table says of it.
+    pub(crate) fn entry(&self) -> &'static Entry {
+        let name = self.name();
+        Self::entries().find(|entry| entry.name == name).expect("every kind is in the table")
+    }
+}
+
+impl Fault {
+    /// A fault where it stands by itself, for every request.
+    pub fn new(kind: impl Into<Kind>) -> Self {
+        Self { kind: kind.into(), at: None, when: When::default() }
+    }
+
+    /// FIN at a place, without the last chunk.
+    pub fn close(at: At) -> Self {
+        Self::new(TransportFault::CloseMidStream {}).at(at)
+    }
+
+    /// RST at a place, after the peer has acknowledged every byte before it.
+    pub fn reset(at: At) -> Self {
+        Self::new(TransportFault::ResetMidStream { drain: true }).at(at)
+    }
+
+    /// The fault at another place than its own.
+    #[must_use]
+    pub fn at(mut self, at: At) -> Self {
+        self.at = Some(at);
+        self
+    }
+
+    /// Whether only one of the two can be applied to a response.
+    pub(crate) fn excludes(&self, other: &Self) -> bool {
+        matches!((&self.kind, &other.kind), (Kind::Transport(_), Kind::Transport(_)))
+    }
+
+    /// Where it stands: the place given, else its own.
+    pub(crate) fn place(&self) -> At {
+        self.at.unwrap_or_else(|| self.kind.entry().default.parse().unwrap_or_default())
+    }
+
+    /// Applies a fault of the layers after the first.
+    pub(crate) fn apply(&self, response: &mut Response, context: &Context<'_>) {
+        let at = self.place();
+        match &self.kind {
+            // What is answered instead is decided before there is a response.
+            Kind::Answer(_) => {}
+            Kind::Event(fault) => fault.apply(at, response, context),
+            Kind::Stream(fault) => fault.apply(at, response, context),
+            Kind::Transport(fault) => fault.apply(at, response, context),
         }
     }
 }
@@ -98,31 +282,6 @@ impl At {
     pub const fn event_byte(index: i64, byte: usize) -> Self {
         Self::Event { index, byte }
     }
-
-    /// The offset of this place in the body. A place past the end is the end.
-    fn offset(self, timeline: &Timeline) -> usize {
-        let total = timeline.body.len();
-        let end_of = |count: usize| match count {
-            0 => 0,
-            count => timeline.events.get(count - 1).map_or(total, |event| event.end),
-        };
-        match self {
-            Self::Head => 0,
-            Self::Event { index, byte } => {
-                let events = timeline.events.len();
-                let count = usize::try_from(index).unwrap_or_else(|_| {
-                    events.saturating_sub(usize::try_from(index.unsigned_abs()).unwrap_or(usize::MAX))
-                });
-                end_of(count).saturating_add(byte).min(end_of(count.saturating_add(1)))
-            }
-            Self::Named(name) => {
-                let found = timeline.events.iter().find(|event| event.kind == name.kind());
-                found.map_or(total, |event| event.end)
-            }
-            Self::Byte(byte) => byte.min(total),
-            Self::End => total,
-        }
-    }
 }
 
 impl Name {
@@ -134,7 +293,7 @@ impl Name {
         ("done", Self::Done),
     ];
 
-    fn kind(self) -> EventKind {
+    pub(crate) fn kind(self) -> EventKind {
         match self {
             Self::Role => EventKind::Role,
             Self::FirstContent => EventKind::Content,
@@ -150,15 +309,6 @@ impl Name {
     }
 }
 
-impl Kind {
-    pub(super) const ALL: [(&str, Self); 1] = [("close-mid-stream", Self::CloseMidStream)];
-
-    fn as_str(self) -> &'static str {
-        let (name, _) = Self::ALL.iter().find(|(_, kind)| *kind == self).expect("ALL lists every kind");
-        name
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -167,7 +317,8 @@ mod tests {
     use http::StatusCode;
 
     use super::*;
-    use crate::plan::timeline::{Event, Head};
+    use crate::plan::Request;
+    use crate::plan::timeline::{Ending, Event, Head, Timeline};
 
     /// Five events of four bytes: role, two pieces, finish, done.
     fn timeline() -> Timeline {
@@ -178,18 +329,18 @@ mod tests {
             end: 4 * (index + 1),
             kind,
         };
-        Timeline {
-            head: Head { at: Duration::ZERO, status: StatusCode::OK, reason: None, headers: Vec::new() },
-            body: Bytes::from_static(b"aaaabbbbccccddddeeee"),
-            events: kinds.into_iter().enumerate().map(event).collect(),
-            ending: Ending::Complete,
-        }
+        let head = Head { at: Duration::ZERO, status: StatusCode::OK, reason: None, headers: Vec::new() };
+        let events = kinds.into_iter().enumerate().map(event).collect();
+        Timeline::whole(head, Bytes::from_static(b"aaaabbbbccccddddeeee"), events)
     }
 
     #[track_caller]
     fn check(at: At, body: &str, ends: &[usize]) {
-        let mut timeline = timeline();
-        Fault::close(at).apply(&mut timeline);
+        let request = Request::post("/v1/chat/completions", Value::Null);
+        let context = Context { seed: Seed::new(0), max_hold: Duration::from_secs(60), call: &request.call };
+        let mut response = Response::new(timeline());
+        Fault::close(at).apply(&mut response, &context);
+        let timeline = response.timeline();
         assert_eq!(std::str::from_utf8(&timeline.body).unwrap(), body);
         assert_eq!(timeline.events.iter().map(|event| event.end).collect::<Vec<_>>(), ends);
         assert_eq!(timeline.ending, Ending::Close);
@@ -235,12 +386,5 @@ mod tests {
         check(At::event_byte(5, 7), "aaaabbbbccccddddeeee", whole);
         check(At::Byte(usize::MAX), "aaaabbbbccccddddeeee", whole);
         check(At::Named(Name::Usage), "aaaabbbbccccddddeeee", whole);
-    }
-
-    #[test]
-    fn the_names_are_those_of_serde() {
-        for (name, kind) in Kind::ALL {
-            assert_eq!(serde_json::to_value(kind).unwrap(), name);
-        }
     }
 }

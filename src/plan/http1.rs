@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, TRANSFER_ENCODING};
 use http::{HeaderValue, Version};
 
-use super::timeline::{Ending, Event, Head, Header, Timeline};
+use super::timeline::{Ending, Event, EventKind, Head, Header, Timeline};
 
 /// A response as it goes over the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,10 @@ pub struct Wire {
     pub bytes: Bytes,
     /// The pieces of `bytes` in order: the head, then one for each [`frame`].
     pub segments: Vec<Segment>,
+    /// What happens after the last one.
+    pub ending: Ending,
+    /// When that happens.
+    pub ends_at: Duration,
 }
 
 /// A piece of a [`Wire`] that becomes due at one time.
@@ -45,15 +49,24 @@ pub struct Peer {
 ///
 /// The body is chunked, one chunk for each frame, if the head says so; else it follows as it is.
 pub fn wire(timeline: &Timeline, version: Version) -> Wire {
-    let chunked = is_chunked(&timeline.head);
-    let mut bytes = BytesMut::with_capacity(timeline.body.len() + 1024 + 16 * timeline.events.len());
-    write_head(&mut bytes, &timeline.head, version);
-    let mut segments = Vec::with_capacity(1 + timeline.events.len());
-    segments.push(Segment { at: timeline.head.at, end: bytes.len(), events: 0 });
+    let Timeline { head, body, events, framing, ending, ends_at, faults: _ } = timeline;
+    let chunked = is_chunked(head);
+    let mut bytes = BytesMut::with_capacity(body.len() + 1024 + 16 * events.len());
+    bytes.extend_from_slice(&framing.before);
+    let start = bytes.len();
+    write_head(&mut bytes, head, version);
+    let mut segments = Vec::with_capacity(1 + events.len());
+    if let Some(kept) = framing.head_bytes {
+        bytes.truncate(bytes.len().min(start + kept));
+        let end = bytes.len();
+        segments.push(Segment { at: head.at, end, events: 0 });
+        return Wire { bytes: bytes.freeze(), segments, ending: *ending, ends_at: *ends_at };
+    }
+    segments.push(Segment { at: head.at, end: bytes.len(), events: 0 });
     let mut sent = Frame::default();
-    while let Some(event) = timeline.events.get(sent.events) {
-        let next = frame(&timeline.events, sent, event.at);
-        let data = &timeline.body[sent.end..next.end];
+    while let Some(event) = events.get(sent.pieces) {
+        let next = frame(events, sent, event.at);
+        let data = &body[sent.end..next.end];
         if chunked && !data.is_empty() {
             bytes.extend_from_slice(format!("{:X}\r\n", data.len()).as_bytes());
             bytes.extend_from_slice(data);
@@ -64,13 +77,14 @@ pub fn wire(timeline: &Timeline, version: Version) -> Wire {
         segments.push(Segment { at: event.at, end: bytes.len(), events: next.events });
         sent = next;
     }
-    match timeline.ending {
-        Ending::Complete if chunked => bytes.extend_from_slice(b"0\r\n\r\n"),
-        Ending::Complete | Ending::Close => {}
+    match &framing.tail {
+        Some(tail) => bytes.extend_from_slice(tail),
+        None if chunked && ending.is_complete() => bytes.extend_from_slice(b"0\r\n\r\n"),
+        None => {}
     }
     let last = segments.last_mut().expect("the head is a segment");
     last.end = bytes.len();
-    Wire { bytes: bytes.freeze(), segments }
+    Wire { bytes: bytes.freeze(), segments, ending: *ending, ends_at: *ends_at }
 }
 
 /// How far a body has come.
@@ -78,7 +92,9 @@ pub fn wire(timeline: &Timeline, version: Version) -> Wire {
 pub struct Frame {
     /// Where in the body.
     pub end: usize,
-    /// How many events are out whole.
+    /// How many of the timeline's `events` are out whole.
+    pub pieces: usize,
+    /// How many of those are counted: comments and parts that faults make are not.
     pub events: usize,
 }
 
@@ -87,7 +103,7 @@ pub struct Frame {
 pub fn frame(events: &[Event], sent: Frame, now: Duration) -> Frame {
     let limit = sent.end + MAX_FRAME;
     let mut frame = sent;
-    for event in events[sent.events..].iter().take_while(|event| event.at <= now) {
+    for event in events[sent.pieces..].iter().take_while(|event| event.at <= now) {
         if event.end > limit {
             // One event larger than a frame goes out in pieces.
             if frame.end == sent.end {
@@ -96,7 +112,11 @@ pub fn frame(events: &[Event], sent: Frame, now: Duration) -> Frame {
             break;
         }
         frame.end = event.end;
-        frame.events += 1;
+        frame.pieces += 1;
+        frame.events += usize::from(event.kind.is_event());
+        if event.kind == EventKind::Part {
+            break;
+        }
     }
     frame
 }
@@ -152,7 +172,7 @@ mod tests {
     use http::StatusCode;
 
     use super::*;
-    use crate::plan::timeline::EventKind;
+    use crate::plan::timeline::Framing;
 
     /// A stream of these events, 10 ms apart.
     fn stream(events: &[&'static str], ending: Ending) -> Timeline {
@@ -174,7 +194,10 @@ mod tests {
             },
             events: events.iter().enumerate().map(events_of).collect(),
             body: Bytes::from(events.concat()),
+            framing: Framing::default(),
             ending,
+            ends_at: Duration::ZERO,
+            faults: Vec::new(),
         }
     }
 

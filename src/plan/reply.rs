@@ -335,8 +335,8 @@ pub struct Prepared {
     pub(crate) headers: Vec<(String, Option<String>)>,
     /// The pace, file defaults included.
     pub(crate) pacing: Pacing,
-    /// The ending, if the response breaks.
-    pub(crate) fault: Option<Fault>,
+    /// What breaks, the script's own included.
+    pub(crate) faults: Vec<Fault>,
     /// The content filter.
     pub(crate) filters: Filters,
     /// The envelope.
@@ -355,7 +355,7 @@ impl Prepared {
             status: None,
             headers: Vec::new(),
             pacing: Pacing::default(),
-            fault: None,
+            faults: Vec::new(),
             filters: Filters::default(),
             wire: Wire::default(),
             templates: None,

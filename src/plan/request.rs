@@ -28,8 +28,8 @@ pub struct Call {
 pub struct Scope {
     /// The session: hit counters and a journal view of its own. Empty is the common one.
     pub session: String,
-    /// A fault for this request, over the reply's own.
-    pub fault: Option<Fault>,
+    /// Faults for this request, beside the reply's own.
+    pub faults: Vec<Fault>,
 }
 
 /// Which provider's which endpoint a path is.

@@ -12,7 +12,9 @@ use super::compose::{self, Composition, Setting};
 use super::dialect::names::ModelClass;
 use super::dialect::shape::Shape;
 use super::dialect::{Facts, Form};
-use super::fault::Fault;
+use super::fault::response::Response;
+use super::fault::when::Turn;
+use super::fault::{Context, Fault, chosen};
 use super::pacing::{Pacing, whole_micros};
 use super::reject::Reject;
 use super::reply::{Answer, Content, ErrorReply, Prepared, Step, Usage};
@@ -21,7 +23,7 @@ use super::said::{Counts, Said};
 use super::seed::Seed;
 use super::spoken::{Spoken, prompt_tokens};
 use super::sse::Draft;
-use super::timeline::{Ending, Event, EventKind, Head, Header, Timeline};
+use super::timeline::{Event, EventKind, Head, Header, Timeline};
 use super::tokens::Vocabulary;
 use super::wire::{FilterMode, Profile};
 
@@ -43,8 +45,10 @@ pub struct Occasion<'a> {
     pub time_scale: f64,
     /// The longest gap between two things sent.
     pub max_hold: Duration,
-    /// A fault over the reply's own, under that of the request's scope.
-    pub fault: Option<Fault>,
+    /// Faults of the server, beside the reply's own and those of the request's scope.
+    pub faults: &'a [Fault],
+    /// Which request of its kind this is.
+    pub turn: Turn,
 }
 
 impl Default for Occasion<'_> {
@@ -57,7 +61,8 @@ impl Default for Occasion<'_> {
             pacing: Pacing::default(),
             time_scale: 1.0,
             max_hold: Duration::from_secs(60),
-            fault: None,
+            faults: &[],
+            turn: Turn::default(),
         }
     }
 }
@@ -89,28 +94,26 @@ pub const FROZEN: u64 = 1_767_225_600;
 /// ```
 pub fn plan(reply: &Prepared, request: &Request, occasion: &Occasion<'_>) -> Timeline {
     let planner = Planner::new(reply, request, occasion);
-    let (mut timeline, fault) = match &reply.content {
-        _ if let Some(timeline) = planner.too_new() => (timeline, None),
-        Content::Error(error) => (planner.error(error), None),
+    let mut timeline = match &reply.content {
+        _ if let Some(timeline) = planner.too_new() => timeline,
+        Content::Error(error) => planner.error(error),
         Content::Script(steps) => planner.script(steps),
         Content::Answer(_) => match reply.answer(request, occasion.hit) {
             Ok(Cow::Borrowed(answer)) => {
-                (planner.answer(answer, &reply.spoken.cut(answer, planner.vocabulary)), None)
+                planner.answer(answer, &reply.spoken.cut(answer, planner.vocabulary))
             }
-            Ok(Cow::Owned(answer)) => {
-                (planner.answer(&answer, &Spoken::new(&answer, planner.vocabulary)), None)
-            }
-            Err(message) => (planner.failed_template(&message), None),
+            Ok(Cow::Owned(answer)) => planner.answer(&answer, &Spoken::new(&answer, planner.vocabulary)),
+            Err(message) => planner.failed_template(&message),
         },
     };
     overrule(&mut timeline.head, reply);
-    finish(timeline, &request.call, fault.or(reply.fault), occasion)
+    finish(timeline, &request.call, &reply.faults, occasion)
 }
 
 /// Plans the response to a request that is refused.
 pub fn plan_reject(reject: &Reject, call: &Call, occasion: &Occasion<'_>) -> Timeline {
     let (head, body) = call.route.dialect.reject(reject, &bare_facts(call, "", occasion));
-    finish(whole(head, body, Duration::ZERO), call, None, occasion)
+    finish(whole(head, body, Duration::ZERO), call, &[], occasion)
 }
 
 /// Plans the response to a request for the models or one of them.
@@ -119,16 +122,21 @@ pub fn plan_models(names: &[&str], call: &Call, occasion: &Occasion<'_>) -> Time
     let facts = bare_facts(call, "", occasion);
     let body = dialect.models(names, &facts);
     let head = dialect.success(&facts, Form::Json(body.len()));
-    finish(whole(head, body, Duration::ZERO), call, None, occasion)
+    finish(whole(head, body, Duration::ZERO), call, &[], occasion)
 }
 
-/// The last steps of every plan: what breaks (the scope's fault goes first, then the server's, then the
-/// reply's own), and the bound of every gap.
-fn finish(mut timeline: Timeline, call: &Call, own: Option<Fault>, occasion: &Occasion<'_>) -> Timeline {
-    if let Some(fault) = call.scope.fault.or(occasion.fault).or(own) {
-        fault.apply(&mut timeline);
+/// The last steps of every plan: its pace, what breaks, and the bound of every gap.
+fn finish(mut timeline: Timeline, call: &Call, own: &[Fault], occasion: &Occasion<'_>) -> Timeline {
+    scale(&mut timeline, occasion.time_scale);
+    let faults = chosen([&call.scope.faults, occasion.faults, own], occasion);
+    if !faults.is_empty() {
+        let context = Context { seed: own_seed(call, occasion), max_hold: occasion.max_hold, call };
+        let mut response = Response::new(timeline);
+        faults.iter().for_each(|fault| fault.apply(&mut response, &context));
+        timeline = response.timeline();
+        timeline.faults = faults.iter().map(ToString::to_string).collect();
     }
-    hold(&mut timeline, occasion);
+    hold(&mut timeline, occasion.max_hold);
     timeline
 }
 
@@ -188,19 +196,18 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn script(&self, steps: &[Step]) -> (Timeline, Option<Fault>) {
+    fn script(&self, steps: &[Step]) -> Timeline {
         let answer = LazyCell::new(|| compose::script::answer(steps));
         let spoken = LazyCell::new(|| Spoken::new(&answer, self.vocabulary));
         let composition = compose::script::stream(steps, |usage| self.counts(*usage, &spoken));
         let chat = self.request.call.route.endpoint == Endpoint::ChatCompletions;
-        let timeline = if chat && !self.request.stream() {
+        if chat && !self.request.stream() {
             let setting = self.setting(&answer, &spoken);
             let refusal = self.too_heavy(&spoken, &setting);
             refusal.unwrap_or_else(|| self.json(&composition, &spoken, &setting))
         } else {
             self.stream(&composition)
-        };
-        (timeline, composition.fault)
+        }
     }
 
     fn setting(&self, answer: &Answer, spoken: &Spoken) -> Setting<'_> {
@@ -279,7 +286,7 @@ impl<'a> Planner<'a> {
 
     fn timeline(&self, head: Head, body: Bytes, events: Vec<Event>, first: Duration) -> Timeline {
         let at = self.pacing.head.map_or(first, |head| head.0.min(first));
-        Timeline { head: Head { at, ..head }, body, events, ending: Ending::Complete }
+        Timeline::whole(Head { at, ..head }, body, events)
     }
 
     fn due(&self, draft: &Draft, pauses: &[(usize, Duration)]) -> Vec<Duration> {
@@ -356,7 +363,7 @@ fn bare_facts<'a>(call: &'a Call, model: &'a str, occasion: &Occasion<'_>) -> Fa
 fn whole(head: Head, body: Bytes, at: Duration) -> Timeline {
     let event = Event { at, end: body.len(), kind: EventKind::Body };
     let events = if body.is_empty() { Vec::new() } else { vec![event] };
-    Timeline { head: Head { at, ..head }, body, events, ending: Ending::Complete }
+    Timeline::whole(Head { at, ..head }, body, events)
 }
 
 /// Lays the reply's status and headers over those of its kind.
@@ -377,19 +384,27 @@ fn overrule(head: &mut Head, reply: &Prepared) {
     }
 }
 
-/// Scales the offsets, and bounds every gap between two things sent.
-fn hold(timeline: &mut Timeline, occasion: &Occasion<'_>) {
+/// Scales the offsets.
+fn scale(timeline: &mut Timeline, factor: f64) {
+    if factor != 1.0 {
+        each_time(timeline, |at| whole_micros(at.as_secs_f64() * factor));
+    }
+}
+
+/// Bounds every gap between two things sent.
+fn hold(timeline: &mut Timeline, max_hold: Duration) {
     let (mut planned, mut bounded) = (Duration::ZERO, Duration::ZERO);
-    let mut next = |at: &mut Duration| {
-        let scaled = if occasion.time_scale == 1.0 {
-            *at
-        } else {
-            whole_micros(at.as_secs_f64() * occasion.time_scale)
-        };
-        bounded += scaled.saturating_sub(planned).min(occasion.max_hold);
-        planned = planned.max(scaled);
-        *at = bounded;
-    };
-    next(&mut timeline.head.at);
-    timeline.events.iter_mut().for_each(|event| next(&mut event.at));
+    each_time(timeline, |at| {
+        bounded += at.saturating_sub(planned).min(max_hold);
+        planned = planned.max(at);
+        bounded
+    });
+}
+
+/// Changes every offset, in order.
+fn each_time(timeline: &mut Timeline, mut change: impl FnMut(Duration) -> Duration) {
+    let times = std::iter::once(&mut timeline.head.at)
+        .chain(timeline.events.iter_mut().map(|event| &mut event.at))
+        .chain(std::iter::once(&mut timeline.ends_at));
+    times.for_each(|at| *at = change(*at));
 }

@@ -51,6 +51,16 @@ impl Seed {
         (0..len).map(|_| char::from(HEX[stream.random_range(0..16usize)])).collect()
     }
 
+    /// A number from 0 up to 1, evenly spread.
+    pub fn fraction(self, label: &str) -> f64 {
+        self.stream(label).random_range(0.0..1.0)
+    }
+
+    /// A number that inputs of the same bytes have in common, and others hardly ever.
+    pub(crate) fn print(bytes: &[u8]) -> u64 {
+        mix(fnv1a(bytes))
+    }
+
     /// A version 4 UUID.
     pub fn uuid(self, label: &str) -> String {
         let hex = self.hex(label, 32);

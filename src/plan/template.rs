@@ -256,7 +256,7 @@ mod tests {
             path: String::new(),
             query: None,
             headers,
-            scope: Scope { session: "s1".to_owned(), fault: None },
+            scope: Scope { session: "s1".to_owned(), faults: Vec::new() },
             route,
         };
         let body = json!({

@@ -19,8 +19,14 @@ pub struct Timeline {
     /// The pieces of `body` in order. Their ends grow, their times never decrease, and the last
     /// one ends where `body` does.
     pub events: Vec<Event>,
+    /// What HTTP makes of head and body, where that is not what the head says.
+    pub framing: Framing,
     /// What happens after the last event.
     pub ending: Ending,
+    /// When that happens; never before the last event.
+    pub ends_at: Duration,
+    /// What was broken on purpose, each fault in its one-word form, in the order in which they were applied.
+    pub faults: Vec<String>,
 }
 
 /// Status line and headers of a [`Timeline`].
@@ -77,9 +83,27 @@ pub enum EventKind {
     Other,
     /// A body that is not a stream.
     Body,
+    /// A comment or noise that a fault puts between events; it is not counted.
+    Comment,
+    /// The first part of an event, on its own; the event itself is counted with its last part.
+    Part,
 }
 
-/// How a response ends.
+/// What goes over the wire beside and instead of the bytes that head and body give. The default is
+/// nothing: HTTP as the head says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Framing {
+    /// Bytes before the head: informational heads, or garbage.
+    pub before: Bytes,
+    /// Only so many bytes of the head go out, and nothing of the body.
+    pub head_bytes: Option<usize>,
+    /// Bytes after the last event instead of the last chunk: trailers, a chunk that breaks the rules.
+    pub tail: Option<Bytes>,
+    /// Whether parts of events are segments of TCP, not chunks of HTTP.
+    pub sliced: bool,
+}
+
+/// How a response ends, and what becomes of its connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Ending {
     /// As HTTP wants it: the last chunk, or the announced length reached.
@@ -87,9 +111,105 @@ pub enum Ending {
     Complete,
     /// FIN after the last event, without the last chunk.
     Close,
+    /// RST after the last event.
+    Reset {
+        /// Whether the peer's kernel must have acknowledged every byte before.
+        drain: bool,
+    },
+    /// The connection is closed at once, whatever the client still sends: it may see a reset.
+    Abandon,
+    /// FIN before anything else is done; what the client sends is read until `ends_at`.
+    HalfClose,
+    /// Nothing is read any more; FIN at `ends_at`.
+    Blackhole,
+    /// The response is complete; the idle connection ends after this time, unless a request comes first.
+    Idle {
+        /// How long after the response.
+        after: Duration,
+        /// Whether with RST, not FIN.
+        reset: bool,
+    },
+    /// The response is complete; the next request on the connection meets this.
+    Reuse(Reuse),
+    /// FIN after the last event; before that, the server stops listening for this long.
+    Refuse {
+        /// How long.
+        refuse: Duration,
+        /// Whether the response is complete before that.
+        complete: bool,
+    },
+}
+
+/// What meets a request on a connection that is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reuse {
+    /// RST.
+    Reset,
+    /// FIN.
+    Close,
+    /// Silence, as long as anything is held.
+    Blackhole,
+}
+
+impl Ending {
+    /// The name in the journal and in plans.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Close => "close",
+            Self::Reset { .. } => "reset",
+            Self::Abandon => "abandon",
+            Self::HalfClose => "half_close",
+            Self::Blackhole => "blackhole",
+            Self::Idle { .. } => "idle",
+            Self::Reuse(_) => "reuse",
+            Self::Refuse { .. } => "refuse",
+        }
+    }
+
+    /// Whether the response is as HTTP wants it, whatever becomes of the connection.
+    pub fn is_complete(self) -> bool {
+        match self {
+            Self::Complete | Self::Idle { .. } | Self::Reuse(_) | Self::Abandon => true,
+            Self::Refuse { complete, .. } => complete,
+            Self::Close | Self::Reset { .. } | Self::HalfClose | Self::Blackhole => false,
+        }
+    }
+}
+
+impl EventKind {
+    /// Whether positions and the journal count it.
+    pub fn is_event(self) -> bool {
+        match self {
+            Self::Comment | Self::Part => false,
+            Self::Preamble
+            | Self::Role
+            | Self::Content
+            | Self::Filter
+            | Self::Finish
+            | Self::Usage
+            | Self::Done
+            | Self::Other
+            | Self::Body => true,
+        }
+    }
 }
 
 impl Timeline {
+    /// A response that ends as HTTP wants it, with its last event.
+    pub fn whole(head: Head, body: Bytes, events: Vec<Event>) -> Self {
+        let ends_at = events.last().map_or(head.at, |event| event.at);
+        Self {
+            head,
+            body,
+            events,
+            framing: Framing::default(),
+            ending: Ending::Complete,
+            ends_at,
+            faults: Vec::new(),
+        }
+    }
+
     /// The bytes of event `index`, or nothing past the last.
     pub fn event_bytes(&self, index: usize) -> Bytes {
         let Some(event) = self.events.get(index) else {
@@ -102,22 +222,14 @@ impl Timeline {
         self.body.slice(start..event.end)
     }
 
-    /// Leaves out everything after `end` bytes of the body; an event that is cut keeps its time.
-    pub(crate) fn cut(&mut self, end: usize) {
-        let end = end.min(self.body.len());
-        self.body.truncate(end);
-        let mut start = 0;
-        self.events.retain_mut(|event| {
-            let kept = start < end;
-            start = event.end;
-            event.end = event.end.min(end);
-            kept
-        });
+    /// How many of the first `pieces` of `events` are events: all but comments and parts of faults.
+    pub fn events_in(&self, pieces: usize) -> usize {
+        self.events.iter().take(pieces).filter(|event| event.kind.is_event()).count()
     }
 
-    /// When the last byte is due.
+    /// When the response ends.
     pub fn duration(&self) -> Duration {
-        self.events.last().map_or(self.head.at, |event| event.at)
+        self.ends_at
     }
 }
 

@@ -14,6 +14,7 @@ use super::journal::Settlement;
 use super::record;
 use super::redact;
 use super::service::Service;
+use crate::plan::fault::when::Turn;
 use crate::plan::reject::Reject;
 use crate::plan::request::{Call, Endpoint};
 use crate::plan::say::{plan_models, plan_reject};
@@ -97,7 +98,8 @@ impl Service {
             (entry.fixture, entry.hit) = fixture.unzip();
             entry.unmatched = unmatched;
             entry.refusal = refusal;
-            entry.events_planned = timeline.events.len();
+            entry.faults.clone_from(&timeline.faults);
+            entry.events_planned = timeline.events_in(timeline.events.len());
         });
         (timeline, settlement)
     }
@@ -170,7 +172,8 @@ impl Service {
             pacing: config.pacing,
             time_scale: config.time_scale,
             max_hold: config.max_hold,
-            fault: config.fault,
+            faults: &config.faults,
+            turn: Turn::default(),
         }
     }
 }

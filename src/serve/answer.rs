@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::plan::Timeline;
-use crate::plan::timeline::{Ending, Event, EventKind, Head, Header};
+use crate::plan::timeline::{Event, EventKind, Head, Header};
 
 /// A JSON answer.
 pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Timeline {
@@ -23,7 +23,7 @@ pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Timeline {
     ];
     let head = Head { at: Duration::ZERO, status, reason: None, headers };
     let event = Event { at: Duration::ZERO, end: body.len(), kind: EventKind::Body };
-    Timeline { head, body: Bytes::from(body), events: vec![event], ending: Ending::Complete }
+    Timeline::whole(head, Bytes::from(body), vec![event])
 }
 
 /// A refusal, in the shape that every SDK reads.

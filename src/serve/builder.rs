@@ -58,7 +58,7 @@ pub(crate) struct Config {
     pub(crate) clock: Clock,
     pub(crate) pacing: Pacing,
     pub(crate) time_scale: f64,
-    pub(crate) fault: Option<Fault>,
+    pub(crate) faults: Vec<Fault>,
     pub(crate) unmatched: Unmatched,
     pub(crate) timeline: Option<Timeline>,
     pub(crate) api_keys: Vec<String>,
@@ -88,7 +88,7 @@ impl Builder {
                 clock: Clock::Frozen,
                 pacing: Pacing::default(),
                 time_scale: 1.0,
-                fault: None,
+                faults: Vec::new(),
                 unmatched: Unmatched::Error,
                 timeline: None,
                 api_keys: Vec::new(),
@@ -171,9 +171,10 @@ impl Builder {
         self
     }
 
-    /// A fault for every answer; that of a base URL or of a header goes over it.
+    /// A fault for every answer, beside those that were given before; those of a base URL or of a header go
+    /// over it.
     pub fn fault(mut self, fault: Fault) -> Self {
-        self.config.fault = Some(fault);
+        self.config.faults.push(fault);
         self
     }
 

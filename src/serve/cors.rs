@@ -13,7 +13,7 @@ use http::header::{
 use http::{Method, StatusCode};
 
 use crate::plan::Timeline;
-use crate::plan::timeline::{Ending, Head, Header};
+use crate::plan::timeline::{Head, Header};
 
 /// The answer to a preflight; `None` where the request is none.
 ///
@@ -31,7 +31,7 @@ pub(crate) fn preflight(method: &Method, headers: &HeaderMap) -> Option<Timeline
     }
     lines.push(line(&ACCESS_CONTROL_MAX_AGE, &HeaderValue::from_static("600")));
     let head = Head { at: Duration::ZERO, status: StatusCode::NO_CONTENT, reason: None, headers: lines };
-    Some(Timeline { head, body: Bytes::new(), events: Vec::new(), ending: Ending::Complete })
+    Some(Timeline::whole(head, Bytes::new(), Vec::new()))
 }
 
 /// Lets the page of `origin` read a response. OpenAI's own headers of this kind are replaced.

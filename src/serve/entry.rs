@@ -51,6 +51,8 @@ pub struct Entry {
     pub unmatched: bool,
     /// Why the request was refused, in the words that the client read.
     pub refusal: Option<String>,
+    /// What breaks in the answer, each fault in its one-word form, in the order in which they are applied.
+    pub faults: Vec<String>,
     /// How many events the answer has.
     pub events_planned: usize,
     /// How many of them went out; 0 while it runs.
@@ -178,10 +180,7 @@ fn json_or_text<S: Serializer>(body: &String, serializer: S) -> Result<S::Ok, S:
 }
 
 fn ending_name<S: Serializer>(ending: &Ending, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(match ending {
-        Ending::Complete => "complete",
-        Ending::Close => "close",
-    })
+    serializer.serialize_str(ending.name())
 }
 
 fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

@@ -6,18 +6,15 @@ use hyper::ext::ReasonPhrase;
 
 use super::casing::Casings;
 use crate::plan::http1;
-use crate::plan::timeline::{Ending, Head, Timeline};
+use crate::plan::timeline::{Ending, Framing, Head, Timeline};
 
 /// Whether hyper, given this response to a request of this method, writes what is planned.
 ///
 /// It does not write responses that break, and of those that do not it mends a head that lies about
 /// its body. What hyper would mend is written by [`takeover`](super::takeover).
 pub(crate) fn is_plain(timeline: &Timeline, method: &Method) -> bool {
-    let whole = match timeline.ending {
-        Ending::Complete => true,
-        Ending::Close => false,
-    };
-    whole
+    timeline.ending == Ending::Complete
+        && timeline.framing == Framing::default()
         && !timeline.head.status.is_informational()
         && is_framed(timeline, method)
         && is_ordered(&timeline.head)
@@ -105,7 +102,7 @@ mod tests {
         };
         let body = Bytes::from(if status == 204 { "" } else { "hello" });
         let events = vec![Event { at: Duration::ZERO, end: body.len(), kind: EventKind::Body }];
-        let timeline = Timeline { head, body, events, ending: Ending::Complete };
+        let timeline = Timeline::whole(head, body, events);
         assert_eq!(is_plain(&timeline, &Method::POST), expected, "{status} {headers:?}");
     }
 

@@ -378,8 +378,8 @@ mod tests {
         let whole = crate::serve::answer::json(http::StatusCode::OK, &());
         let mut service = MockServer::builder().timeline(whole.clone()).service().unwrap();
         let event = Event { at: Duration::ZERO, end: 99, kind: EventKind::Body };
-        let broken =
-            Timeline { head: whole.head, body: Bytes::new(), events: vec![event], ending: Ending::Close };
+        let mut broken = Timeline::whole(whole.head, Bytes::new(), vec![event]);
+        broken.ending = Ending::Close;
         // A builder would refuse it.
         Arc::get_mut(&mut service.state).unwrap().config.timeline = Some(broken);
         let (mut client, server) = tokio::io::duplex(1024);

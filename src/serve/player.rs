@@ -84,7 +84,7 @@ impl Body for Player {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
-        let Some(next) = self.events.get(self.sent.events) else {
+        let Some(next) = self.events.get(self.sent.pieces) else {
             return Poll::Ready(None);
         };
         let deadline = self.start + next.at;
@@ -95,7 +95,7 @@ impl Body for Player {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.sent.events == self.events.len()
+        self.sent.pieces == self.events.len()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -114,7 +114,7 @@ mod tests {
 
     use super::*;
     use crate::plan::http1::MAX_FRAME;
-    use crate::plan::timeline::{Ending, EventKind, Head};
+    use crate::plan::timeline::{EventKind, Head};
     use crate::serve::lines::Line;
 
     /// Plays events of these times (in milliseconds) and lengths.
@@ -128,7 +128,7 @@ mod tests {
         let head = Head { at: Duration::ZERO, status: StatusCode::OK, reason: None, headers: Vec::new() };
         let body = Bytes::from(vec![b'x'; end]);
         Player::new(
-            Timeline { head, body, events, ending: Ending::Complete },
+            Timeline::whole(head, body, events),
             clock::now(),
             None,
             Arc::new(Line::default()).begin_request(),

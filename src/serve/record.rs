@@ -36,6 +36,7 @@ pub(crate) fn entry(request: &Request, body: &Bytes, is_json: bool, at: Duration
         hit: None,
         unmatched: false,
         refusal: None,
+        faults: Vec::new(),
         events_planned: 0,
         events_sent: 0,
         outcome: Outcome::Running,

@@ -21,7 +21,7 @@ pub(crate) fn split<'a>(path: &'a str, headers: &HeaderMap) -> Result<(Scope, &'
             scope.session = decode(name)?;
             rest = after;
         } else if let Some((spec, after)) = segment(rest, "/fault/") {
-            scope.fault = Some(fault(&decode(spec)?)?);
+            scope.faults.push(fault(&decode(spec)?)?);
             rest = after;
         } else {
             break;
@@ -31,7 +31,7 @@ pub(crate) fn split<'a>(path: &'a str, headers: &HeaderMap) -> Result<(Scope, &'
         name.clone_into(&mut scope.session);
     }
     if let Some(spec) = header(headers, "x-llmirage-fault")? {
-        scope.fault = Some(fault(spec)?);
+        scope.faults = vec![fault(spec)?];
     }
     if scope.session.len() > MAX_SESSION {
         return Err(format!("a session's name has at most {MAX_SESSION} bytes"));
@@ -87,8 +87,8 @@ mod tests {
     #[track_caller]
     fn check(path: &str, session: &str, fault: Option<&str>, rest: &str) {
         let (scope, below) = split(path, &HeaderMap::new()).unwrap();
-        let fault = fault.map(|spec| spec.parse::<Fault>().unwrap());
-        assert_eq!((scope.session.as_str(), scope.fault, below), (session, fault, rest), "{path}");
+        let faults: Vec<Fault> = fault.into_iter().map(|spec| spec.parse().unwrap()).collect();
+        assert_eq!((scope.session.as_str(), scope.faults, below), (session, faults, rest), "{path}");
     }
 
     #[test]
@@ -116,7 +116,7 @@ mod tests {
         headers.insert("x-llmirage-fault", "close-mid-stream@event:1".parse().unwrap());
         let (scope, rest) = split("/session/a/v1", &headers).unwrap();
         assert_eq!((scope.session.as_str(), rest), ("h", "/v1"));
-        assert_eq!(scope.fault, Some("close-mid-stream@event:1".parse().unwrap()));
+        assert_eq!(scope.faults, ["close-mid-stream@event:1".parse().unwrap()]);
     }
 
     #[test]

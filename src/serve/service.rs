@@ -107,7 +107,7 @@ impl Service {
         let reject = self.refuse_early(&call, served).or(late);
         let asked = Asked { fixtures: &fixtures, served, reject, body };
         let (timeline, settlement) = self.admit(call, asked, clock::now());
-        let entry = settlement.foreseen(timeline.events.len());
+        let entry = settlement.foreseen(timeline.events_in(timeline.events.len()));
         (timeline, Some(entry))
     }
 

@@ -18,8 +18,8 @@ pub(crate) fn stream(events: &[(u64, &str)], ending: Ending) -> Timeline {
         Event { at: Duration::from_millis(*at), end, kind: EventKind::Content }
     };
     let parts: Vec<_> = events.iter().map(event).collect();
-    Timeline {
-        head: Head {
+    let mut timeline = Timeline::whole(
+        Head {
             at: Duration::ZERO,
             status: StatusCode::OK,
             reason: None,
@@ -36,10 +36,11 @@ pub(crate) fn stream(events: &[(u64, &str)], ending: Ending) -> Timeline {
                 ("CF-Ray", "9e4f9c1c4d1ed88b-LHR"),
             ]),
         },
-        body: Bytes::from(events.iter().map(|(_, data)| *data).collect::<String>()),
-        events: parts,
-        ending,
-    }
+        Bytes::from(events.iter().map(|(_, data)| *data).collect::<String>()),
+        parts,
+    );
+    timeline.ending = ending;
+    timeline
 }
 
 /// A body of one piece, announced by its length.

@@ -445,7 +445,7 @@ async fn https_plays_whole_and_broken_responses_with_its_own_ca() {
         client.read_to_string(&mut answer).await.unwrap();
         let end = match ending {
             Ending::Complete => "3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n",
-            Ending::Close => "3\r\none\r\n3\r\ntwo\r\n",
+            _ => "3\r\none\r\n3\r\ntwo\r\n",
         };
         assert!(answer.ends_with(&format!("\r\n\r\n{end}")), "{answer}");
     }

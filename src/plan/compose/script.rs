@@ -50,16 +50,24 @@ pub(crate) fn stream<'a>(steps: &'a [Step], counts: impl Fn(&Usage) -> Counts) -
                 composition.pauses.push((composition.said.len(), span.0));
                 continue;
             }
-            Step::Fault(fault) => {
-                let here = At::event(i64::try_from(composition.said.len()).unwrap_or(i64::MAX));
-                let at = if fault.at == At::End { here } else { fault.at };
-                composition.fault = Some(Fault { at, ..*fault });
-                continue;
-            }
+            Step::Fault(_) => continue,
         };
         composition.said.push(said);
     }
     composition
+}
+
+/// The faults of a script, where they stand.
+pub(crate) fn faults(steps: &[Step]) -> impl Iterator<Item = Fault> {
+    let mut said = 0;
+    steps.iter().filter_map(move |step| match step {
+        Step::Fault(fault) => Some(Fault { at: fault.at.or_else(|| Some(At::event(said))), ..fault.clone() }),
+        Step::Wait(_) => None,
+        _ => {
+            said += 1;
+            None
+        }
+    })
 }
 
 /// What a script says, as one answer: for a request that asks for no stream.

@@ -9,9 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::json;
 
 use super::{At, Name};
-
-/// The places that later faults need; known, so that they are not called misspelt.
-pub(super) const NOT_YET: [&str; 3] = ["elapsed", "idle", "next-request"];
+use crate::plan::json::Span;
 
 impl Name {
     pub(super) fn parse(text: &str) -> Option<Self> {
@@ -32,6 +30,8 @@ struct Place {
     event: Option<Which>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     byte: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    elapsed: Option<Span>,
 }
 
 /// An event by number or by name.
@@ -54,7 +54,8 @@ impl<'de> Deserialize<'de> for At {
                 match text {
                     "head" => Ok(At::Head),
                     "end" => Ok(At::End),
-                    later if NOT_YET.contains(&later) => Err(E::custom(not_yet(later))),
+                    "idle" => Ok(At::Idle),
+                    "next-request" => Ok(At::NextRequest),
                     other => Err(E::custom(format!(
                         r#"expected a place, like "head", {{"event": 3}}, {{"byte": 100}} or "end", got {other:?}"#
                     ))),
@@ -64,6 +65,10 @@ impl<'de> Deserialize<'de> for At {
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<At, A::Error> {
                 let place = Place::deserialize(MapAccessDeserializer::new(map))?;
                 match (place.event, place.byte) {
+                    (event, byte) if let Some(Span(time)) = place.elapsed => match (event, byte) {
+                        (None, None) => Ok(At::Elapsed(time)),
+                        _ => Err(de::Error::custom("`elapsed` goes with neither `event` nor `byte`")),
+                    },
                     (Some(Which::Index(index)), byte) => Ok(At::Event { index, byte: byte.unwrap_or(0) }),
                     (Some(Which::Name(name)), None) => Ok(At::Named(name)),
                     (Some(Which::Name(_)), Some(_)) => {
@@ -80,16 +85,17 @@ impl<'de> Deserialize<'de> for At {
     }
 }
 
-pub(in crate::plan) fn not_yet(place: &str) -> String {
-    format!("the place `{place}` is not supported yet: use an event, a byte, \"head\" or \"end\"")
-}
-
 impl Serialize for At {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let place = |event, byte| Place { event, byte };
+        let place = |event, byte| Place { event, byte, elapsed: None };
         match *self {
             Self::Head => serializer.serialize_str("head"),
             Self::End => serializer.serialize_str("end"),
+            Self::Idle => serializer.serialize_str("idle"),
+            Self::NextRequest => serializer.serialize_str("next-request"),
+            Self::Elapsed(time) => {
+                Place { event: None, byte: None, elapsed: Some(Span(time)) }.serialize(serializer)
+            }
             Self::Event { index, byte: 0 } => place(Some(Which::Index(index)), None).serialize(serializer),
             Self::Event { index, byte } => place(Some(Which::Index(index)), Some(byte)).serialize(serializer),
             Self::Named(name) => place(Some(Which::Name(name)), None).serialize(serializer),
@@ -144,8 +150,9 @@ impl JsonSchema for At {
             "description": "A place in a response.",
             "anyOf": [
                 {
-                    "enum": ["head", "end"],
-                    "description": "After the head, before the first event; or after everything.",
+                    "enum": ["head", "end", "idle", "next-request"],
+                    "description": "After the head, before the first event; after everything; while the \
+                        connection is idle after the response; when the next request comes on it.",
                 },
                 {
                     "type": "object",
@@ -160,6 +167,11 @@ impl JsonSchema for At {
                                 `event`, of the body.",
                             "type": "integer",
                             "minimum": 0,
+                        },
+                        "elapsed": {
+                            "description": "Once so much time has passed since the request was read.",
+                            "type": "string",
+                            "examples": ["1s"],
                         },
                     },
                     "minProperties": 1,

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::place::{NOT_YET, not_yet};
+use super::declare::{Arguments, Given};
+use super::when::When;
 use super::{At, Fault, Kind, Name};
+use crate::plan::json::Span;
 use crate::plan::load::words::did_you_mean;
 
 /// `NAME[:key=value,…][@PLACE]`, where PLACE is
@@ -30,29 +32,69 @@ impl FromStr for Fault {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (what, at) = match text.split_once('@') {
-            Some((what, place)) => (what, place.parse()?),
-            None => (text, At::default()),
+            Some((what, place)) => (what, Some(place.parse()?)),
+            None => (text, None),
         };
         let (name, parameters) = what.split_once(':').unwrap_or((what, ""));
-        let Some((_, kind)) = Kind::ALL.iter().find(|(known, _)| *known == name) else {
-            let known = Kind::ALL.map(|(name, _)| name);
+        let given = parameters.split(',').filter(|parameter| !parameter.is_empty()).map(|parameter| {
+            let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            (key.to_owned(), Given::Text(value.to_owned()))
+        });
+        Self::read(name, given.collect(), at)
+    }
+}
+
+impl Fault {
+    /// The fault called `name`, with what was given for its parameters and selectors.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, in a sentence.
+    pub(crate) fn read(name: &str, given: Vec<(String, Given)>, at: Option<At>) -> Result<Self, String> {
+        let mut arguments = Arguments::new(given);
+        let when = When {
+            attempt: arguments.take("attempt", || None),
+            first: arguments.take("first", || None),
+            every: arguments.take("every", || None),
+            probability: None,
+        };
+        let Some(kind) = Kind::build(name, &mut arguments) else {
+            let known: Vec<&str> = Kind::entries().map(|entry| entry.name).collect();
             return Err(format!("unknown fault {name:?}; {}", did_you_mean(name, &known)));
         };
-        if let Some(parameter) = parameters.split(',').find(|parameter| !parameter.is_empty()) {
-            let key = parameter.split('=').next().unwrap_or(parameter);
-            return Err(format!("{name} takes no parameter {key:?}, only a place, like {name}@event:3"));
+        if let Some((key, problem)) = arguments.problems.first() {
+            return Err(format!("`{key}` of {name}: {problem}"));
         }
-        Ok(Self { kind: *kind, at })
+        let parameters = (kind.entry().parameters)();
+        if let Some(key) = arguments.rest().next() {
+            let known: Vec<&str> = parameters.iter().map(|parameter| parameter.name).collect();
+            return Err(match known.is_empty() {
+                true => format!("{name} takes no parameter {key:?}, only a place, like {name}@event:3"),
+                false => format!("{name} takes no parameter {key:?}; {}", did_you_mean(&key, &known)),
+            });
+        }
+        Ok(Self { kind, at, when })
     }
 }
 
 /// The form that parses back.
 impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(self.kind.as_str())?;
+        out.write_str(self.kind.name())?;
+        let parameters = (self.kind.entry().parameters)();
+        let mut separator = ':';
+        for ((name, value), parameter) in self.kind.arguments().into_iter().zip(&parameters) {
+            if value == parameter.default {
+                continue;
+            }
+            let Some(value) = value else { continue };
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            write!(out, "{separator}{name}={text}")?;
+            separator = ',';
+        }
         match self.at {
-            At::End => Ok(()),
-            at => write!(out, "@{at}"),
+            None => Ok(()),
+            Some(at) => write!(out, "@{at}"),
         }
     }
 }
@@ -65,6 +107,8 @@ impl FromStr for At {
         match text {
             "head" => return Ok(Self::Head),
             "end" => return Ok(Self::End),
+            "idle" => return Ok(Self::Idle),
+            "next-request" => return Ok(Self::NextRequest),
             _ => {}
         }
         if let Some(name) = Name::parse(text) {
@@ -87,8 +131,7 @@ impl FromStr for At {
                 Ok(index) => Ok(Self::event_byte(index, number(byte)?)),
                 Err(_) => Err(format!("expected an event's number before `byte`, got {event:?}")),
             },
-            (Some((later, _)), _) if NOT_YET.contains(&later) => Err(not_yet(later)),
-            _ if NOT_YET.contains(&text) => Err(not_yet(text)),
+            (Some(("elapsed", time)), None) => Ok(Self::Elapsed(time.parse::<Span>()?.0)),
             _ => Err(unknown_place(text)),
         }
     }
@@ -100,6 +143,12 @@ impl fmt::Display for At {
         match self {
             Self::Head => out.write_str("head"),
             Self::End => out.write_str("end"),
+            Self::Idle => out.write_str("idle"),
+            Self::NextRequest => out.write_str("next-request"),
+            Self::Elapsed(time) => {
+                let time = serde_json::to_value(Span(*time)).unwrap_or_default();
+                write!(out, "elapsed:{}", time.as_str().unwrap_or_default())
+            }
             Self::Event { index, byte: 0 } => write!(out, "event:{index}"),
             Self::Event { index, byte } => write!(out, "event:{index},byte:{byte}"),
             Self::Named(name) => out.write_str(name.as_str()),
@@ -113,7 +162,7 @@ fn number(text: &str) -> Result<usize, String> {
 }
 
 fn unknown_place(text: &str) -> String {
-    let mut known = vec!["head", "end", "event", "byte"];
+    let mut known = vec!["head", "end", "idle", "next-request", "event", "byte", "elapsed"];
     known.extend(Name::ALL.map(|(name, _)| name));
     let guess = did_you_mean(text, &known);
     if guess.starts_with("did you mean") {

@@ -5,7 +5,6 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::problems::parent;
-use crate::plan::fault::place;
 
 /// What went wrong, in our words.
 #[derive(Debug)]
@@ -231,15 +230,6 @@ fn not_yet(name: &str, pointer: &str) -> Option<String> {
         ("limits", ("", _)) => {
             "`limits` is not supported yet: answers carry rate-limit headers that never run out"
         }
-        ("when", ("faults", true) | ("fault", false)) => {
-            "`when` is not supported yet: use `replies` to choose a fault by hit"
-        }
-        ("elapsed", ("at", false)) => return Some(place::not_yet("elapsed")),
-        (name, ("fault", false)) if LATER_FAULTS.contains(&name) => {
-            return Some(format!(
-                "the fault {name:?} is not supported yet: \"close-mid-stream\" is the only one"
-            ));
-        }
         _ => return None,
     };
     Some(message.to_owned())
@@ -247,22 +237,6 @@ fn not_yet(name: &str, pointer: &str) -> Option<String> {
 
 /// Characters of a text that messages show.
 const LONGEST: usize = 60;
-
-/// Faults that are planned: known, so that they are not called misspelt.
-const LATER_FAULTS: [&str; 12] = [
-    "reset-mid-stream",
-    "stall",
-    "stall-heartbeat",
-    "error-in-stream",
-    "rate-limit",
-    "server-error",
-    "slow-headers",
-    "event-split",
-    "char-split",
-    "finish-missing",
-    "empty-response",
-    "reset-before-response",
-];
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,6 @@ use std::fs;
 use std::path::PathBuf;
 
 use llmirage::Timeline;
-use llmirage::plan::timeline::Ending;
 
 /// Compares a timeline with the golden file called `name`, or writes it if `UPDATE_GOLDEN` is set.
 pub(crate) fn check(name: &str, timeline: &Timeline) {
@@ -58,9 +57,6 @@ fn render(timeline: &Timeline) -> String {
             Err(_) => out.push_str(&bytes.escape_ascii().to_string()),
         }
     }
-    let _ = match timeline.ending {
-        Ending::Complete => writeln!(out, "\ncomplete"),
-        Ending::Close => writeln!(out, "\nclose"),
-    };
+    let _ = writeln!(out, "\n{}", timeline.ending.name());
     out
 }

@@ -4,6 +4,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::Value;
 
+use crate::plan::compose;
 use crate::plan::fault::Fault;
 use crate::plan::json::{Map, StringOr};
 use crate::plan::load::problems::{Problems, below};
@@ -44,7 +45,7 @@ pub(super) fn reply(reply: Reply, at: &str, scope: Scope, problems: &mut Problem
         let is_transcript = object.transcript.is_some();
         pacing::of_reply(own, scope.defaults, is_transcript, &below(at, "pacing"), problems);
     }
-    let fault = only_fault(&object, at, problems);
+    let faults = all_faults(&object);
     if let Some(filters) = &object.filters {
         check_filters(filters, &below(at, "filters"), problems);
     }
@@ -57,7 +58,7 @@ pub(super) fn reply(reply: Reply, at: &str, scope: Scope, problems: &mut Problem
         status,
         headers: headers.0,
         pacing,
-        fault,
+        faults,
         filters,
         wire,
         templates,
@@ -161,17 +162,10 @@ fn check_headers(Map(headers): &Map<Option<String>>, at: &str, problems: &mut Pr
     }
 }
 
-/// The one fault that ends the response.
-fn only_fault(object: &ReplyObject, at: &str, problems: &mut Problems) -> Option<Fault> {
-    let list = object.faults.as_deref().unwrap_or_default();
-    let steps = object.script.as_deref().unwrap_or_default();
-    let places = (0..list.len()).map(|index| format!("{at}/faults/{index}"));
-    let steps = steps.iter().enumerate().filter(|(_, step)| matches!(step, Step::Fault(_)));
-    let steps = steps.map(|(index, _)| format!("{at}/script/{index}/fault"));
-    for extra in places.chain(steps).skip(1) {
-        problems.value(extra, "a response ends once, and an earlier fault ends it: leave one out");
-    }
-    list.first().copied()
+/// Everything that breaks: the reply's list, then what its script has.
+fn all_faults(object: &ReplyObject) -> Vec<Fault> {
+    let list = object.faults.iter().flatten().cloned();
+    list.chain(compose::script::faults(object.script.as_deref().unwrap_or_default())).collect()
 }
 
 fn check_filters(filters: &Filters, at: &str, problems: &mut Problems) {

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use crate::plan::fault::At;
 use crate::plan::json::StringOr;
 use crate::plan::load::problems::{Problems, below};
 use crate::plan::load::words::{quoted, short};
@@ -34,7 +33,7 @@ fn check_step(step: &Step, at: &str, problems: &mut Problems) {
         Step::Wait(span) if span.0.as_secs() > 24 * 60 * 60 => {
             problems.value(below(at, "wait"), "a day is the longest wait");
         }
-        Step::Fault(fault) if fault.at != At::default() => problems
+        Step::Fault(fault) if fault.at.is_some() => problems
             .key(format!("{at}/fault/at"), "a fault in a script happens where it stands: leave `at` out"),
         Step::Role(_)
         | Step::Text(_)

@@ -1,0 +1,365 @@
+//! Layer 2: what the events say. Each fault edits the JSON of events, and nothing else of it: whatever
+//! is not edited keeps its bytes.
+
+use super::answer::{Category, Severity};
+use super::declare::{faults, words};
+use super::response::Response;
+use super::{At, Context};
+
+faults! {
+    /// What the events say.
+    pub enum EventFault: Event {
+        /// Azure's first chunk, without choices: the verdict on the prompt.
+        AzurePromptFilterChunk = "azure-prompt-filter-chunk", tier 1, Whole "", expect "tolerate", evidence "A1" {
+            /// The key of the verdicts.
+            "key" key: PromptKey = PromptKey::Results;
+            /// Whether `id`, `object` and `model` are empty, and `created` 0.
+            "empty_ids" empty_ids: bool = true;
+        }
+        /// The asynchronous filter's chunk, whose choice has no delta.
+        AzureAsyncFilterChunk = "azure-async-filter-chunk", tier 1, Event "finish", expect "tolerate", evidence "A2" {
+            /// How the delta is missing.
+            "delta" delta: Missing = Missing::Absent;
+            /// Whether the checked part of the text is named.
+            "offsets" offsets: bool = true;
+        }
+        /// The filter's own failure in a content chunk: a key `error` that is no error of the stream.
+        FilterServiceError = "filter-service-error", tier 2, Event "first-content", expect "tolerate", evidence "A5" {
+        }
+        /// The filter ends the stream: `finish_reason` is `content_filter`.
+        ContentFilterFinish = "content-filter-finish", tier 1, Event "event:3", expect "surface", evidence "A3" {
+            /// The category that is filtered.
+            "category" category: Category = Category::Violence;
+            /// Its severity.
+            "severity" severity: Severity = Severity::Medium;
+        }
+        /// The arguments of the first tool call end early, and no error says so.
+        ToolArgsTruncated = "tool-args-truncated", tier 1, Whole "", expect "refuse-tool", evidence "D7 M33" {
+            /// How many bytes of the arguments are left; without it, half.
+            "byte" byte: Option<u64> = None;
+            /// The finish reason then.
+            "finish" finish: ArgsFinish = ArgsFinish::ToolCalls;
+        }
+        /// Tool calls whose index, id, type or name is wrong.
+        ToolCallIdentity = "tool-call-identity", tier 1, Whole "", expect "tolerate", evidence "D6 M31" {
+            /// The index.
+            "index" index: IndexForm = IndexForm::Missing;
+            /// The id.
+            "id" id: IdForm = IdForm::Right;
+            /// The type.
+            "type" kind: TypeForm = TypeForm::Right;
+            /// The name.
+            "name" name: NameForm = NameForm::Right;
+        }
+        /// Choices in an order that only `index` tells apart.
+        ChoicesInterleaved = "choices-interleaved", tier 2, Whole "", expect "tolerate", evidence "dynamo#12639" {
+            /// The order.
+            "order" order: Order = Order::Reverse;
+        }
+        /// A role that is repeated, missing or empty.
+        RoleAnomaly = "role-anomaly", tier 2, Whole "", expect "tolerate", evidence "D8 M32" {
+            /// The form.
+            "form" form: RoleForm = RoleForm::Repeat;
+        }
+        /// Deltas whose content is null or absent.
+        ContentNull = "content-null", tier 2, Events "", expect "tolerate", evidence "D9" {
+            /// The form.
+            "form" form: ContentForm = ContentForm::Null;
+        }
+        /// The finish reason in the last content chunk, with its text.
+        FinishWithContent = "finish-with-content", tier 2, Whole "", expect "tolerate", evidence "D3" {
+        }
+        /// A finish reason that contradicts the tool calls.
+        FinishStopWithTools = "finish-stop-with-tools", tier 2, Whole "", expect "tolerate", evidence "D5" {
+            /// The other way round: `tool_calls`, and there are none.
+            "inverse" inverse: bool = false;
+        }
+        /// A finish reason that nobody documents.
+        FinishUnknown = "finish-unknown", tier 2, Whole "", expect "surface", evidence "D2" {
+            /// The reason.
+            "value" value: String = "network_error".to_owned();
+        }
+        /// No finish reason, but `[DONE]`.
+        FinishMissing = "finish-missing", tier 1, Whole "", expect "incomplete", evidence "B3 D2 M6" {
+            /// What stands there.
+            "value" value: FinishForm = FinishForm::Null;
+        }
+        /// A chunk after the one with the finish reason.
+        ChunkAfterFinish = "chunk-after-finish", tier 2, Whole "", expect "tolerate", evidence "D4 M36" {
+            /// What it says.
+            "what" what: After = After::Text;
+        }
+        /// The usage chunk, whose choices are empty, absent or null.
+        UsageChunk = "usage-chunk", tier 1, Whole "", expect "tolerate", evidence "D1" {
+            /// The choices.
+            "choices" choices: Choices = Choices::Empty;
+            /// Whether it comes although nobody asked for usage.
+            "unsolicited" unsolicited: bool = true;
+        }
+        /// Chunks without some of their envelope, or with more.
+        EnvelopeMissing = "envelope-missing", tier 2, Events "", expect "tolerate", evidence "D10" {
+            /// The keys to leave out, joined by `+`.
+            "drop" drop: String = "id+object+created+model".to_owned();
+            /// A key to add, with an object that nobody knows.
+            "add" add: Option<String> = None;
+        }
+        /// A character beyond the basic plane, its two halves escaped in two events.
+        SurrogateSplit = "surrogate-split", tier 2, Event "first-content", expect "tolerate", evidence "D13 M34" {
+        }
+        /// Raw characters that some libraries take for the end of a line, in the text.
+        UnicodeSeparators = "unicode-separators", tier 2, Event "first-content", expect "tolerate", evidence "C7" {
+            /// Which.
+            "char" char: Separator = Separator::All;
+        }
+        /// An event so long that readers with a limit give up.
+        EventOversize = "event-oversize", tier 2, Event "first-content", expect "tolerate", evidence "C8" {
+            /// How many bytes its line of data has, at least.
+            "bytes" bytes: u64 = 65_537;
+        }
+        /// An event that comes again.
+        DuplicateEvent = "duplicate-event", tier 2, Event "first-content", expect "tolerate", evidence "M36" {
+            /// How often, beside the first.
+            "times" times: u64 = 1;
+        }
+        /// An error in the stream, after 200.
+        ErrorInStream = "error-in-stream", tier 1, Event "event:3", expect "incomplete", evidence "D11 D12 M13 M14" {
+            /// Its shape.
+            "shape" shape: ErrorShape = ErrorShape::OpenAi;
+            /// The name of its SSE event; without it, that of the shape.
+            "event_name" event_name: Option<String> = None;
+            /// The error's code.
+            "code" code: String = "server_error".to_owned();
+            /// The error's message.
+            "message" message: Option<String> = None;
+            /// What follows.
+            "then" then: Then = Then::Done;
+        }
+        /// The stream ends early, as valid HTTP.
+        StreamTruncated = "stream-truncated", tier 1, Anywhere "event:3", expect "incomplete", evidence "B3 M4 M5" {
+            /// Whether `[DONE]` is still sent.
+            "keep_done" keep_done: bool = false;
+        }
+    }
+}
+
+impl EventFault {
+    /// Applies the fault to a response.
+    pub(crate) fn apply(&self, _at: At, _response: &mut Response, _context: &Context<'_>) {
+        match self {
+            Self::AzurePromptFilterChunk { .. }
+            | Self::AzureAsyncFilterChunk { .. }
+            | Self::FilterServiceError { .. }
+            | Self::ContentFilterFinish { .. }
+            | Self::ToolArgsTruncated { .. }
+            | Self::ToolCallIdentity { .. }
+            | Self::ChoicesInterleaved { .. }
+            | Self::RoleAnomaly { .. }
+            | Self::ContentNull { .. }
+            | Self::FinishWithContent { .. }
+            | Self::FinishStopWithTools { .. }
+            | Self::FinishUnknown { .. }
+            | Self::FinishMissing { .. }
+            | Self::ChunkAfterFinish { .. }
+            | Self::UsageChunk { .. }
+            | Self::EnvelopeMissing { .. }
+            | Self::SurrogateSplit { .. }
+            | Self::UnicodeSeparators { .. }
+            | Self::EventOversize { .. }
+            | Self::DuplicateEvent { .. }
+            | Self::ErrorInStream { .. }
+            | Self::StreamTruncated { .. } => {}
+        }
+    }
+}
+
+words! {
+    /// The key of the verdicts on the prompt.
+    pub enum PromptKey {
+        /// Today's.
+        Results = "prompt_filter_results",
+        /// That of 2023.
+        Annotations = "prompt_annotations",
+    }
+}
+
+words! {
+    /// How something is missing.
+    pub enum Missing {
+        /// There is no such key.
+        Absent = "absent",
+        /// The value is null.
+        Null = "null",
+    }
+}
+
+words! {
+    /// The finish reason after truncated arguments.
+    pub enum ArgsFinish {
+        /// `length`.
+        Length = "length",
+        /// `tool_calls`, as if they were whole.
+        ToolCalls = "tool_calls",
+        /// None.
+        None = "none",
+    }
+}
+
+words! {
+    /// The index of tool calls.
+    pub enum IndexForm {
+        /// As it should be.
+        Right = "right",
+        /// Missing.
+        Missing = "missing",
+        /// 0 for all.
+        Zero = "zero",
+        /// Counted from 1.
+        FromOne = "from-one",
+    }
+}
+
+words! {
+    /// The id of tool calls.
+    pub enum IdForm {
+        /// As it should be.
+        Right = "right",
+        /// Missing.
+        Missing = "missing",
+        /// An empty string.
+        Empty = "empty",
+        /// In each delta.
+        Repeated = "repeated",
+    }
+}
+
+words! {
+    /// The type of tool calls.
+    pub enum TypeForm {
+        /// As it should be.
+        Right = "right",
+        /// Missing.
+        Missing = "missing",
+    }
+}
+
+words! {
+    /// The name of tool calls.
+    pub enum NameForm {
+        /// As it should be.
+        Right = "right",
+        /// An empty string.
+        Empty = "empty",
+    }
+}
+
+words! {
+    /// The order of choices.
+    pub enum Order {
+        /// In turn, the last choice first.
+        Reverse = "reverse",
+        /// One choice after the other.
+        Grouped = "grouped",
+        /// As the seed shuffles them.
+        Shuffled = "shuffled",
+    }
+}
+
+words! {
+    /// What is wrong with a role.
+    pub enum RoleForm {
+        /// In each delta.
+        Repeat = "repeat",
+        /// In none.
+        Missing = "missing",
+        /// An empty string.
+        Empty = "empty",
+    }
+}
+
+words! {
+    /// How content is missing.
+    pub enum ContentForm {
+        /// `null`.
+        Null = "null",
+        /// No such key.
+        Absent = "absent",
+        /// The text is in `reasoning_content`.
+        ReasoningOnly = "reasoning-only",
+    }
+}
+
+words! {
+    /// How a finish reason is missing.
+    pub enum FinishForm {
+        /// `null`.
+        Null = "null",
+        /// An empty string.
+        Empty = "empty",
+        /// No such key.
+        Absent = "absent",
+    }
+}
+
+words! {
+    /// What comes after the finish.
+    pub enum After {
+        /// Token usage.
+        Usage = "usage",
+        /// Text.
+        Text = "text",
+        /// An empty delta.
+        Empty = "empty",
+    }
+}
+
+words! {
+    /// The choices of a usage chunk.
+    pub enum Choices {
+        /// An empty list.
+        Empty = "empty",
+        /// No such key.
+        Absent = "absent",
+        /// `null`.
+        Null = "null",
+    }
+}
+
+words! {
+    /// A character that some take for the end of a line.
+    pub enum Separator {
+        /// U+2028.
+        Line = "2028",
+        /// U+2029.
+        Paragraph = "2029",
+        /// U+0085.
+        NextLine = "0085",
+        /// All three.
+        All = "all",
+    }
+}
+
+words! {
+    /// The shape of an error in a stream.
+    pub enum ErrorShape {
+        /// `{"error":{…}}`.
+        OpenAi = "openai",
+        /// `event: error`, `{"type":"error","message":…}`.
+        Flat = "flat",
+        /// `{"error":"…"}`.
+        String = "string",
+        /// `event: error`, `{"type":"error","error":{…}}`.
+        Anthropic = "anthropic",
+    }
+}
+
+words! {
+    /// What follows an error in a stream.
+    pub enum Then {
+        /// `[DONE]`.
+        Done = "done",
+        /// FIN, without the last chunk.
+        Close = "close",
+        /// The end of the body, as valid HTTP.
+        End = "end",
+    }
+}

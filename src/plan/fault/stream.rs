@@ -1,0 +1,216 @@
+//! Layer 3: how events are framed, cut into pieces and timed.
+
+use super::declare::{faults, words};
+use super::response::Response;
+use super::{At, Context};
+use crate::plan::json::Span;
+
+faults! {
+    /// How events are framed, cut into pieces and timed.
+    pub enum StreamFault: Stream {
+        /// An event whose data is not JSON.
+        MalformedJson = "malformed-json", tier 2, Event "first-content", expect "fail-typed", evidence "M20" {
+            /// What is wrong.
+            "form" form: Malformed = Malformed::Cut;
+        }
+        /// An error that a gateway writes into an open event: two JSON values in one.
+        EventsGlued = "events-glued", tier 2, Event "first-content", expect "fail-typed", evidence "C9" {
+        }
+        /// Bytes that are not UTF-8 in the text.
+        InvalidUtf8 = "invalid-utf8", tier 2, Event "first-content", expect "fail-typed", evidence "M19" {
+            /// The bytes, in hexadecimal.
+            "bytes" bytes: String = "ff".to_owned();
+        }
+        /// No `[DONE]`.
+        DoneMissing = "done-missing", tier 2, Whole "", expect "tolerate", evidence "C14" {
+        }
+        /// Data in several `data:` lines.
+        MultiLineData = "multi-line-data", tier 3, Events "", expect "tolerate", evidence "C10" {
+        }
+        /// An event without data, or with empty data.
+        ControlOnlyEvent = "control-only-event", tier 1, Event "event:1", expect "tolerate", evidence "C4 M15-17" {
+            /// Its fields.
+            "fields" fields: Control = Control::Retry;
+        }
+        /// Comments between the events.
+        CommentHeartbeat = "comment-heartbeat", tier 1, Events "", expect "tolerate", evidence "C3" {
+            /// The comment.
+            "text" text: String = "keep-alive".to_owned();
+            /// One each time that so much time has passed; without it, one before each event.
+            "every" every: Option<Span> = None;
+        }
+        /// Lines that mean nothing, more than some readers bear.
+        NoiseLines = "noise-lines", tier 3, Event "event:1", expect "tolerate", evidence "C13" {
+            /// How many.
+            "count" count: u64 = 301;
+        }
+        /// `data:` without the space.
+        DataNoSpace = "data-no-space", tier 2, Whole "", expect "tolerate", evidence "C5" {
+        }
+        /// Lines that end otherwise.
+        LineEnding = "line-ending", tier 2, Whole "", expect "tolerate", evidence "C6" {
+            /// How.
+            "form" form: LineEnd = LineEnd::Crlf;
+            /// Whether CR and LF go out in two chunks.
+            "split_crlf" split_crlf: bool = false;
+        }
+        /// A byte order mark first.
+        Bom = "bom", tier 3, Whole "", expect "tolerate", evidence "C11 M18" {
+        }
+        /// The body compressed.
+        Gzip = "gzip", tier 2, Whole "", expect "tolerate", evidence "E8 M9" {
+            /// How.
+            "form" form: GzipForm = GzipForm::Ok;
+        }
+        /// An event in several pieces.
+        EventSplit = "event-split", tier 1, Events "", expect "tolerate", evidence "C1" {
+            /// After this byte of it.
+            "byte" byte: Option<u64> = None;
+            /// After every so many bytes.
+            "every" every: Option<u64> = None;
+            /// After every byte.
+            "all_boundaries" all_boundaries: bool = false;
+            /// How much time is between the pieces.
+            "gap" gap: Span = Span(std::time::Duration::ZERO);
+            /// Whether each piece is an HTTP chunk or a TCP segment.
+            "via" via: Via = Via::HttpChunk;
+        }
+        /// A character of several bytes in two pieces.
+        CharSplit = "char-split", tier 1, Events "", expect "tolerate", evidence "C2" {
+            /// The character, which goes over the text; without it, those of the text are split.
+            "char" char: Option<String> = None;
+            /// How many of its bytes are in the first piece.
+            "offset" offset: u64 = 1;
+            /// How much time is between the pieces.
+            "gap" gap: Span = Span(std::time::Duration::from_millis(5));
+            /// Whether each piece is an HTTP chunk or a TCP segment.
+            "via" via: Via = Via::HttpChunk;
+        }
+        /// The head comes late.
+        SlowHeaders = "slow-headers", tier 1, Whole "", expect "timeout", evidence "M10" {
+            /// How late.
+            "delay" delay: Span = Span(std::time::Duration::from_secs(5));
+        }
+        /// The head comes at once, the first event late.
+        SlowFirstEvent = "slow-first-event", tier 1, Whole "", expect "timeout", evidence "B5" {
+            /// How late.
+            "delay" delay: Span = Span(std::time::Duration::from_secs(5));
+        }
+        /// Silence, then many events at once.
+        Burst = "burst", tier 1, Event "event:1", expect "tolerate", evidence "A6 E7" {
+            /// How long the silence is.
+            "hold" hold: Span = Span(std::time::Duration::from_secs(2));
+            /// How many events come at once; without it, all that are left.
+            "events" events: Option<u64> = None;
+        }
+        /// A few bytes at a time.
+        Dribble = "dribble", tier 2, Whole "", expect "tolerate", evidence "toxiproxy slicer" {
+            /// How many.
+            "bytes" bytes: u64 = 16;
+            /// How often.
+            "every" every: Span = Span(std::time::Duration::from_millis(10));
+        }
+        /// No faster than this.
+        Bandwidth = "bandwidth", tier 2, Whole "", expect "tolerate", evidence "toxiproxy bandwidth" {
+            /// Bytes of the body in a second.
+            "bytes_per_s" bytes_per_s: u64 = 4096;
+        }
+        /// Everything was sent, but the end of the body comes late.
+        DoneThenHold = "done-then-hold", tier 2, Whole "", expect "tolerate", evidence "B6 M12" {
+            /// How late; without it, as late as `--max-hold` allows.
+            "hold" hold: Option<Span> = None;
+        }
+    }
+}
+
+impl StreamFault {
+    /// Applies the fault to a response.
+    pub(crate) fn apply(&self, _at: At, _response: &mut Response, _context: &Context<'_>) {
+        match self {
+            Self::MalformedJson { .. }
+            | Self::EventsGlued { .. }
+            | Self::InvalidUtf8 { .. }
+            | Self::DoneMissing { .. }
+            | Self::MultiLineData { .. }
+            | Self::ControlOnlyEvent { .. }
+            | Self::CommentHeartbeat { .. }
+            | Self::NoiseLines { .. }
+            | Self::DataNoSpace { .. }
+            | Self::LineEnding { .. }
+            | Self::Bom { .. }
+            | Self::Gzip { .. }
+            | Self::EventSplit { .. }
+            | Self::CharSplit { .. }
+            | Self::SlowHeaders { .. }
+            | Self::SlowFirstEvent { .. }
+            | Self::Burst { .. }
+            | Self::Dribble { .. }
+            | Self::Bandwidth { .. }
+            | Self::DoneThenHold { .. } => {}
+        }
+    }
+}
+
+words! {
+    /// What is wrong with JSON.
+    pub enum Malformed {
+        /// It ends early.
+        Cut = "cut",
+        /// It is none.
+        Garbage = "garbage",
+        /// Something follows it.
+        Trailing = "trailing",
+        /// It is there twice.
+        TwoObjects = "two-objects",
+    }
+}
+
+words! {
+    /// The fields of an event without data.
+    pub enum Control {
+        /// `retry: 3000`.
+        Retry = "retry",
+        /// `id: 7`.
+        Id = "id",
+        /// `event: ping`.
+        Event = "event",
+        /// `data:` and nothing.
+        EmptyData = "empty-data",
+    }
+}
+
+words! {
+    /// How lines end.
+    pub enum LineEnd {
+        /// CR LF.
+        Crlf = "crlf",
+        /// CR.
+        Cr = "cr",
+        /// LF, CR LF and CR in turn.
+        Mixed = "mixed",
+    }
+}
+
+words! {
+    /// What compression does.
+    pub enum GzipForm {
+        /// Each event is flushed.
+        Ok = "ok",
+        /// The stream of gzip ends early, that of HTTP does not.
+        Truncated = "truncated",
+        /// The head says gzip, the body is none.
+        Lie = "lie",
+        /// Everything comes at the end.
+        Buffered = "buffered",
+    }
+}
+
+words! {
+    /// What a piece is.
+    pub enum Via {
+        /// A chunk of HTTP, which proxies mostly keep.
+        HttpChunk = "http-chunk",
+        /// A segment of TCP, which the kernel may join with the next.
+        Tcp = "tcp",
+    }
+}
