@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::error::Category;
 
@@ -33,6 +34,13 @@ use read::Mended;
 /// The JSON Schema of fixture files, for editors.
 pub fn schema() -> Value {
     schemars::schema_for!(FixtureFile).to_value()
+}
+
+/// Reads a part of the format that stands at a pointer; what is wrong with it is added to `problems`.
+pub(crate) fn read_at<T: DeserializeOwned>(tree: Value, at: &str, problems: &mut Problems) -> Option<T> {
+    let before = problems.0.len();
+    let value = Mended::read(tree, at, problems).value;
+    value.filter(|_| problems.0.len() == before)
 }
 
 /// Everything that was loaded.
