@@ -103,7 +103,9 @@ impl Alias {
     /// `truncate_after_frames:3` is `truncate_after_frames:n=3`.
     fn whole(&self, key: String, value: Given) -> (String, Given) {
         match (self.parameters, &value) {
-            ([(only, _)], Given::Text(text)) if text.is_empty() && key.starts_with(|c: char| c.is_ascii_digit()) => {
+            ([(only, _)], Given::Text(text))
+                if text.is_empty() && key.starts_with(|c: char| c.is_ascii_digit()) =>
+            {
                 ((*only).to_owned(), Given::Text(key))
             }
             _ => (key, value),
@@ -185,10 +187,7 @@ mod tests {
             told("limit_data:bytes=x"),
             r#"`bytes` of limit_data: expected a whole number, 0 or more, got "x""#
         );
-        assert_eq!(
-            told("limit_data:bytes=3@end"),
-            "limit_data says where with `bytes`: leave out @end"
-        );
+        assert_eq!(told("limit_data:bytes=3@end"), "limit_data says where with `bytes`: leave out @end");
         assert_eq!(
             told("reset_peer:timeout=5"),
             r#"reset_peer (reset-before-response) has no parameters, got "timeout""#

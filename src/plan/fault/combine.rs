@@ -29,9 +29,7 @@ pub(crate) fn chosen<'a>(sources: [&'a [Fault]; 3], asked: Asked<'_>) -> Vec<&'a
         for (index, fault) in faults.iter().enumerate() {
             let label = format!("{source} {index} {}", fault.kind.name());
             let in_time = fault.times().is_none_or(|times| asked.turn.attempt <= times);
-            if in_time
-                && fault.when.holds(asked, &label)
-                && !chosen.iter().any(|other| other.excludes(fault))
+            if in_time && fault.when.holds(asked, &label) && !chosen.iter().any(|other| other.excludes(fault))
             {
                 chosen.push(fault);
             }
@@ -80,9 +78,9 @@ impl Fault {
     fn shares_an_attempt(&self, other: &Self) -> bool {
         // Attempts are chosen by a number or up to one: the first, or the one that is named, decides.
         let named = [self.when.attempt, other.when.attempt].into_iter().flatten();
-        std::iter::once(1).chain(named).any(|attempt| {
-            self.when.takes(attempt, self.times()) && other.when.takes(attempt, other.times())
-        })
+        std::iter::once(1)
+            .chain(named)
+            .any(|attempt| self.when.takes(attempt, self.times()) && other.when.takes(attempt, other.times()))
     }
 
     fn class(&self) -> Option<Class> {
@@ -211,8 +209,7 @@ mod tests {
     fn chooses(sources: [&str; 3], attempt: u64, expected: &[&str]) {
         let request = Request::post("/v1/chat/completions", serde_json::Value::Null);
         let turn = Turn { attempt, count: attempt, print: 7 };
-        let asked =
-            Asked { call: &request.call, request: Some(&request), turn, seed: Seed::new(0) };
+        let asked = Asked { call: &request.call, request: Some(&request), turn, seed: Seed::new(0) };
         let [scope, server, reply] = sources.map(faults);
         let chosen: Vec<String> =
             chosen([&scope, &server, &reply], asked).iter().map(ToString::to_string).collect();

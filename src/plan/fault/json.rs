@@ -29,17 +29,17 @@ pub(crate) enum Written {
 impl Written {
     /// The fault that stands at a pointer, and what is wrong with it.
     pub(crate) fn read(&self, base: &str, problems: &mut Problems) -> Option<Fault> {
+        let before = problems.0.len();
         let (fault, flaws) = match self {
             Self::Built(fault) => (Some(fault.clone()), fault.flaws()),
             Self::Json(object) => read(object.clone(), base, problems)?,
         };
-        let sound = flaws.is_empty();
         problems.0.extend(flaws.into_iter().map(|Flaw { key, part, message }| Problem {
             pointer: if key.is_empty() { base.to_owned() } else { format!("{base}/{key}") },
             part,
             message,
         }));
-        fault.filter(|_| sound)
+        fault.filter(|_| problems.0.len() == before)
     }
 
     /// Whether a place is given.
@@ -58,9 +58,16 @@ fn read(
 ) -> Option<(Option<Fault>, Vec<Flaw>)> {
     let name = object.shift_remove("fault");
     let at = object.shift_remove("at");
-    let at = at.and_then(|at| read_at::<At>(at, &below(base, "at"), problems));
+    let before = problems.0.len();
+    let at = at.and_then(|at| read_at::<At>(at, &below(base, "at"), problems, |_, _| {}));
+    let at = at.filter(|_| problems.0.len() == before);
     let when = object.shift_remove("when");
-    let when = when.and_then(|when| read_at::<When>(when, &below(base, "when"), problems));
+    let when_at = below(base, "when");
+    let when = when.and_then(|when| {
+        read_at(when, &when_at, problems, |when: &When, problems| {
+            when.check(&when_at, problems);
+        })
+    });
     let name = match name {
         Some(Value::String(name)) => name,
         Some(other) => {
@@ -73,9 +80,8 @@ fn read(
         }
     };
     let own = Kind::entry_named(Alias::named(&name).map_or(&name, |alias| alias.fault));
-    let own: Vec<&str> = own.map_or_else(Vec::new, |entry| {
-        (entry.parameters)().iter().map(|parameter| parameter.name).collect()
-    });
+    let own: Vec<&str> = own
+        .map_or_else(Vec::new, |entry| (entry.parameters)().iter().map(|parameter| parameter.name).collect());
     let (mut given, mut misplaced) = (Vec::new(), Vec::new());
     for (key, value) in object {
         if SELECTORS[..4].contains(&key.as_str()) && !own.contains(&key.as_str()) {
@@ -87,6 +93,8 @@ fn read(
     }
     let draft = Draft { name: &name, given, at, when: when.unwrap_or_default(), other_keys: &["at", "when"] };
     let (fault, mut flaws) = draft.read();
+    // Those were told where what stands at `when` was read.
+    flaws.retain(|flaw| !flaw.key.starts_with("when/"));
     flaws.extend(misplaced);
     Some((fault, flaws))
 }
@@ -115,6 +123,10 @@ impl Serialize for Written {
 impl JsonSchema for Written {
     fn schema_name() -> Cow<'static, str> {
         Fault::schema_name()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        Fault::schema_id()
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
@@ -234,4 +246,3 @@ fn parameter_schema(parameter: &Parameter) -> Value {
     }
     schema
 }
-

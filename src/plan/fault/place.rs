@@ -231,9 +231,6 @@ mod tests {
             json!({ "event": "finish", "byte": 2 }),
             "`byte` goes with an event's number, not with its name",
         );
-        refuses(
-            json!({ "elapsed": "1s", "byte": 2 }),
-            "`elapsed` goes with neither `event` nor `byte`",
-        );
+        refuses(json!({ "elapsed": "1s", "byte": 2 }), "`elapsed` goes with neither `event` nor `byte`");
     }
 }

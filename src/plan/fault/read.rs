@@ -5,7 +5,7 @@ use super::alias::{ALIASES, Alias};
 use super::declare::{Arguments, Entry, Given, Places};
 use super::when::When;
 use super::{At, Fault, Kind};
-use crate::plan::load::problems::Part;
+use crate::plan::load::problems::{Part, Problem, Problems, escaped};
 use crate::plan::load::words::{did_you_mean, nearest};
 
 /// Something wrong with a fault.
@@ -49,8 +49,12 @@ impl Draft<'_> {
                 let meant = alias.translate(self.given);
                 flaws.extend(meant.problems.into_iter().map(|(key, message)| Flaw::value(key, message)));
                 if let (Some(_), Some(at)) = (meant.at, self.at) {
-                    let (key, _) = alias.parameters.first().copied().unwrap_or(("", super::alias::Means::Byte));
-                    flaws.push(Flaw::key("at", format!("{} says where with `{key}`: leave out @{at}", self.name)));
+                    let (key, _) =
+                        alias.parameters.first().copied().unwrap_or(("", super::alias::Means::Byte));
+                    flaws.push(Flaw::key(
+                        "at",
+                        format!("{} says where with `{key}`: leave out @{at}", self.name),
+                    ));
                 }
                 (meant.fault, meant.given, meant.at.or(self.at))
             }
@@ -68,7 +72,7 @@ impl Draft<'_> {
         let written = written(self.name, entry.name);
         flaws.extend(arguments.rest().map(|key| {
             let message = no_parameter(&written, entry, &key, self.other_keys);
-            Flaw::key(key, message)
+            Flaw::key(escaped(&key), message)
         }));
         (Some(fault), flaws)
     }
@@ -85,14 +89,10 @@ impl Fault {
         {
             flaws.push(Flaw::value("at", format!("{} {}", entry.name, entry.places.but(at))));
         }
-        let when = self.when.problems().into_iter();
-        flaws.extend(when.map(|(key, message)| Flaw::value(format!("when/{key}"), message)));
-        let matching = self.when.matching.iter().flat_map(|matching| matching.problems("when/match").0);
-        flaws.extend(matching.map(|problem| Flaw {
-            key: problem.pointer,
-            part: problem.part,
-            message: problem.message,
-        }));
+        let mut problems = Problems::default();
+        self.when.check("when", &mut problems);
+        let when = problems.0.into_iter();
+        flaws.extend(when.map(|Problem { pointer, part, message }| Flaw { key: pointer, part, message }));
         flaws
     }
 

@@ -75,9 +75,8 @@ pub(super) const SELECTORS: [&str; 7] =
 /// Splits parameters from selectors.
 fn keys(name: &str, text: &str, flaws: &mut Vec<Flaw>) -> (Vec<(String, Given)>, When) {
     let own = Kind::entry_named(Alias::named(name).map_or(name, |alias| alias.fault));
-    let own: Vec<&str> = own.map_or_else(Vec::new, |entry| {
-        (entry.parameters)().iter().map(|parameter| parameter.name).collect()
-    });
+    let own: Vec<&str> = own
+        .map_or_else(Vec::new, |entry| (entry.parameters)().iter().map(|parameter| parameter.name).collect());
     let (mut given, mut when, mut seen) = (Vec::new(), When::default(), Vec::new());
     for parameter in text.split(',').filter(|parameter| !parameter.is_empty()) {
         let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
@@ -124,7 +123,7 @@ fn select(key: &str, value: &Given, flaws: &mut Vec<Flaw>) -> When {
         _ => match serde_json::from_str::<Value>(text) {
             Ok(tree) => {
                 let mut problems = Problems::default();
-                let matcher = load::read_at::<Matcher>(tree, "/when/match", &mut problems);
+                let matcher = load::read_at::<Matcher>(tree, "/when/match", &mut problems, |_, _| {});
                 flaws.extend(problems.0.into_iter().map(|problem| Flaw {
                     key: problem.pointer.trim_start_matches('/').to_owned(),
                     part: problem.part,
@@ -175,8 +174,7 @@ impl When {
     /// The selectors as keys and encoded values.
     fn words(&self) -> Vec<(&'static str, String)> {
         let count = |key, count: Option<u64>| count.map(|count| (key, count.to_string()));
-        let counts =
-            [count("attempt", self.attempt), count("first", self.first), count("every", self.every)];
+        let counts = [count("attempt", self.attempt), count("first", self.first), count("every", self.every)];
         let mut words: Vec<(&'static str, String)> = counts.into_iter().flatten().collect();
         words.extend(self.probability.map(|probability| ("probability", probability.to_string())));
         if let Some(matching) = &self.matching {

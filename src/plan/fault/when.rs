@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::plan::load::problems::Problems;
+use crate::plan::load::problems::{Problems, below};
 use crate::plan::matcher::{Conditions, Matcher, View};
 use crate::plan::request::{Call, Request};
 use crate::plan::seed::Seed;
@@ -148,13 +148,13 @@ impl When {
             && times.is_none_or(|times| attempt <= times)
     }
 
-    /// What is wrong: the key, and what would be right.
-    pub(crate) fn problems(&self) -> Vec<(&'static str, String)> {
-        let mut found = Vec::new();
+    /// Checks selectors that stand at the pointer `at`.
+    pub(crate) fn check(&self, at: &str, problems: &mut Problems) {
+        let mut value = |key, message: String| problems.value(below(at, key), message);
         let counted = [("attempt", self.attempt), ("first", self.first), ("every", self.every)];
         for (key, count) in counted {
             if count == Some(0) {
-                found.push((key, format!("`{key}` counts from 1, got 0")));
+                value(key, format!("`{key}` counts from 1, got 0"));
             }
         }
         if let (Some(attempt), Some(first)) = (self.attempt, self.first)
@@ -162,14 +162,16 @@ impl When {
             && first > 0
         {
             let what = format!("attempt {attempt} is not among the first {first}: no request has both");
-            found.push(("attempt", what));
+            value("attempt", what);
         }
         if let Some(probability) = self.probability
             && !(0.0..=1.0).contains(&probability)
         {
-            found.push(("probability", format!("expected a number from 0 to 1, got {probability}")));
+            value("probability", format!("expected a number from 0 to 1, got {probability}"));
         }
-        found
+        if let Some(matching) = &self.matching {
+            Conditions::compile(&matching.matcher, &below(at, "match"), problems);
+        }
     }
 }
 
@@ -181,13 +183,6 @@ impl Matching {
             None => conditions.hold_without_body(call),
         }
     }
-
-    /// What is wrong with the matcher, by pointers from `at`.
-    pub(crate) fn problems(&self, at: &str) -> Problems {
-        let mut problems = Problems::default();
-        Conditions::compile(&self.matcher, at, &mut problems);
-        problems
-    }
 }
 
 impl From<Matcher> for Matching {
@@ -198,10 +193,13 @@ impl From<Matcher> for Matching {
     }
 }
 
-/// What it compiles to follows from the matcher.
+/// Two ways to write the same conditions are the same.
 impl PartialEq for Matching {
     fn eq(&self, other: &Self) -> bool {
-        self.matcher == other.matcher
+        match (&self.conditions, &other.conditions) {
+            (Some(own), Some(other)) => own == other,
+            _ => self.matcher == other.matcher,
+        }
     }
 }
 
@@ -222,7 +220,110 @@ impl JsonSchema for Matching {
         Matcher::schema_name()
     }
 
+    fn schema_id() -> Cow<'static, str> {
+        Matcher::schema_id()
+    }
+
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         Matcher::json_schema(generator)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn asked(request: &Request, turn: Turn) -> Asked<'_> {
+        Asked { call: &request.call, request: Some(request), turn, seed: Seed::new(7) }
+    }
+
+    fn holds(when: &When, attempt: u64, count: u64, print: u64) -> bool {
+        let request = Request::post("/v1/chat/completions", Value::Null);
+        when.holds(asked(&request, Turn { attempt, count, print }), "a fault")
+    }
+
+    #[track_caller]
+    fn check(when: &When, expected: [bool; 6]) {
+        let found = [1, 2, 3, 4, 5, 6].map(|attempt| holds(when, attempt, attempt, 0));
+        assert_eq!(found, expected, "{when:?}");
+    }
+
+    #[test]
+    fn attempts_and_every_nth_are_counted_from_one() {
+        let (x, o) = (true, false);
+        check(&When::default(), [x; 6]);
+        check(&When::attempt(2), [o, x, o, o, o, o]);
+        check(&When::first(2), [x, x, o, o, o, o]);
+        check(&When::every(2), [o, x, o, x, o, x]);
+        check(&When::every(3).and(When::first(3)), [o, o, x, o, o, o]);
+        check(&When::every(1), [x; 6]);
+    }
+
+    #[test]
+    fn a_probability_is_met_about_as_often_as_it_says() {
+        for (probability, low, high) in
+            [(0.0, 0, 0), (0.1, 800, 1200), (0.5, 4800, 5200), (1.0, 10_000, 10_000)]
+        {
+            let when = When::probability(probability);
+            // A hundred requests, each of which comes a hundred times.
+            let all = (0..100).flat_map(|print| (1..=100).map(move |count| (print, count)));
+            let met = all.filter(|(print, count)| holds(&when, 1, *count, *print)).count();
+            assert!((low..=high).contains(&met), "{probability}: {met}");
+        }
+    }
+
+    #[test]
+    fn chance_is_the_requests_own_whatever_comes_between() {
+        let when = When::probability(0.5);
+        let row = |print| (1..=64).map(|count| holds(&when, 1, count, print)).collect::<Vec<_>>();
+        // The same request draws the same; which other requests came, and when, is not asked.
+        assert_eq!(row(1), row(1));
+        assert_ne!(row(1), row(2));
+        let request = Request::post("/v1/chat/completions", Value::Null);
+        let other = |label: &str, seed| {
+            let draw = |count| {
+                let turn = Turn { attempt: 1, count, print: 1 };
+                when.holds(Asked { seed: Seed::new(seed), ..asked(&request, turn) }, label)
+            };
+            (1..=64).map(draw).collect::<Vec<_>>()
+        };
+        assert_eq!(other("a fault", 7), row(1));
+        assert_ne!(other("another", 7), row(1));
+        assert_ne!(other("a fault", 8), row(1));
+    }
+
+    #[test]
+    fn a_matcher_chooses_requests() {
+        let body = json!({ "model": "gpt-4o", "messages": [{ "role": "user", "content": "hello there" }] });
+        let request = Request::post("/v1/chat/completions", body);
+        let asked = asked(&request, Turn::default());
+        for (matcher, expected) in [
+            (Matcher::any(), true),
+            (Matcher::user_contains("hello"), true),
+            (Matcher::user_contains("bye"), false),
+            (Matcher::model("gpt-4o").and(Matcher::user_contains("there")), true),
+            // One with problems matches nothing; where it was written, they are told.
+            (Matcher::user_matches("("), false),
+        ] {
+            assert_eq!(When::matching(matcher.clone()).holds(asked, ""), expected, "{matcher:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_refused_before_its_body_is_read_matches_nothing_of_a_body() {
+        let request = Request::post("/openai/deployments/d/chat/completions", Value::Null);
+        let asked = Asked { request: None, ..asked(&request, Turn::default()) };
+        for (matcher, expected) in [
+            (Matcher::any(), true),
+            (Matcher::dialect("azure"), true),
+            (Matcher::model("d"), true),
+            (Matcher::user_contains(""), false),
+            (Matcher::turn(1), false),
+            (Matcher::dialect("azure").and(Matcher::body("", Value::Null)), false),
+        ] {
+            assert_eq!(When::matching(matcher.clone()).holds(asked, ""), expected, "{matcher:?}");
+        }
     }
 }

@@ -36,11 +36,21 @@ pub fn schema() -> Value {
     schemars::schema_for!(FixtureFile).to_value()
 }
 
-/// Reads a part of the format that stands at a pointer; what is wrong with it is added to `problems`.
-pub(crate) fn read_at<T: DeserializeOwned>(tree: Value, at: &str, problems: &mut Problems) -> Option<T> {
-    let before = problems.0.len();
-    let value = Mended::read(tree, at, problems).value;
-    value.filter(|_| problems.0.len() == before)
+/// Reads a part of the format that stands at a pointer, as far as it can be, and checks it; what is wrong
+/// with it is added to `problems`.
+pub(crate) fn read_at<T: DeserializeOwned>(
+    tree: Value,
+    at: &str,
+    problems: &mut Problems,
+    check: impl FnOnce(&T, &mut Problems),
+) -> Option<T> {
+    let mended = Mended::read(tree, at, problems);
+    let mut found = Problems::default();
+    if let Some(value) = &mended.value {
+        check(value, &mut found);
+    }
+    mended.add(found, problems);
+    mended.value
 }
 
 /// Everything that was loaded.

@@ -160,9 +160,11 @@ impl Check {
     fn needs_body(&self, call: &Call) -> bool {
         match self {
             Self::Text(subject, _) => match subject {
-                Subject::Path | Subject::Method | Subject::Dialect | Subject::Endpoint | Subject::ApiVersion => {
-                    false
-                }
+                Subject::Path
+                | Subject::Method
+                | Subject::Dialect
+                | Subject::Endpoint
+                | Subject::ApiVersion => false,
                 Subject::Model => call.route.deployment.is_none(),
                 Subject::Tool | Subject::System | Subject::ToolResult | Subject::User => true,
             },

@@ -154,6 +154,7 @@ fn a_fault_breaks_every_stream_at_the_same_byte() {
     assert_eq!((answer.status, answer.events().len(), answer.complete), (200, 2, false), "{answer:?}");
     let line = served.stderr_line("POST");
     assert!(line.contains(" greeting#1 faulted 2 events "), "{line}");
+    assert!(line.contains(" fault=close-mid-stream@event:2"), "{line}");
 }
 
 #[test]

@@ -84,7 +84,10 @@ fn selectors_are_keys_too_and_a_parameter_of_that_name_goes_first() {
         round_trips(&fault);
     }
     let expected = When::every(2).and(When::matching(Matcher::user_contains("a")));
-    assert_eq!("bom:when.every=2,user=a".parse(), Ok(Fault::new(crate::plan::fault::stream::StreamFault::Bom {}).when(expected)));
+    assert_eq!(
+        "bom:when.every=2,user=a".parse(),
+        Ok(Fault::new(crate::plan::fault::stream::StreamFault::Bom {}).when(expected))
+    );
 }
 
 #[track_caller]
@@ -94,7 +97,10 @@ fn refused(text: &str, expected: &str) {
 
 #[test]
 fn a_word_that_is_no_fault_says_what_would_be() {
-    refused("close-mid-steam@event:3", r#"unknown fault "close-mid-steam"; did you mean "close-mid-stream"?"#);
+    refused(
+        "close-mid-steam@event:3",
+        r#"unknown fault "close-mid-steam"; did you mean "close-mid-stream"?"#,
+    );
     refused("close_mid_stream", r#"unknown fault "close_mid_stream"; did you mean "close-mid-stream"?"#);
     refused("explode", r#"unknown fault "explode"; `llmirage faults` lists them"#);
     refused("", r#"unknown fault ""; `llmirage faults` lists them"#);
@@ -112,9 +118,18 @@ fn an_unknown_or_wrong_parameter_says_what_would_be() {
         "stall:hold=5",
         r#"`hold` of stall: expected a duration with a unit, like "20ms" or "1.5s", got "5""#,
     );
-    refused("stall:then=explode", r#"`then` of stall: expected "close" or "reset" or "resume", got "explode""#);
-    refused("stream-truncated:keep_done=yes", r#"`keep_done` of stream-truncated: expected true or false, got "yes""#);
-    refused("bandwidth:bytes_per_s=-1", r#"`bytes_per_s` of bandwidth: expected a whole number, 0 or more, got "-1""#);
+    refused(
+        "stall:then=explode",
+        r#"`then` of stall: expected "close" or "reset" or "resume", got "explode""#,
+    );
+    refused(
+        "stream-truncated:keep_done=yes",
+        r#"`keep_done` of stream-truncated: expected true or false, got "yes""#,
+    );
+    refused(
+        "bandwidth:bytes_per_s=-1",
+        r#"`bytes_per_s` of bandwidth: expected a whole number, 0 or more, got "-1""#,
+    );
     refused("stall-heartbeat:text=%ff", r#"`text` of stall-heartbeat: "%ff" is not UTF-8"#);
 }
 
