@@ -10,7 +10,6 @@ use super::failure::Failure;
 use super::fixtures::Fixtures;
 use super::values::Certificate;
 use crate::plan::Pacing;
-use crate::plan::fault::combine;
 use crate::serve::{Builder, Clock, MockServer, Unmatched};
 
 /// How to serve.
@@ -94,9 +93,6 @@ fn check(args: &ServeArgs) -> Result<(), Failure> {
     let usage = |text: String| Err(Failure::Usage(text));
     if args.watch && args.paths.is_empty() {
         return usage("--watch needs a PATH: the built-in fixtures do not change".to_owned());
-    }
-    if let Err(why) = combine::check(&args.fault) {
-        return usage(format!("--fault: {why}"));
     }
     let address = args.listen.0;
     if !address.ip().is_loopback() && args.admin_token.is_none() {

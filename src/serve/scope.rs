@@ -2,7 +2,6 @@
 
 use http::HeaderMap;
 
-use crate::plan::Fault;
 use crate::plan::fault::combine;
 pub(crate) use crate::plan::fault::percent::decode;
 use crate::plan::request::Scope;
@@ -24,7 +23,7 @@ pub(crate) fn split<'a>(path: &'a str, headers: &HeaderMap) -> Result<(Scope, &'
             scope.session = decode(name)?;
             rest = after;
         } else if let Some((spec, after)) = segment(rest, "/fault/") {
-            scope.faults.extend(faults(&decode(spec)?)?);
+            choose(&mut scope, &decode(spec)?)?;
             rest = after;
         } else {
             break;
@@ -36,8 +35,8 @@ pub(crate) fn split<'a>(path: &'a str, headers: &HeaderMap) -> Result<(Scope, &'
     let specs = headers.get_all(FAULT).iter().map(|value| value.to_str());
     let specs: Vec<&str> = specs.collect::<Result<_, _>>().map_err(|_| format!("{FAULT} is not text"))?;
     if !specs.is_empty() {
-        let found = specs.into_iter().map(faults).collect::<Result<Vec<_>, _>>()?;
-        scope.faults = found.into_iter().flatten().collect();
+        scope.faults.clear();
+        specs.into_iter().try_for_each(|spec| choose(&mut scope, spec))?;
     }
     combine::check(&scope.faults)?;
     if scope.session.len() > MAX_SESSION {
@@ -60,12 +59,11 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Str
     }
 }
 
-/// The faults that a word of a path or a header stands for.
-fn faults(spec: &str) -> Result<Vec<Fault>, String> {
-    match spec.parse() {
-        Ok(fault) => Ok(vec![fault]),
-        Err(error) => Err(format!("fault {spec:?}: {error}")),
-    }
+/// Does what a word of a path or a header says.
+fn choose(scope: &mut Scope, spec: &str) -> Result<(), String> {
+    let fault = spec.parse().map_err(|error| format!("fault {spec:?}: {error}"))?;
+    scope.faults.push(fault);
+    Ok(())
 }
 
 const FAULT: &str = "x-llmirage-fault";

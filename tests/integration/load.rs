@@ -5,7 +5,7 @@ use llmirage::LoadErrors;
 use llmirage::plan::fixture::AfterLast;
 use llmirage::plan::reply::{Answer, Chunking, ErrorReply, Step};
 use llmirage::plan::set::{FixtureSet, Source};
-use llmirage::{At, Fault, Fixture, Matcher, Pacing, Reply};
+use llmirage::{At, Fault, Fixture, Matcher, Pacing, Reply, When};
 
 fn file(path: &str, text: &str) -> Source {
     Source::File { path: path.into(), text: text.to_owned() }
@@ -818,6 +818,20 @@ fn fixtures_built_in_code_are_checked_like_those_in_files() {
         &[
             r#"fixture "x": /reply/status: expected a status from 200 to 999, got 1"#,
             r#"fixture "x": /reply/headers/a b: "a b" is not a header name"#,
+        ],
+    );
+    check(
+        Fixture::named("x").reply(
+            Reply::text("a")
+                .fault(Fault::close(At::Idle))
+                .fault(Fault::rate_limit().when(When::probability(2.0)))
+                .fault(Fault::stall(At::Head))
+                .fault(Fault::reset(At::End)),
+        ),
+        &[
+            r#"fixture "x": /reply/faults/0/at: close-mid-stream stands at the head, at an event, a byte, a time (elapsed) or the end, not at idle"#,
+            r#"fixture "x": /reply/faults/1/when/probability: expected a number from 0 to 1, got 2"#,
+            r#"fixture "x": /reply/faults/3: a response ends once: reset-mid-stream@end does not go with stall@head; leave one out, or choose another attempt for it"#,
         ],
     );
     check(

@@ -21,8 +21,10 @@ use crate::plan::load::words::short;
 /// A fault of a fixture: as its author wrote it, or built in code. What is wrong with it is told when
 /// fixtures are checked, all of it at once.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Written {
+pub enum Written {
+    /// As JSON.
     Json(Map<String, Value>),
+    /// In code.
     Built(Fault),
 }
 

@@ -231,7 +231,7 @@ fn every_flag_works_from_the_environment() {
         .env("LLMIRAGE_STRICT", "true")
         .env("LLMIRAGE_WATCH", "0")
         .env("LLMIRAGE_API_KEY", "one,two")
-        .env("LLMIRAGE_FAULT", "close-mid-stream@event:1")
+        .env("LLMIRAGE_FAULT", "close-mid-stream:attempt=1@event:1 close-mid-stream:attempt=9@head")
         .serve_as_told();
     assert_eq!(dir.read("url"), served.url);
     let answer =
