@@ -91,6 +91,9 @@ pub enum StartError {
         /// What is wrong with it.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// A fault that was given makes no sense, or does not go with another.
+    #[error("{0}")]
+    Fault(String),
     /// The timeline that was given breaks its own rules.
     #[error("the timeline cannot be played: {0}")]
     Timeline(&'static str),

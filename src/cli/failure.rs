@@ -76,7 +76,12 @@ impl Failure {
     fn code(&self) -> u8 {
         match self {
             Self::Arguments(_) | Self::Usage(_) | Self::Load(_) | Self::Checked(_) | Self::Read { .. } => 2,
-            Self::Start(StartError::Load(_) | StartError::Exposed { .. } | StartError::Tls { .. }) => 2,
+            Self::Start(
+                StartError::Load(_)
+                | StartError::Exposed { .. }
+                | StartError::Tls { .. }
+                | StartError::Fault(_),
+            ) => 2,
             Self::Start(_) | Self::Write { .. } | Self::System { .. } | Self::Output(_) | Self::Strict(_) => {
                 1
             }

@@ -27,6 +27,7 @@ pub(super) fn settled(entry: &Entry, time: &str, paint: Paint) -> String {
     }
     let retry = entry.retry.filter(|attempt| *attempt > 0);
     line.extend(retry.map(|attempt| format!(" retry={attempt}")));
+    line.extend(entry.faults.iter().map(|fault| format!(" fault={}", plain(fault))));
     line.extend(entry.refusal.as_ref().map(|why| format!(": {}", plain(why))));
     line
 }
@@ -177,6 +178,17 @@ mod tests {
         ] {
             check(&sent(outcome), &format!("/v1/chat/completions     200 greeting#1 {expected} 231ms"));
         }
+    }
+
+    #[test]
+    fn faults_are_named_in_their_order() {
+        let faults = vec!["bom".to_owned(), "close-mid-stream@event:2".to_owned()];
+        let outcome = Outcome::Faulted { events: 2, ending: Ending::Close };
+        check(
+            &Entry { faults, outcome, events_planned: 2, ..entry() },
+            "/v1/chat/completions     200 greeting#1 faulted 2 events 231ms fault=bom \
+             fault=close-mid-stream@event:2",
+        );
     }
 
     #[test]

@@ -94,12 +94,6 @@ fn check(args: &ServeArgs) -> Result<(), Failure> {
     if args.watch && args.paths.is_empty() {
         return usage("--watch needs a PATH: the built-in fixtures do not change".to_owned());
     }
-    if args.fault.len() > 1 {
-        return usage(format!(
-            "--fault was given {} times: only one fault can end a response",
-            args.fault.len()
-        ));
-    }
     let address = args.listen.0;
     if !address.ip().is_loopback() && args.admin_token.is_none() {
         return usage(format!(

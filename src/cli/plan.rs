@@ -17,7 +17,7 @@ use super::output::print;
 use super::request::Typed;
 use crate::plan::Timeline;
 use crate::plan::json::Span;
-use crate::plan::timeline::{Ending, EventKind, Head};
+use crate::plan::timeline::{Ending, EventKind, Head, Reuse};
 use crate::serve::{Entry, MockServer};
 
 /// Plans and prints.
@@ -47,10 +47,18 @@ struct Planned<'a> {
 }
 
 impl Planned<'_> {
-    /// The head, then one line per event: when, which, what, how long, and the bytes.
+    /// The faults, the head, then one line per event: when, which, what, how long, and the bytes.
     fn text(&self) -> String {
-        let head = &self.timeline.head;
-        let mut text = format!("{}\n\n", self.answered_by());
+        let (head, framing) = (&self.timeline.head, &self.timeline.framing);
+        let mut text = format!("{}\n", self.answered_by());
+        for fault in &self.timeline.faults {
+            push(&mut text, format_args!("fault {fault}\n"));
+        }
+        text.push('\n');
+        if !framing.before.is_empty() {
+            let (at, before) = (offset(head.at), shown(&framing.before));
+            push(&mut text, format_args!("{at:>10}  before the head: {before}\n"));
+        }
         push(
             &mut text,
             format_args!("{:>10}  HTTP/1.1 {} {}\n", offset(head.at), head.status.as_str(), reason(head)),
@@ -59,26 +67,26 @@ impl Planned<'_> {
             let value = String::from_utf8_lossy(header.value.as_bytes());
             push(&mut text, format_args!("{:>10}  {}: {value}\n", "", header.name));
         }
+        if let Some(bytes) = framing.head_bytes {
+            push(&mut text, format_args!("{:>10}  only {bytes} bytes of the head go out\n", ""));
+        }
         push(&mut text, format_args!("\n{:>10}  {:>5}  {:<8}  {:>6}\n", "time", "event", "kind", "bytes"));
+        let mut counted = 0;
         for (index, event) in self.timeline.events.iter().enumerate() {
             let bytes = self.timeline.event_bytes(index);
             let kind = kind_name(event.kind);
             let (at, len, shown) = (offset(event.at), bytes.len(), shown(&bytes));
-            push(&mut text, format_args!("{at:>10}  {index:>5}  {kind:<8}  {len:>6}  {shown}\n"));
+            // What is not counted has no number that a position could give.
+            let number = if event.kind.is_event() { counted.to_string() } else { "-".to_owned() };
+            counted += usize::from(event.kind.is_event());
+            push(&mut text, format_args!("{at:>10}  {number:>5}  {kind:<8}  {len:>6}  {shown}\n"));
         }
-        let end = match self.timeline.ending {
-            Ending::Complete => "the body ends as HTTP wants it",
-            Ending::Close => "the connection is closed without the end of the body",
-            Ending::Reset { .. } => "the connection is reset",
-            Ending::Abandon => "the connection is closed at once, whatever is still sent",
-            Ending::HalfClose => "the server closes its side and reads on",
-            Ending::Blackhole => "nothing was read or sent; the connection is closed",
-            Ending::Idle { .. } => "the body ends as HTTP wants it; then the idle connection ends",
-            Ending::Reuse(_) => "the body ends as HTTP wants it; the next request on the connection fails",
-            Ending::Refuse { .. } => "the connection is closed, and new ones are refused for a while",
-        };
         let at = offset(self.timeline.duration());
-        push(&mut text, format_args!("{at:>10}  {end}\n"));
+        if let Some(tail) = &framing.tail {
+            let tail = shown(tail);
+            push(&mut text, format_args!("{at:>10}  instead of the end of the body: {tail}\n"));
+        }
+        push(&mut text, format_args!("{at:>10}  {}\n", ending(self.timeline.ending)));
         text
     }
 
@@ -99,6 +107,7 @@ impl Planned<'_> {
         let document = Document {
             fixture: self.entry.and_then(|entry| entry.fixture.as_deref()),
             hit: self.entry.and_then(|entry| entry.hit),
+            faults: &self.timeline.faults,
             head: HeadDocument {
                 at: Span(head.at),
                 status: head.status.as_u16(),
@@ -112,7 +121,14 @@ impl Planned<'_> {
                     raw: raw(&self.timeline.event_bytes(index)),
                 })
                 .collect(),
+            framing: FramingDocument {
+                before: raw(&self.timeline.framing.before),
+                head_bytes: self.timeline.framing.head_bytes,
+                tail: self.timeline.framing.tail.as_deref().map(raw),
+                parts: if self.timeline.framing.sliced { "tcp" } else { "http-chunk" },
+            },
             ending: self.timeline.ending.name(),
+            ends_at: Span(self.timeline.ends_at),
         };
         serde_json::to_string_pretty(&document).expect("every key is a string")
     }
@@ -123,9 +139,21 @@ impl Planned<'_> {
 struct Document<'a> {
     fixture: Option<&'a str>,
     hit: Option<u64>,
+    faults: &'a [String],
     head: HeadDocument<'a>,
     events: Vec<EventDocument>,
+    framing: FramingDocument,
     ending: &'static str,
+    ends_at: Span,
+}
+
+/// What goes over the wire beside and instead of head and events.
+#[derive(Serialize)]
+struct FramingDocument {
+    before: Raw,
+    head_bytes: Option<usize>,
+    tail: Option<Raw>,
+    parts: &'static str,
 }
 
 #[derive(Serialize)]
@@ -189,6 +217,41 @@ fn offset(at: Duration) -> String {
     match micros % 1000 {
         0 => format!("{}ms", micros / 1000),
         rest => format!("{}.{}ms", micros / 1000, format!("{rest:03}").trim_end_matches('0')),
+    }
+}
+
+/// What happens after the last event.
+fn ending(ending: Ending) -> String {
+    let how = |reset| if reset { "reset" } else { "closed" };
+    match ending {
+        Ending::Complete => "the body ends as HTTP wants it".to_owned(),
+        Ending::Close => "the connection is closed without the end of the body".to_owned(),
+        Ending::Reset { drain: true } => {
+            "the connection is reset, once the client has acknowledged every byte".to_owned()
+        }
+        Ending::Reset { drain: false } => {
+            "the connection is reset at once, whatever is still sent".to_owned()
+        }
+        Ending::Abandon => "the connection is closed at once, whatever is still sent".to_owned(),
+        Ending::HalfClose => "the server has closed its side and reads until now".to_owned(),
+        Ending::Blackhole => "nothing was read or sent; the connection is closed".to_owned(),
+        Ending::Idle { after, reset } => {
+            let (after, how) = (offset(after), how(reset));
+            format!("the body ends as HTTP wants it; {after} later the idle connection is {how}")
+        }
+        Ending::Reuse(reuse) => {
+            let what = match reuse {
+                Reuse::Reset => "resets it",
+                Reuse::Close => "closes it",
+                Reuse::Blackhole => "gets no answer",
+            };
+            format!("the body ends as HTTP wants it; the next request on the connection {what}")
+        }
+        Ending::Refuse { refuse, complete } => {
+            let (refuse, without) =
+                (offset(refuse), if complete { "" } else { " without the end of the body" });
+            format!("the connection is closed{without}, and new ones are refused for {refuse}")
+        }
     }
 }
 

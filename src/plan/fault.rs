@@ -13,7 +13,6 @@ use std::time::Duration;
 use serde_json::Value;
 
 use self::response::Response;
-use super::say::Occasion;
 use super::seed::Seed;
 use super::timeline::EventKind;
 
@@ -22,9 +21,13 @@ pub mod event;
 pub mod stream;
 pub mod transport;
 
+pub(crate) mod alias;
+pub(crate) mod combine;
 pub(crate) mod declare;
-mod json;
+pub(crate) mod json;
+pub(crate) mod percent;
 pub(super) mod place;
+mod read;
 pub(crate) mod response;
 mod spec;
 pub mod when;
@@ -87,26 +90,6 @@ pub(crate) struct Context<'a> {
     pub(crate) max_hold: Duration,
     /// The request that is answered.
     pub(crate) call: &'a super::request::Call,
-}
-
-/// The faults that a request gets, in the order in which they are applied.
-///
-/// Sources are the request's scope, the server and the reply, the nearest first. Of faults that exclude
-/// each other the first wins.
-pub(crate) fn chosen<'a>(sources: [&'a [Fault]; 3], occasion: &Occasion<'_>) -> Vec<&'a Fault> {
-    let seed = Seed::new(occasion.seed);
-    let faults = sources.into_iter().flatten().enumerate();
-    let faults = faults.filter(|(index, fault)| {
-        fault.when.holds(occasion.turn, seed, &format!("{} {index}", fault.kind.name()))
-    });
-    let mut chosen: Vec<&Fault> = Vec::new();
-    for (_, fault) in faults {
-        if !chosen.iter().any(|other| other.excludes(fault)) {
-            chosen.push(fault);
-        }
-    }
-    chosen.sort_by_key(|fault| fault.kind.rank());
-    chosen
 }
 
 /// A place in a response.
@@ -219,6 +202,21 @@ impl Kind {
         Self::entries().position(|entry| entry.name == name).expect("every kind is in the table")
     }
 
+    /// What is wrong with its parameters' values: (parameter, what is wrong and what would be right).
+    pub(crate) fn problems(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Answer(fault) => fault.problems(),
+            Self::Event(fault) => fault.problems(),
+            Self::Stream(fault) => fault.problems(),
+            Self::Transport(fault) => fault.problems(),
+        }
+    }
+
+    /// What the table says of the fault called `name`.
+    pub(crate) fn entry_named(name: &str) -> Option<&'static Entry> {
+        Self::entries().find(|entry| entry.name == name)
+    }
+
     /// What the table says of it.
     pub(crate) fn entry(&self) -> &'static Entry {
         let name = self.name();
@@ -226,6 +224,24 @@ impl Kind {
     }
 }
 
+/// The common ones; [the one-word form](#impl-FromStr-for-Fault) makes any.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use llmirage::{At, Fault, When};
+///
+/// let faults = [
+///     Fault::close(At::event(3)),
+///     Fault::reset(At::elapsed(Duration::from_millis(80))),
+///     Fault::rate_limit().when(When::first(2)),
+///     Fault::stall(At::event(-1)),
+///     "event-split:every=7".parse()?,
+/// ];
+/// let words = faults.map(|fault| fault.to_string());
+/// assert_eq!(words[..2], ["close-mid-stream@event:3", "reset-mid-stream@elapsed:80ms"]);
+/// # Ok::<(), String>(())
+/// ```
 impl Fault {
     /// A fault where it stands by itself, for every request.
     pub fn new(kind: impl Into<Kind>) -> Self {
@@ -242,6 +258,37 @@ impl Fault {
         Self::new(TransportFault::ResetMidStream { drain: true }).at(at)
     }
 
+    /// The stream ends at a place, as valid HTTP.
+    pub fn truncate(at: At) -> Self {
+        Self::new(EventFault::StreamTruncated { keep_done: false }).at(at)
+    }
+
+    /// Silence from a place on, as long as the server's `max_hold` allows, then FIN.
+    pub fn stall(at: At) -> Self {
+        Self::named("stall").at(at)
+    }
+
+    /// Comments and nothing else from a place on, as long as the server's `max_hold` allows, then FIN.
+    pub fn stall_heartbeat(at: At) -> Self {
+        Self::named("stall-heartbeat").at(at)
+    }
+
+    /// 429 of the rate limiter, with the time to wait.
+    pub fn rate_limit() -> Self {
+        Self::named("rate-limit")
+    }
+
+    /// FIN instead of an answer.
+    pub fn empty_response() -> Self {
+        Self::new(TransportFault::EmptyResponse {})
+    }
+
+    /// The fault of this name as the table has it.
+    fn named(name: &str) -> Self {
+        let kind = Kind::build(name, &mut Arguments::default());
+        Self::new(kind.expect("a name of the table: a test makes each"))
+    }
+
     /// The fault at another place than its own.
     #[must_use]
     pub fn at(mut self, at: At) -> Self {
@@ -249,9 +296,11 @@ impl Fault {
         self
     }
 
-    /// Whether only one of the two can be applied to a response.
-    pub(crate) fn excludes(&self, other: &Self) -> bool {
-        matches!((&self.kind, &other.kind), (Kind::Transport(_), Kind::Transport(_)))
+    /// The fault for these requests only.
+    #[must_use]
+    pub fn when(mut self, when: When) -> Self {
+        self.when = when;
+        self
     }
 
     /// Where it stands: the place given, else its own.
@@ -281,6 +330,11 @@ impl At {
     /// After `index` events and `byte` bytes of the next.
     pub const fn event_byte(index: i64, byte: usize) -> Self {
         Self::Event { index, byte }
+    }
+
+    /// Once so much time has passed since the request was read.
+    pub const fn elapsed(time: Duration) -> Self {
+        Self::Elapsed(time)
     }
 }
 
@@ -344,6 +398,22 @@ mod tests {
         assert_eq!(std::str::from_utf8(&timeline.body).unwrap(), body);
         assert_eq!(timeline.events.iter().map(|event| event.end).collect::<Vec<_>>(), ends);
         assert_eq!(timeline.ending, Ending::Close);
+    }
+
+    #[test]
+    fn every_constructor_makes_a_fault_of_the_table() {
+        let faults = [
+            (Fault::close(At::End), "close-mid-stream@end"),
+            (Fault::reset(At::Head), "reset-mid-stream@head"),
+            (Fault::truncate(At::event(1)), "stream-truncated@event:1"),
+            (Fault::stall(At::event(2)), "stall@event:2"),
+            (Fault::stall_heartbeat(At::Head), "stall-heartbeat@head"),
+            (Fault::rate_limit(), "rate-limit"),
+            (Fault::empty_response(), "empty-response"),
+        ];
+        for (fault, expected) in faults {
+            assert_eq!((fault.to_string().as_str(), fault.check()), (expected, Ok(())));
+        }
     }
 
     #[test]

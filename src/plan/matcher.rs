@@ -14,7 +14,7 @@ mod text;
 pub(crate) use conditions::{Conditions, View};
 
 /// Conditions on a request; all that are given must hold.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Matcher {
     /// The dialect spoken: `openai`, `azure`.
@@ -65,7 +65,7 @@ pub struct Matcher {
 pub type Condition = StringOr<Comparison>;
 
 /// Exactly one way to compare a text.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Comparison {
     /// The whole text.

@@ -39,6 +39,7 @@ pub mod timeline;
 pub mod tokens;
 pub mod wire;
 
+pub use fault::when::When;
 pub use fault::{At, Fault};
 pub use fixture::Fixture;
 pub use matcher::Matcher;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::fault::Fault;
+use super::fault::json::Written;
 use super::json::{self, Map, Span, StringOr};
 use super::pacing::Pacing;
 use super::spoken::Cache;
@@ -46,7 +47,7 @@ pub struct ReplyObject {
     pub(crate) pacing: Option<Pacing>,
     /// What breaks, and where.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) faults: Option<Vec<Fault>>,
+    pub(crate) faults: Option<Vec<Written>>,
     /// Azure's content filter: its verdicts on prompt and completion, and its mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) filters: Option<Filters>,
@@ -222,7 +223,7 @@ pub enum Step {
     /// A pause before the next step.
     Wait(Span),
     /// A fault at this place.
-    Fault(Fault),
+    Fault(Written),
     /// `data: [DONE]`.
     Done,
 }

@@ -12,9 +12,10 @@ use super::compose::{self, Composition, Setting};
 use super::dialect::names::ModelClass;
 use super::dialect::shape::Shape;
 use super::dialect::{Facts, Form};
+use super::fault::combine::chosen;
 use super::fault::response::Response;
-use super::fault::when::Turn;
-use super::fault::{Context, Fault, chosen};
+use super::fault::when::{Asked, Turn};
+use super::fault::{Context, Fault};
 use super::pacing::{Pacing, whole_micros};
 use super::reject::Reject;
 use super::reply::{Answer, Content, ErrorReply, Prepared, Step, Usage};
@@ -107,13 +108,13 @@ pub fn plan(reply: &Prepared, request: &Request, occasion: &Occasion<'_>) -> Tim
         },
     };
     overrule(&mut timeline.head, reply);
-    finish(timeline, &request.call, &reply.faults, occasion)
+    finish(timeline, &request.call, Some(request), &reply.faults, occasion)
 }
 
 /// Plans the response to a request that is refused.
 pub fn plan_reject(reject: &Reject, call: &Call, occasion: &Occasion<'_>) -> Timeline {
     let (head, body) = call.route.dialect.reject(reject, &bare_facts(call, "", occasion));
-    finish(whole(head, body, Duration::ZERO), call, &[], occasion)
+    finish(whole(head, body, Duration::ZERO), call, None, &[], occasion)
 }
 
 /// Plans the response to a request for the models or one of them.
@@ -122,13 +123,20 @@ pub fn plan_models(names: &[&str], call: &Call, occasion: &Occasion<'_>) -> Time
     let facts = bare_facts(call, "", occasion);
     let body = dialect.models(names, &facts);
     let head = dialect.success(&facts, Form::Json(body.len()));
-    finish(whole(head, body, Duration::ZERO), call, &[], occasion)
+    finish(whole(head, body, Duration::ZERO), call, None, &[], occasion)
 }
 
 /// The last steps of every plan: its pace, what breaks, and the bound of every gap.
-fn finish(mut timeline: Timeline, call: &Call, own: &[Fault], occasion: &Occasion<'_>) -> Timeline {
+fn finish(
+    mut timeline: Timeline,
+    call: &Call,
+    request: Option<&Request>,
+    own: &[Fault],
+    occasion: &Occasion<'_>,
+) -> Timeline {
     scale(&mut timeline, occasion.time_scale);
-    let faults = chosen([&call.scope.faults, occasion.faults, own], occasion);
+    let asked = Asked { call, request, turn: occasion.turn, seed: Seed::new(occasion.seed) };
+    let faults = chosen([&call.scope.faults, occasion.faults, own], asked);
     if !faults.is_empty() {
         let context = Context { seed: own_seed(call, occasion), max_hold: occasion.max_hold, call };
         let mut response = Response::new(timeline);

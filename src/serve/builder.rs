@@ -18,6 +18,7 @@ use super::state::State;
 use super::tls::Tls;
 use crate::error::{LoadErrors, StartError};
 use crate::files;
+use crate::plan::fault::combine;
 use crate::plan::set::Source;
 use crate::plan::{Fault, Fixture, FixtureSet, Pacing, Timeline};
 
@@ -171,8 +172,8 @@ impl Builder {
         self
     }
 
-    /// A fault for every answer, beside those that were given before; those of a base URL or of a header go
-    /// over it.
+    /// A fault for every answer, beside those that were given before. Those of a base URL or of a header go
+    /// over it, and it goes over the replies' own, where only one of two can be.
     pub fn fault(mut self, fault: Fault) -> Self {
         self.config.faults.push(fault);
         self
@@ -251,7 +252,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// [`StartError`]: fixtures that do not load, a timeline that cannot be played, an address that cannot be listened on, an address
+    /// [`StartError`]: fixtures that do not load, a timeline that cannot be played, faults that make no sense, an address that cannot be listened on, an address
     /// open to the network without an admin token, a certificate that cannot be used.
     ///
     /// # Panics
@@ -284,9 +285,11 @@ impl Builder {
     /// # Errors
     ///
     /// [`StartError::Load`]: fixtures that do not load. [`StartError::Timeline`]: a timeline that cannot
-    /// be played.
+    /// be played. [`StartError::Fault`]: a fault that makes no sense, or two that do not go together.
     pub fn service(self) -> Result<Service, StartError> {
         self.config.timeline.as_ref().map_or(Ok(()), check).map_err(StartError::Timeline)?;
+        self.config.faults.iter().try_for_each(Fault::check).map_err(StartError::Fault)?;
+        combine::check(&self.config.faults).map_err(StartError::Fault)?;
         let fixtures = match self.fixtures {
             Some(fixtures) => fixtures,
             None if self.sources.is_empty() => FixtureSet::embedded(),

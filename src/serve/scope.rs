@@ -2,17 +2,19 @@
 
 use http::HeaderMap;
 
-use crate::plan::Fault;
+use crate::plan::fault::combine;
+pub(crate) use crate::plan::fault::percent::decode;
 use crate::plan::request::Scope;
 
 /// The scope of a request and the path below it.
 ///
-/// The path may start with `/session/{name}` and `/fault/{SPEC}`, in any order; the headers
-/// `x-llmirage-session` and `x-llmirage-fault` say the same and win.
+/// The path may start with `/session/{name}` and any number of `/fault/{SPEC}`, in any order; the headers
+/// `x-llmirage-session` and `x-llmirage-fault`, which may be there several times, say the same. A fault in
+/// a header is instead of all those of the path.
 ///
 /// # Errors
 ///
-/// What is wrong with the fault, for the client to read.
+/// What is wrong with the faults, for the client to read.
 pub(crate) fn split<'a>(path: &'a str, headers: &HeaderMap) -> Result<(Scope, &'a str), String> {
     let mut scope = Scope::default();
     let mut rest = path;
@@ -21,7 +23,7 @@ pub(crate) fn split<'a>(path: &'a str, headers: &HeaderMap) -> Result<(Scope, &'
             scope.session = decode(name)?;
             rest = after;
         } else if let Some((spec, after)) = segment(rest, "/fault/") {
-            scope.faults.push(fault(&decode(spec)?)?);
+            choose(&mut scope, &decode(spec)?)?;
             rest = after;
         } else {
             break;
@@ -30,9 +32,13 @@ pub(crate) fn split<'a>(path: &'a str, headers: &HeaderMap) -> Result<(Scope, &'
     if let Some(name) = header(headers, "x-llmirage-session")? {
         name.clone_into(&mut scope.session);
     }
-    if let Some(spec) = header(headers, "x-llmirage-fault")? {
-        scope.faults = vec![fault(spec)?];
+    let specs = headers.get_all(FAULT).iter().map(|value| value.to_str());
+    let specs: Vec<&str> = specs.collect::<Result<_, _>>().map_err(|_| format!("{FAULT} is not text"))?;
+    if !specs.is_empty() {
+        scope.faults.clear();
+        specs.into_iter().try_for_each(|spec| choose(&mut scope, spec))?;
     }
+    combine::check(&scope.faults)?;
     if scope.session.len() > MAX_SESSION {
         return Err(format!("a session's name has at most {MAX_SESSION} bytes"));
     }
@@ -53,29 +59,14 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Str
     }
 }
 
-fn fault(spec: &str) -> Result<Fault, String> {
-    spec.parse().map_err(|error| format!("fault {spec:?}: {error}"))
+/// Does what a word of a path or a header says.
+fn choose(scope: &mut Scope, spec: &str) -> Result<(), String> {
+    let fault = spec.parse().map_err(|error| format!("fault {spec:?}: {error}"))?;
+    scope.faults.push(fault);
+    Ok(())
 }
 
-/// Undoes percent-encoding: clients encode what a URL may not hold as it is.
-pub(crate) fn decode(text: &str) -> Result<String, String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, after @ ..] = rest {
-        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        match (first, digits.and_then(|digits| u8::from_str_radix(digits, 16).ok())) {
-            (b'%', Some(byte)) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            _ => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8(bytes).map_err(|_| format!("{text:?} is not UTF-8"))
-}
+const FAULT: &str = "x-llmirage-fault";
 
 /// How long a session's name may be.
 const MAX_SESSION: usize = 256;
@@ -85,28 +76,41 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(path: &str, session: &str, fault: Option<&str>, rest: &str) {
+    fn check(path: &str, session: &str, faults: &[&str], rest: &str) {
         let (scope, below) = split(path, &HeaderMap::new()).unwrap();
-        let faults: Vec<Fault> = fault.into_iter().map(|spec| spec.parse().unwrap()).collect();
-        assert_eq!((scope.session.as_str(), scope.faults, below), (session, faults, rest), "{path}");
+        let found: Vec<String> = scope.faults.iter().map(ToString::to_string).collect();
+        assert_eq!((scope.session.as_str(), below), (session, rest), "{path}");
+        assert_eq!(found, faults, "{path}");
     }
 
     #[test]
     fn scopes_stand_before_the_path_in_any_order() {
-        check("/v1/chat/completions", "", None, "/v1/chat/completions");
-        check("/session/a/v1/models", "a", None, "/v1/models");
-        check("/session/a/fault/close-mid-stream@event:3/v1", "a", Some("close-mid-stream@event:3"), "/v1");
+        check("/v1/chat/completions", "", &[], "/v1/chat/completions");
+        check("/session/a/v1/models", "a", &[], "/v1/models");
+        check("/session/a/fault/close-mid-stream@event:3/v1", "a", &["close-mid-stream@event:3"], "/v1");
         check(
             "/fault/close-mid-stream%40event%3A3/session/b%20c/v1",
             "b c",
-            Some("close-mid-stream@event:3"),
+            &["close-mid-stream@event:3"],
             "/v1",
         );
-        check("/session/a/session/b", "b", None, "/");
-        check("/session//v1", "", None, "/session//v1");
-        check("/sessions/a/v1", "", None, "/sessions/a/v1");
-        check("/session/100%/v1", "100%", None, "/v1");
-        check("", "", None, "/");
+        check("/session/a/session/b", "b", &[], "/");
+        check("/session//v1", "", &[], "/session//v1");
+        check("/sessions/a/v1", "", &[], "/sessions/a/v1");
+        check("/session/100%/v1", "100%", &[], "/v1");
+        check("", "", &[], "/");
+    }
+
+    #[test]
+    fn faults_of_a_path_compose() {
+        check(
+            "/fault/bom/session/a/fault/rate-limit:times=2/fault/stall@event:-1/v1",
+            "a",
+            &["bom", "rate-limit:times=2", "stall@event:-1"],
+            "/v1",
+        );
+        // What is encoded once more is a value's own.
+        check("/fault/stall-heartbeat:text=a%252Cb/v1", "", &["stall-heartbeat:text=a%2Cb"], "/v1");
     }
 
     #[test]
@@ -114,15 +118,21 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("x-llmirage-session", "h".parse().unwrap());
         headers.insert("x-llmirage-fault", "close-mid-stream@event:1".parse().unwrap());
-        let (scope, rest) = split("/session/a/v1", &headers).unwrap();
+        headers.append("x-llmirage-fault", "bom".parse().unwrap());
+        let (scope, rest) = split("/fault/stall/fault/gzip/session/a/v1", &headers).unwrap();
         assert_eq!((scope.session.as_str(), rest), ("h", "/v1"));
-        assert_eq!(scope.faults, ["close-mid-stream@event:1".parse().unwrap()]);
+        assert_eq!(scope.faults, ["close-mid-stream@event:1", "bom"].map(|spec| spec.parse().unwrap()));
     }
 
     #[test]
     fn a_scope_that_cannot_be_read_says_why() {
         let error = |path: &str| split(path, &HeaderMap::new()).unwrap_err();
         assert!(error("/fault/typo/v1").starts_with("fault \"typo\": "), "{}", error("/fault/typo/v1"));
+        assert_eq!(
+            error("/fault/stall/fault/close-mid-stream/v1"),
+            "a response ends once: close-mid-stream does not go with stall; leave one out, or choose another \
+             attempt for it"
+        );
         assert!(error("/session/%ff/v1").contains("is not UTF-8"));
         assert!(error(&format!("/session/{}/v1", "a".repeat(300))).contains("at most 256 bytes"));
     }

@@ -5,7 +5,7 @@ use llmirage::LoadErrors;
 use llmirage::plan::fixture::AfterLast;
 use llmirage::plan::reply::{Answer, Chunking, ErrorReply, Step};
 use llmirage::plan::set::{FixtureSet, Source};
-use llmirage::{At, Fault, Fixture, Matcher, Pacing, Reply};
+use llmirage::{At, Fault, Fixture, Matcher, Pacing, Reply, When};
 
 fn file(path: &str, text: &str) -> Source {
     Source::File { path: path.into(), text: text.to_owned() }
@@ -487,43 +487,103 @@ fn steps_have_one_key_and_a_fitting_value() {
             r#"f.json:2:122: /fixtures/0/reply/script/4/raw/base64: expected base64 (standard alphabet, padded), got "!""#,
             "f.json:2:143: /fixtures/0/reply/script/5/tool_call: a piece of a tool call has `id` and `name`, `arguments`, or all of them",
             "f.json:2:198: /fixtures/0/reply/script/6/fault/at: a fault in a script happens where it stands: leave `at` out",
-            "f.json:2:224: /fixtures/0/reply/script/7/fault: a response ends once, and an earlier fault ends it: leave one out",
+            "f.json:2:224: /fixtures/0/reply/script/7/fault: a response ends once: close-mid-stream@event:6 does not go with close-mid-stream@event:6; leave one out, or choose another attempt for it",
         ],
     );
 }
 
+/// Loads an answer with these faults. Columns count from `"reply"`.
+#[track_caller]
+fn check_faults(faults: &str, expected: &[&str]) {
+    check_fixture(&format!(r#""reply": {{"answer": {{"text": "x"}}, "faults": {faults}}}"#), expected);
+}
+
 #[test]
 fn faults_and_their_places_exist() {
-    check_fixture(
-        r#""reply": {"answer": {"text": "x"}, "faults": [{"fault": "close-mid-steam"}, {"fault": "stall", "hold": "5s"}, {"fault": "close-mid-stream", "when": {"first": 1}}, {"at": {"event": "finsh"}}]}"#,
+    check_faults(
+        r#"[{"fault": "close-mid-steam"}, {"fault": "stall", "hold": "5s"}, {"fault": 7, "at": "tail"}, {"at": {"event": "finsh"}}, {"fault": "explode"}]"#,
         &[
             r#"f.json:2:57: /fixtures/0/reply/faults/0/fault: unknown fault "close-mid-steam"; did you mean "close-mid-stream"?"#,
-            r#"f.json:2:87: /fixtures/0/reply/faults/1/fault: the fault "stall" is not supported yet: "close-mid-stream" is the only one"#,
-            r#"f.json:2:96: /fixtures/0/reply/faults/1/hold: unknown key "hold" in a fault; known: "fault", "at""#,
-            "f.json:2:111: /fixtures/0/reply/faults/2: a response ends once, and an earlier fault ends it: leave one out",
-            "f.json:2:141: /fixtures/0/reply/faults/2/when: `when` is not supported yet: use `replies` to choose a fault by hit",
-            r#"f.json:2:164: /fixtures/0/reply/faults/3: missing key "fault" in a fault"#,
-            r#"f.json:2:181: /fixtures/0/reply/faults/3/at/event: expected an event's number, or one of "role", "first-content", "finish", "usage", "done", got "finsh""#,
+            r#"f.json:2:121: /fixtures/0/reply/faults/2/fault: expected a fault's name, got 7"#,
+            r#"f.json:2:130: /fixtures/0/reply/faults/2/at: expected a place, like "head", {"event": 3}, {"byte": 100} or "end", got "tail""#,
+            r#"f.json:2:139: /fixtures/0/reply/faults/3: missing key "fault" in a fault"#,
+            r#"f.json:2:156: /fixtures/0/reply/faults/3/at/event: expected an event's number, or one of "role", "first-content", "finish", "usage", "done", got "finsh""#,
+            r#"f.json:2:177: /fixtures/0/reply/faults/4/fault: unknown fault "explode"; `llmirage faults` lists them"#,
         ],
     );
-    check_fixture(
-        r#""reply": {"answer": {"text": "x"}, "faults": [{"fault": "close-mid-stream"}, {"fault": "close-mid-stream", "at": {"event": 1}}]}"#,
-        &[
-            "f.json:2:78: /fixtures/0/reply/faults/1: a response ends once, and an earlier fault ends it: leave one out",
-        ],
-    );
-    check_fixture(
-        r#""reply": {"answer": {"text": "x"}, "faults": [{"fault": "close-mid-stream", "at": {"evnt": 1}}, {"fault": "close-mid-stream", "at": {"event": 1.5, "byte": -1}}]}"#,
+    check_faults(
+        r#"[{"fault": "close-mid-stream", "at": {"evnt": 1}}, {"fault": "close-mid-stream", "at": {"event": 1.5, "byte": -1}}]"#,
         &[
             r#"f.json:2:84: /fixtures/0/reply/faults/0/at/evnt: unknown key "evnt" in a place; did you mean "event"?"#,
             "f.json:2:143: /fixtures/0/reply/faults/1/at/event: expected an event's number or name, got 1.5",
             "f.json:2:156: /fixtures/0/reply/faults/1/at/byte: expected a whole number, 0 or more, got -1",
         ],
     );
-    check_fixture(
-        r#""reply": {"answer": {"text": "x"}, "faults": [{"fault": "close-mid-stream", "at": "idle"}]}"#,
+    check_faults(
+        r#"[{"fault": "close-mid-stream", "at": "idle"}, {"fault": "bom", "at": "head"}, {"fault": "duplicate-event", "at": {"elapsed": "1s"}}]"#,
         &[
-            r#"f.json:2:83: /fixtures/0/reply/faults/0/at: the place `idle` is not supported yet: use an event, a byte, "head" or "end""#,
+            "f.json:2:83: /fixtures/0/reply/faults/0/at: close-mid-stream stands at the head, at an event, a byte, a time (elapsed) or the end, not at idle",
+            "f.json:2:115: /fixtures/0/reply/faults/1/at: bom is about the whole response and takes no place, got head",
+            "f.json:2:159: /fixtures/0/reply/faults/2/at: duplicate-event is about an event and takes its number, its name, or head, not elapsed:1s",
+        ],
+    );
+}
+
+#[test]
+fn parameters_of_faults_exist_and_have_their_type() {
+    check_faults(
+        r#"[{"fault": "stall", "hold": 5, "then": "explode", "hodl": 1, "a/b": 2}, {"fault": "bom", "x": 1}, {"fault": "stream-truncated", "keep_done": "yes"}, {"fault": "bandwidth", "bytes_per_s": -1}]"#,
+        &[
+            r#"f.json:2:74: /fixtures/0/reply/faults/0/hold: expected a duration with a unit, like "20ms" or "1.5s", got 5"#,
+            r#"f.json:2:85: /fixtures/0/reply/faults/0/then: expected "close" or "reset" or "resume", got "explode""#,
+            r#"f.json:2:96: /fixtures/0/reply/faults/0/hodl: stall has no parameter "hodl"; did you mean "hold"?"#,
+            r#"f.json:2:107: /fixtures/0/reply/faults/0/a~1b: stall has no parameter "a/b"; known: "hold", "then""#,
+            r#"f.json:2:135: /fixtures/0/reply/faults/1/x: bom has no parameters, got "x""#,
+            r#"f.json:2:187: /fixtures/0/reply/faults/2/keep_done: expected true or false, got "yes""#,
+            "f.json:2:233: /fixtures/0/reply/faults/3/bytes_per_s: expected a whole number, 0 or more, got -1",
+        ],
+    );
+    check_faults(
+        r#"[{"fault": "rate-limit", "retry_after": null, "times": 2}, {"fault": "limit_data", "bytes": 9}]"#,
+        &[],
+    );
+}
+
+#[test]
+fn selectors_choose_something() {
+    check_faults(
+        r#"[{"fault": "bom", "when": {"attempt": 0, "probability": 1.5, "frist": 1}}, {"fault": "bom", "when": 5}, {"fault": "bom", "first": 1}, {"fault": "bom", "when": {"match": {"usr": "x", "turn": 0}}}, {"fault": "bom", "when": {"match": {"user": {"regex": "("}}}}]"#,
+        &[
+            "f.json:2:84: /fixtures/0/reply/faults/0/when/attempt: `attempt` counts from 1, got 0",
+            "f.json:2:102: /fixtures/0/reply/faults/0/when/probability: expected a number from 0 to 1, got 1.5",
+            r#"f.json:2:107: /fixtures/0/reply/faults/0/when/frist: unknown key "frist" in a selector; did you mean "first"?"#,
+            "f.json:2:146: /fixtures/0/reply/faults/1/when: expected an object, got 5",
+            r#"f.json:2:167: /fixtures/0/reply/faults/2/first: "first" chooses requests: write {"when": {"first": …}}"#,
+            r#"f.json:2:216: /fixtures/0/reply/faults/3/when/match/usr: unknown key "usr" in a matcher; did you mean "user"?"#,
+            "f.json:2:236: /fixtures/0/reply/faults/3/when/match/turn: turns count from 1",
+            "f.json:2:296: /fixtures/0/reply/faults/4/when/match/user/regex: not a regex: unclosed group",
+        ],
+    );
+}
+
+#[test]
+fn faults_of_a_reply_go_together() {
+    let both = |first: &str, second: &str| {
+        format!(r#"[{{"fault": "stall"{first}}}, {{"fault": "close-mid-stream"{second}}}]"#)
+    };
+    check_faults(
+        &both("", r#", "at": {"event": 1}"#),
+        &[
+            "f.json:2:67: /fixtures/0/reply/faults/1: a response ends once: close-mid-stream@event:1 does not go with stall; leave one out, or choose another attempt for it",
+        ],
+    );
+    check_faults(&both(r#", "when": {"attempt": 1}"#, r#", "when": {"attempt": 2}"#), &[]);
+    check_faults(&both(r#", "when": {"every": 2}"#, ""), &[]);
+    check_faults(&both("", r#", "when": {"match": {"stream": true}}"#), &[]);
+    check_fixture(
+        r#""reply": {"script": ["done", {"fault": {"fault": "stall"}}], "faults": [{"fault": "empty-response"}]}"#,
+        &[
+            "f.json:2:40: /fixtures/0/reply/script/1/fault: a response ends once: stall@event:1 does not go with empty-response; leave one out, or choose another attempt for it",
         ],
     );
 }
@@ -758,6 +818,20 @@ fn fixtures_built_in_code_are_checked_like_those_in_files() {
         &[
             r#"fixture "x": /reply/status: expected a status from 200 to 999, got 1"#,
             r#"fixture "x": /reply/headers/a b: "a b" is not a header name"#,
+        ],
+    );
+    check(
+        Fixture::named("x").reply(
+            Reply::text("a")
+                .fault(Fault::close(At::Idle))
+                .fault(Fault::rate_limit().when(When::probability(2.0)))
+                .fault(Fault::stall(At::Head))
+                .fault(Fault::reset(At::End)),
+        ),
+        &[
+            r#"fixture "x": /reply/faults/0/at: close-mid-stream stands at the head, at an event, a byte, a time (elapsed) or the end, not at idle"#,
+            r#"fixture "x": /reply/faults/1/when/probability: expected a number from 0 to 1, got 2"#,
+            r#"fixture "x": /reply/faults/3: a response ends once: reset-mid-stream@end does not go with stall@head; leave one out, or choose another attempt for it"#,
         ],
     );
     check(

@@ -9,7 +9,7 @@ use llmirage::plan::FixtureSet;
 use llmirage::plan::set::Source;
 use llmirage::plan::timeline::Ending;
 use llmirage::serve::{Outcome, Service, Tls, Unmatched};
-use llmirage::{MockServer, StartError};
+use llmirage::{At, Fault, Fixture, MockServer, Reply, StartError, When};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -181,6 +181,70 @@ async fn a_fault_that_does_not_exist_is_a_400_that_says_so() {
     assert_eq!(answer.status(), 400);
     let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();
     assert!(message.starts_with("fault \"explode\": "), "{message}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn faults_of_a_scope_compose_and_those_that_cannot_are_a_400() {
+    let service = service();
+    let sent = "x-llmirage-fault: bom\r\nx-llmirage-fault: close-mid-stream@event:2\r\n";
+    for (path, headers) in [
+        ("/fault/bom/fault/close-mid-stream@event:2/v1/chat/completions", ""),
+        ("/fault/empty-response/v1/chat/completions", sent),
+    ] {
+        let mut client = connect(&service, 64 * 1024);
+        client.write_all(chat(path, headers, raw::ASK).as_bytes()).await.unwrap();
+        client.read_to_end(&mut Vec::new()).await.unwrap();
+    }
+    let entries = service.journal().settled(2).await;
+    assert!(entries.iter().all(|entry| entry.faults == ["bom", "close-mid-stream@event:2"]), "{entries:?}");
+    let path = "/fault/stall/fault/close-mid-stream/v1/chat/completions";
+    let answer = once(&service, &chat(path, "", raw::ASK)).await;
+    assert_eq!(answer.status(), 400);
+    assert_eq!(
+        answer.json()["error"]["message"],
+        "a response ends once: close-mid-stream does not go with stall; leave one out, or choose another \
+         attempt for it"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_scopes_fault_goes_over_the_servers_and_that_over_the_replys() {
+    let reply = Reply::text("One two three").fault(Fault::close(At::event(3)));
+    let fixture = || Fixture::named("x").reply(reply.clone());
+    let server =
+        MockServer::builder().fixture(fixture()).fault(Fault::close(At::event(2))).service().unwrap();
+    let bare = MockServer::builder().fixture(fixture()).service().unwrap();
+    let scoped = "x-llmirage-fault: close-mid-stream@event:1\r\n";
+    for (service, headers, nth, events) in [(&bare, "", 1, 3), (&server, "", 1, 2), (&server, scoped, 2, 1)] {
+        let mut client = connect(service, 64 * 1024);
+        client.write_all(chat("/v1/chat/completions", headers, raw::ASK).as_bytes()).await.unwrap();
+        client.read_to_end(&mut Vec::new()).await.unwrap();
+        let entries = service.journal().settled(nth).await;
+        let last = entries.last().unwrap();
+        assert_eq!(last.outcome, Outcome::Faulted { events, ending: Ending::Close }, "{headers}");
+        assert_eq!(last.faults, [format!("close-mid-stream@event:{events}")]);
+    }
+}
+
+#[test]
+fn faults_that_make_no_sense_do_not_start() {
+    let refused = |faults: &[Fault]| {
+        let builder =
+            faults.iter().cloned().fold(MockServer::builder(), |builder, fault| builder.fault(fault));
+        let error = builder.service().map(|_| ()).unwrap_err();
+        assert!(matches!(error, StartError::Fault(_)), "{error:?}");
+        error.to_string()
+    };
+    assert_eq!(
+        refused(&[Fault::rate_limit().at(At::Head).when(When::attempt(0))]),
+        "rate-limit is about the whole response and takes no place, got head; \
+         `attempt` of rate-limit: `attempt` counts from 1, got 0"
+    );
+    assert_eq!(
+        refused(&[Fault::rate_limit(), "server-error".parse().unwrap()]),
+        "a request gets one answer: server-error does not go with rate-limit; leave one out, or choose another \
+         attempt for it"
+    );
 }
 
 #[tokio::test]

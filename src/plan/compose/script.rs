@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Composition;
-use crate::plan::fault::{At, Fault};
+use crate::plan::fault::json::Written;
 use crate::plan::json::StringOr;
 use crate::plan::reply::{Answer, Base64, Step, ToolCall, ToolCallStep, Usage};
 use crate::plan::said::{Counts, Filter, Opening, Said};
@@ -57,11 +57,11 @@ pub(crate) fn stream<'a>(steps: &'a [Step], counts: impl Fn(&Usage) -> Counts) -
     composition
 }
 
-/// The faults of a script, where they stand.
-pub(crate) fn faults(steps: &[Step]) -> impl Iterator<Item = Fault> {
+/// The faults of a script: the index of each, and how many events are before it.
+pub(crate) fn faults(steps: &[Step]) -> impl Iterator<Item = (usize, i64, &Written)> {
     let mut said = 0;
-    steps.iter().filter_map(move |step| match step {
-        Step::Fault(fault) => Some(Fault { at: fault.at.or_else(|| Some(At::event(said))), ..fault.clone() }),
+    steps.iter().enumerate().filter_map(move |(index, step)| match step {
+        Step::Fault(fault) => Some((index, said, fault)),
         Step::Wait(_) => None,
         _ => {
             said += 1;

@@ -92,6 +92,13 @@ faults! {
     }
 }
 
+impl AnswerFault {
+    /// What is wrong with its parameters' values: (parameter, what is wrong and what would be right).
+    pub(crate) fn problems(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+}
+
 words! {
     /// What a rate limiter counts.
     pub enum Quantity {

@@ -50,6 +50,7 @@ macro_rules! faults {
                                 $crate::plan::fault::declare::Parameter {
                                     name: $param,
                                     kind: <$ty as $crate::plan::fault::declare::Argument>::KIND,
+                                    optional: <$ty as $crate::plan::fault::declare::Argument>::OPTIONAL,
                                     default: $crate::plan::fault::declare::Argument::show(&{ let value: $ty = $value; value }),
                                     about: concat!($($about),+),
                                 },
@@ -173,6 +174,8 @@ pub struct Parameter {
     pub name: &'static str,
     /// The type of its value.
     pub kind: ArgumentKind,
+    /// Whether it can be told to have no value: `null` in JSON, `none` in the one-word form.
+    pub optional: bool,
     /// The value unless given; `None`: none.
     pub default: Option<Value>,
     /// What it is for.
@@ -199,6 +202,8 @@ pub enum ArgumentKind {
 /// The type of a parameter: read from JSON or from text, and shown.
 pub(crate) trait Argument: Sized {
     const KIND: ArgumentKind;
+    /// Whether no value is one, too.
+    const OPTIONAL: bool = false;
 
     /// Reads a value.
     ///
@@ -216,8 +221,10 @@ pub(crate) trait Argument: Sized {
 pub(crate) enum Given {
     /// In a fixture.
     Json(Value),
-    /// In the one-word form.
+    /// In the one-word form, percent-decoded.
     Text(String),
+    /// The word `none` in the one-word form, which is also a text.
+    Nothing,
 }
 
 impl Given {
@@ -225,6 +232,7 @@ impl Given {
     pub(crate) fn text(&self) -> Option<&str> {
         match self {
             Self::Json(Value::String(text)) | Self::Text(text) => Some(text),
+            Self::Nothing => Some("none"),
             Self::Json(_) => None,
         }
     }
@@ -234,7 +242,8 @@ impl fmt::Display for Given {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Json(value) => out.write_str(&crate::plan::load::words::short(value)),
-            Self::Text(text) => write!(out, "{text:?}"),
+            Self::Text(text) => out.write_str(&crate::plan::load::words::quoted(text)),
+            Self::Nothing => out.write_str("none"),
         }
     }
 }
@@ -300,6 +309,7 @@ impl Argument for u64 {
         let number = match given {
             Given::Json(value) => value.as_u64(),
             Given::Text(text) => text.parse().ok(),
+            Given::Nothing => None,
         };
         number.ok_or_else(|| format!("expected a whole number, 0 or more, got {given}"))
     }
@@ -316,6 +326,7 @@ impl Argument for i64 {
         let number = match given {
             Given::Json(value) => value.as_i64(),
             Given::Text(text) => text.parse().ok(),
+            Given::Nothing => None,
         };
         number.ok_or_else(|| format!("expected a whole number, got {given}"))
     }
@@ -355,9 +366,13 @@ impl Argument for String {
 /// A parameter without a default.
 impl<T: Argument> Argument for Option<T> {
     const KIND: ArgumentKind = T::KIND;
+    const OPTIONAL: bool = true;
 
     fn read(given: &Given) -> Result<Self, String> {
-        T::read(given).map(Some)
+        match given {
+            Given::Json(Value::Null) | Given::Nothing => Ok(None),
+            Given::Json(_) | Given::Text(_) => T::read(given).map(Some),
+        }
     }
 
     fn show(&self) -> Option<Value> {

@@ -143,6 +143,11 @@ faults! {
 }
 
 impl EventFault {
+    /// What is wrong with its parameters' values: (parameter, what is wrong and what would be right).
+    pub(crate) fn problems(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
     /// Applies the fault to a response.
     pub(crate) fn apply(&self, _at: At, _response: &mut Response, _context: &Context<'_>) {
         match self {

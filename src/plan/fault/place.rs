@@ -203,6 +203,9 @@ mod tests {
         check(&json!({ "event": -1 }), At::event(-1));
         check(&json!({ "event": 3, "byte": 12 }), At::event_byte(3, 12));
         check(&json!({ "byte": 100 }), At::Byte(100));
+        check(&json!({ "elapsed": "1s" }), At::elapsed(std::time::Duration::from_secs(1)));
+        check(&json!("idle"), At::Idle);
+        check(&json!("next-request"), At::NextRequest);
         for (text, name) in Name::ALL {
             check(&json!({ "event": text }), At::Named(name));
         }
@@ -228,9 +231,6 @@ mod tests {
             json!({ "event": "finish", "byte": 2 }),
             "`byte` goes with an event's number, not with its name",
         );
-        refuses(
-            json!("idle"),
-            r#"the place `idle` is not supported yet: use an event, a byte, "head" or "end""#,
-        );
+        refuses(json!({ "elapsed": "1s", "byte": 2 }), "`elapsed` goes with neither `event` nor `byte`");
     }
 }

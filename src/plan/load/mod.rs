@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::error::Category;
 
@@ -33,6 +34,23 @@ use read::Mended;
 /// The JSON Schema of fixture files, for editors.
 pub fn schema() -> Value {
     schemars::schema_for!(FixtureFile).to_value()
+}
+
+/// Reads a part of the format that stands at a pointer, as far as it can be, and checks it; what is wrong
+/// with it is added to `problems`.
+pub(crate) fn read_at<T: DeserializeOwned>(
+    tree: Value,
+    at: &str,
+    problems: &mut Problems,
+    check: impl FnOnce(&T, &mut Problems),
+) -> Option<T> {
+    let mended = Mended::read(tree, at, problems);
+    let mut found = Problems::default();
+    if let Some(value) = &mended.value {
+        check(value, &mut found);
+    }
+    mended.add(found, problems);
+    mended.value
 }
 
 /// Everything that was loaded.

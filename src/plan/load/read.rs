@@ -193,7 +193,6 @@ fn placeholder(key: &str) -> Value {
         "fixtures" => Value::Array(Vec::new()),
         "name" | "token" | "base64" => Value::String(String::new()),
         "p50" | "p95" => Value::from("1s"),
-        "fault" => Value::from("close-mid-stream"),
         "status" => Value::from(500),
         "check_offset" | "start_offset" | "end_offset" | "logprob" => Value::from(0),
         _ => Value::Object(Map::new()),

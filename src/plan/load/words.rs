@@ -147,6 +147,7 @@ fn thing(pointer: &str) -> &'static str {
         ("error", false) => "an error",
         ("faults", true) | ("fault", false) => "a fault",
         ("at", false) => "a place",
+        ("when", false) => "a selector",
         ("pacing", false) => "pacing",
         ("lognormal", false) => "percentiles",
         ("wire", false) => "the wire",
@@ -188,7 +189,7 @@ fn takes_values(pointer: &str) -> bool {
 }
 
 fn in_matcher(pointer: &str) -> bool {
-    pointer.split('/').nth(3) == Some("match")
+    pointer.split('/').nth(3) == Some("match") || pointer.contains("/when/match/")
 }
 
 /// What serde expected, in words that do not know Rust.

@@ -13,7 +13,7 @@ use super::text::{KINDS, Test};
 use crate::plan::json::Map;
 use crate::plan::load::problems::{Problems, below};
 use crate::plan::load::words::{nearest, quoted, short};
-use crate::plan::request::Request;
+use crate::plan::request::{Call, Request};
 
 /// Conditions on a request, cheap ones first.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -95,6 +95,13 @@ impl Conditions {
         self.all.iter().all(|check| check.holds(view))
     }
 
+    /// Whether every condition holds of a request whose body was not read: none that is about the body does.
+    pub(crate) fn hold_without_body(&self, call: &Call) -> bool {
+        let request = Request { call: call.clone(), body: Value::Null };
+        let view = View::new(&request);
+        self.all.iter().all(|check| !check.needs_body(call) && check.holds(&view))
+    }
+
     /// How many conditions fail.
     pub(crate) fn failures(&self, view: &View<'_>) -> usize {
         self.all.iter().filter(|check| !check.holds(view)).count()
@@ -149,6 +156,23 @@ impl Conditions {
 }
 
 impl Check {
+    /// Whether it is about the body.
+    fn needs_body(&self, call: &Call) -> bool {
+        match self {
+            Self::Text(subject, _) => match subject {
+                Subject::Path
+                | Subject::Method
+                | Subject::Dialect
+                | Subject::Endpoint
+                | Subject::ApiVersion => false,
+                Subject::Model => call.route.deployment.is_none(),
+                Subject::Tool | Subject::System | Subject::ToolResult | Subject::User => true,
+            },
+            Self::Header(..) => false,
+            Self::Turn(_) | Self::Stream(_) | Self::BodyText(..) | Self::Body(..) => true,
+        }
+    }
+
     fn holds(&self, view: &View<'_>) -> bool {
         match self {
             Self::Text(Subject::Tool, test) => view.request.tools().any(|tool| test.holds(tool)),

@@ -91,7 +91,7 @@ impl Reply {
     /// What breaks, and where.
     #[must_use]
     pub fn fault(self, fault: Fault) -> Self {
-        self.with(|reply| reply.faults.get_or_insert_default().push(fault))
+        self.with(|reply| reply.faults.get_or_insert_default().push(fault.into()))
     }
 
     /// Azure's content filter.

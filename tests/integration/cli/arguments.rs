@@ -92,7 +92,8 @@ fn flags_that_contradict_each_other_are_refused() {
     refused("--watch", "llmirage: --watch needs a PATH: the built-in fixtures do not change\n");
     refused(
         "--fault close-mid-stream --fault close-mid-stream@head",
-        "llmirage: --fault was given 2 times: only one fault can end a response\n",
+        "llmirage: a response ends once: close-mid-stream@head does not go with close-mid-stream; \
+         leave one out, or choose another attempt for it\n",
     );
     refused(
         "--listen 0.0.0.0:0",

@@ -89,6 +89,13 @@ fn a_fault_shows_in_events_and_ending() {
     assert_eq!((planned["events"].as_array().unwrap().len(), &planned["ending"]), (2, &json!("close")));
     let text = dir.command("plan f.json --request cut.body").succeeds();
     assert!(text.ends_with("  the connection is closed without the end of the body\n"), "{text}");
+    assert!(text.starts_with("fixture \"greeting\", hit 1\nfault close-mid-stream@event:2\n\n"), "{text}");
+    assert_eq!(planned["faults"], json!(["close-mid-stream@event:2"]));
+    assert_eq!(planned["ends_at"], planned["events"][1]["at"]);
+    assert_eq!(
+        planned["framing"],
+        json!({ "before": "", "head_bytes": null, "tail": null, "parts": "http-chunk" })
+    );
 }
 
 #[test]

@@ -154,6 +154,7 @@ fn a_fault_breaks_every_stream_at_the_same_byte() {
     assert_eq!((answer.status, answer.events().len(), answer.complete), (200, 2, false), "{answer:?}");
     let line = served.stderr_line("POST");
     assert!(line.contains(" greeting#1 faulted 2 events "), "{line}");
+    assert!(line.contains(" fault=close-mid-stream@event:2"), "{line}");
 }
 
 #[test]
@@ -230,7 +231,7 @@ fn every_flag_works_from_the_environment() {
         .env("LLMIRAGE_STRICT", "true")
         .env("LLMIRAGE_WATCH", "0")
         .env("LLMIRAGE_API_KEY", "one,two")
-        .env("LLMIRAGE_FAULT", "close-mid-stream@event:1")
+        .env("LLMIRAGE_FAULT", "close-mid-stream:attempt=1@event:1 close-mid-stream:attempt=9@head")
         .serve_as_told();
     assert_eq!(dir.read("url"), served.url);
     let answer =

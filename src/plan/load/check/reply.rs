@@ -5,7 +5,8 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::Value;
 
 use crate::plan::compose;
-use crate::plan::fault::Fault;
+use crate::plan::fault::combine::conflicts;
+use crate::plan::fault::{At, Fault, Places};
 use crate::plan::json::{Map, StringOr};
 use crate::plan::load::problems::{Problems, below};
 use crate::plan::load::words::{quoted, short};
@@ -45,7 +46,7 @@ pub(super) fn reply(reply: Reply, at: &str, scope: Scope, problems: &mut Problem
         let is_transcript = object.transcript.is_some();
         pacing::of_reply(own, scope.defaults, is_transcript, &below(at, "pacing"), problems);
     }
-    let faults = all_faults(&object);
+    let faults = all_faults(&object, at, problems);
     if let Some(filters) = &object.filters {
         check_filters(filters, &below(at, "filters"), problems);
     }
@@ -163,9 +164,29 @@ fn check_headers(Map(headers): &Map<Option<String>>, at: &str, problems: &mut Pr
 }
 
 /// Everything that breaks: the reply's list, then what its script has.
-fn all_faults(object: &ReplyObject) -> Vec<Fault> {
-    let list = object.faults.iter().flatten().cloned();
-    list.chain(compose::script::faults(object.script.as_deref().unwrap_or_default())).collect()
+fn all_faults(object: &ReplyObject, at: &str, problems: &mut Problems) -> Vec<Fault> {
+    let (mut faults, mut places) = (Vec::new(), Vec::new());
+    for (index, written) in object.faults.iter().flatten().enumerate() {
+        let at = format!("{at}/faults/{index}");
+        if let Some(fault) = written.read(&at, problems) {
+            faults.push(fault);
+            places.push(at);
+        }
+    }
+    for (index, said, written) in compose::script::faults(object.script.as_deref().unwrap_or_default()) {
+        let at = format!("{at}/script/{index}/fault");
+        let Some(mut fault) = written.read(&at, problems) else { continue };
+        fault.at = match fault.kind.entry().places {
+            Places::Anywhere | Places::Event | Places::Events => Some(At::event(said)),
+            Places::Whole | Places::Idle | Places::NextRequest => None,
+        };
+        faults.push(fault);
+        places.push(at);
+    }
+    for (index, reason) in conflicts(&faults) {
+        problems.value(places[index].clone(), reason);
+    }
+    faults
 }
 
 fn check_filters(filters: &Filters, at: &str, problems: &mut Problems) {

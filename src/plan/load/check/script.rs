@@ -33,7 +33,7 @@ fn check_step(step: &Step, at: &str, problems: &mut Problems) {
         Step::Wait(span) if span.0.as_secs() > 24 * 60 * 60 => {
             problems.value(below(at, "wait"), "a day is the longest wait");
         }
-        Step::Fault(fault) if fault.at.is_some() => problems
+        Step::Fault(fault) if fault.has_place() => problems
             .key(format!("{at}/fault/at"), "a fault in a script happens where it stands: leave `at` out"),
         Step::Role(_)
         | Step::Text(_)
