@@ -98,6 +98,7 @@ pub(crate) fn chosen<'a>(sources: [&'a [Fault]; 3], occasion: &Occasion<'_>) -> 
     let faults = sources.into_iter().flatten().enumerate();
     let faults = faults.filter(|(index, fault)| {
         fault.when.holds(occasion.turn, seed, &format!("{} {index}", fault.kind.name()))
+            && fault.kind.times().is_none_or(|times| occasion.turn.attempt <= times)
     });
     let mut chosen: Vec<&Fault> = Vec::new();
     for (_, fault) in faults {
@@ -210,6 +211,14 @@ impl Kind {
             Self::Event(fault) => fault.arguments(),
             Self::Stream(fault) => fault.arguments(),
             Self::Transport(fault) => fault.arguments(),
+        }
+    }
+
+    /// How many attempts of a request get it; `None`: all.
+    fn times(&self) -> Option<u64> {
+        match self {
+            Self::Answer(fault) => fault.times(),
+            Self::Event(_) | Self::Stream(_) | Self::Transport(_) => None,
         }
     }
 
