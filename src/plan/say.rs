@@ -94,12 +94,16 @@ pub const FROZEN: u64 = 1_767_225_600;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn plan(reply: &Prepared, request: &Request, occasion: &Occasion<'_>) -> Timeline {
-    let faults = chosen([&request.call.scope.faults, occasion.faults, &reply.faults], occasion);
+    let faults = faults(&request.call, &reply.faults, occasion);
     let unstreamed = unstreamed(&faults, request);
     let planner = Planner::new(reply, unstreamed.as_ref().unwrap_or(request), occasion);
-    let scene =
-        Scene { facts: planner.facts(Duration::ZERO), shape: Some(&planner.shape), stream: request.stream() };
-    let timeline = answered(&faults, &scene, || planner.planned());
+    let timeline = if faults.is_empty() {
+        planner.planned()
+    } else {
+        let facts = planner.facts(Duration::ZERO);
+        let scene = Scene { facts, shape: Some(&planner.shape), stream: request.stream() };
+        answered(&faults, &scene, || planner.planned())
+    };
     finish(timeline, &request.call, &faults, occasion)
 }
 
@@ -107,7 +111,7 @@ pub fn plan(reply: &Prepared, request: &Request, occasion: &Occasion<'_>) -> Tim
 /// reply is; `None` where no such fault is for it. Nobody's hit needs to be counted for it.
 pub(crate) fn plan_instead(request: &Request, occasion: &Occasion<'_>) -> Option<Timeline> {
     let call = &request.call;
-    let faults = chosen([&call.scope.faults, occasion.faults, &[]], occasion);
+    let faults = faults(call, &[], occasion);
     if !faults.iter().any(|fault| replaces(fault)) {
         return None;
     }
@@ -118,12 +122,9 @@ pub(crate) fn plan_instead(request: &Request, occasion: &Occasion<'_>) -> Option
     Some(finish(timeline, call, &faults, occasion))
 }
 
-/// Plans the response to a request that is refused. What faults answer instead is not for it.
+/// Plans the response to a request that is refused.
 pub fn plan_reject(reject: &Reject, call: &Call, occasion: &Occasion<'_>) -> Timeline {
-    let (head, body) = call.route.dialect.reject(reject, &bare_facts(call, "", occasion));
-    let mut faults = chosen([&call.scope.faults, occasion.faults, &[]], occasion);
-    faults.retain(|fault| !matches!(fault.kind, Kind::Answer(_)));
-    finish(whole(head, body, Duration::ZERO), call, &faults, occasion)
+    refused(call.route.dialect.reject(reject, &bare_facts(call, "", occasion)), call, occasion)
 }
 
 /// Status line, headers and body of an error in the dialect's words, to a request of which only the
@@ -136,13 +137,25 @@ pub(crate) fn plan_error(error: &ErrorReply, call: &Call, occasion: &Occasion<'_
 pub fn plan_models(names: &[&str], call: &Call, occasion: &Occasion<'_>) -> Timeline {
     let dialect = call.route.dialect;
     let facts = bare_facts(call, "", occasion);
-    let faults = chosen([&call.scope.faults, occasion.faults, &[]], occasion);
+    let faults = faults(call, &[], occasion);
     let timeline = answered(&faults, &Scene { facts, shape: None, stream: false }, || {
         let body = dialect.models(names, &facts);
         let head = dialect.success(&facts, Form::Json(body.len()));
         whole(head, body, Duration::ZERO)
     });
     finish(timeline, call, &faults, occasion)
+}
+
+/// The faults that a request gets: those of its scope, of the server, and of the reply.
+fn faults<'a>(call: &'a Call, own: &'a [Fault], occasion: &Occasion<'a>) -> Vec<&'a Fault> {
+    chosen([&call.scope.faults, occasion.faults, own], occasion)
+}
+
+/// A refusal, to which no fault says what is answered instead.
+fn refused((head, body): (Head, Bytes), call: &Call, occasion: &Occasion<'_>) -> Timeline {
+    let mut faults = faults(call, &[], occasion);
+    faults.retain(|fault| !matches!(fault.kind, Kind::Answer(_)));
+    finish(whole(head, body, Duration::ZERO), call, &faults, occasion)
 }
 
 /// The last steps of every plan: its pace, what breaks, and the bound of every gap.

@@ -156,14 +156,12 @@ fn each_form_of_the_time_to_wait_is_alone_under_its_head() {
                 let scope = format!("{scope}/fault/retry-after:form={form}");
                 let (timeline, faults) = planned(&scope, path, &asked(true), reply);
                 assert_eq!(timeline.head.status, *status, "{scope}");
-                let found: Vec<_> = timeline.head.headers.iter().filter(|header| {
-                    let name = header.name.to_ascii_lowercase();
-                    name.contains("retry-after")
-                });
+                let headers = timeline.head.headers.iter();
                 let found =
-                    found.map(|header| (header.name.to_ascii_lowercase(), header.value.to_str().unwrap()));
+                    headers.map(|header| (header.name.to_ascii_lowercase(), header.value.to_str().unwrap()));
+                let found: Vec<_> = found.filter(|(name, _)| name.contains("retry-after")).collect();
                 let wanted = header.map(|(name, value)| (name.to_owned(), value));
-                assert_eq!(found.collect::<Vec<_>>(), Vec::from_iter(wanted), "{scope}{path}");
+                assert_eq!(found, Vec::from_iter(wanted), "{scope}{path}");
                 assert!(faults.iter().any(|fault| fault.starts_with("retry-after")), "{faults:?}");
                 length_is_right(&timeline);
             }

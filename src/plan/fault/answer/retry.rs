@@ -110,7 +110,8 @@ fn told(body: &[u8], sentence: &str) -> Option<Bytes> {
             let after = after.split_once('.').map_or("", |(_, after)| after);
             format!("{before}{sentence}{after}")
         }
-        None => format!("{message} {sentence}"),
+        None if message.ends_with(['.', '!', '?']) => format!("{message} {sentence}"),
+        None => format!("{message}. {sentence}"),
     };
     let (old, new) = (Value::from(message).to_string(), Value::from(wanted).to_string());
     text.contains(&old).then(|| Bytes::from(text.replacen(&old, &new, 1)))
