@@ -3,7 +3,6 @@
 use serde_json::json;
 
 use super::*;
-use crate::plan::fault::chosen;
 use crate::plan::fault::when::Turn;
 use crate::plan::reply::ErrorReply;
 use crate::plan::request::Scope;
@@ -24,10 +23,12 @@ fn request(faults: &[&str]) -> Request {
 
 #[test]
 fn only_the_first_so_many_attempts_get_a_fault_with_times() {
-    let faults = [fault("rate-limit:times=2"), fault("content-type-wrong")];
-    for (attempt, expected) in [(1, 2), (2, 2), (3, 1), (u64::MAX, 1)] {
+    for (attempt, expected) in [(1, true), (2, true), (3, false), (u64::MAX, false)] {
         let occasion = Occasion { turn: Turn { attempt, ..Turn::default() }, ..Occasion::default() };
-        assert_eq!(chosen([&faults, &[], &[]], &occasion).len(), expected, "attempt {attempt}");
+        let instead = plan_instead(&request(&["rate-limit:times=2"]), &occasion);
+        assert_eq!(instead.is_some(), expected, "attempt {attempt}");
+        let always = plan_instead(&request(&["rate-limit"]), &occasion);
+        assert!(always.is_some(), "attempt {attempt}");
     }
 }
 
