@@ -196,6 +196,14 @@ impl Kind {
         }
     }
 
+    /// How many attempts of a request get it; `None`: all.
+    fn times(&self) -> Option<u64> {
+        match self {
+            Self::Answer(fault) => fault.times(),
+            Self::Event(_) | Self::Stream(_) | Self::Transport(_) => None,
+        }
+    }
+
     /// Its place in the order in which faults are applied.
     fn rank(&self) -> usize {
         let name = self.name();

@@ -9,6 +9,7 @@
 )]
 
 mod admin;
+mod answer_faults;
 mod cli;
 mod files;
 mod golden;
