@@ -10,6 +10,7 @@
 
 mod admin;
 mod cli;
+mod event_faults;
 mod files;
 mod golden;
 mod hostile;
