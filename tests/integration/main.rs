@@ -11,6 +11,7 @@
 mod admin;
 mod answer_faults;
 mod cli;
+mod event_faults;
 mod files;
 mod golden;
 mod hostile;
