@@ -24,7 +24,7 @@ faults! {
             /// What is wrong.
             "form" form: Malformed = Malformed::Cut;
         }
-        /// An error that a gateway writes into an open event: two JSON values in one.
+        /// An error that a gateway writes into an open event, before its blank line: two JSON values in one.
         EventsGlued = "events-glued", tier 2, Event "first-content", expect "fail-typed", evidence "C9" {
         }
         /// Bytes that are not UTF-8 in the text.
@@ -45,14 +45,14 @@ faults! {
             /// How late.
             "delay" delay: Span = Span(Duration::from_secs(5));
         }
-        /// Silence, then many events at once.
+        /// Silence, then many events at once; what is left follows at its own pace.
         Burst = "burst", tier 1, Event "event:1", expect "tolerate", evidence "A6 E7" {
             /// How long the silence is.
             "hold" hold: Span = Span(Duration::from_secs(2));
             /// How many events come at once; without it, all that are left.
             "events" events: Option<u64> = None;
         }
-        /// Data in several `data:` lines.
+        /// Data in several `data:` lines, one for each member of the JSON.
         MultiLineData = "multi-line-data", tier 3, Events "", expect "tolerate", evidence "C10" {
         }
         /// An event without data, or with empty data.
@@ -85,12 +85,12 @@ faults! {
         /// A byte order mark first.
         Bom = "bom", tier 3, Whole "", expect "tolerate", evidence "C11 M18" {
         }
-        /// The body compressed.
+        /// The body compressed, whether or not the client asked for it.
         Gzip = "gzip", tier 2, Whole "", expect "tolerate", evidence "E8 M9" {
             /// How.
             "form" form: GzipForm = GzipForm::Ok;
         }
-        /// An event in several pieces.
+        /// An event in several pieces; in two halves, unless told.
         EventSplit = "event-split", tier 1, Events "", expect "tolerate", evidence "C1" {
             /// After this byte of it.
             "byte" byte: Option<u64> = None;
@@ -127,7 +127,8 @@ faults! {
             /// Bytes of the body in a second.
             "bytes_per_s" bytes_per_s: u64 = 4096;
         }
-        /// Everything was sent, but the end of the body comes late.
+        /// Everything was sent, but the end of the body comes late. A body whose length the head says has no
+        /// such end.
         DoneThenHold = "done-then-hold", tier 2, Whole "", expect "tolerate", evidence "B6 M12" {
             /// How late; without it, as late as `--max-hold` allows.
             "hold" hold: Option<Span> = None;
@@ -289,7 +290,7 @@ words! {
     pub enum GzipForm {
         /// Each event is flushed.
         Ok = "ok",
-        /// The stream of gzip ends early, that of HTTP does not.
+        /// The last quarter of the compressed bytes is missing, but HTTP is whole.
         Truncated = "truncated",
         /// The head says gzip, the body is none.
         Lie = "lie",

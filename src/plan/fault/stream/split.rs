@@ -124,7 +124,7 @@ pub(super) fn split_chars(response: &mut Response, at: At, chars: Chars<'_>) {
     }
     let mut targets = response.targets(at);
     let has_some = response.pieces[targets.clone()].iter().any(|piece| !piece.bytes.is_ascii());
-    if let Some(char) = chars.char.or((!has_some).then_some(EARTH)) {
+    if let Some(char) = chars.char.or_else(|| (!has_some).then_some(EARTH)) {
         let place = match at {
             At::End | At::Idle | At::NextRequest => At::Named(Name::FirstContent),
             at => at,

@@ -182,7 +182,25 @@ mod tests {
     #[test]
     fn json_that_is_cut_anywhere_is_no_trouble() {
         let json = r#"{"a":"b\"","content":"H\u00e9\\"}"#;
-        (0..=json.len()).for_each(|end| drop(text(&json.as_bytes()[..end], SPOKEN)));
+        let found = |end: usize| text(&json.as_bytes()[..end], SPOKEN).map(|range| &json[range]);
+        let found: Vec<_> = (0..=json.len()).filter_map(found).collect();
+        assert_eq!(
+            found,
+            [
+                "",
+                "H",
+                r"H\",
+                r"H\u",
+                r"H\u0",
+                r"H\u00",
+                r"H\u00e",
+                r"H\u00e9",
+                r"H\u00e9\",
+                r"H\u00e9\\",
+                r"H\u00e9\\",
+                r"H\u00e9\\"
+            ]
+        );
     }
 
     #[test]

@@ -17,7 +17,8 @@ pub(super) fn parse(body: &[u8]) -> Vec<Told> {
                 data.pop();
                 told.push((name.clone(), id.clone(), data.clone()));
             }
-            (name.clear(), data.clear());
+            name.clear();
+            data.clear();
             continue;
         }
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
