@@ -146,6 +146,59 @@ const SHORTEST: Duration = Duration::from_millis(1);
 const MOST_LINES: u64 = 1_000_000;
 
 impl StreamFault {
+    /// What is wrong with its parameters' values: (parameter, what is wrong and what would be right).
+    pub(crate) fn problems(&self) -> Vec<(&'static str, String)> {
+        let problems = match self {
+            Self::InvalidUtf8 { bytes } => vec![("bytes", check::hexadecimal(bytes))],
+            Self::CommentHeartbeat { text, every } => {
+                vec![
+                    ("text", check::line(text)),
+                    ("every", every.and_then(|every| check::period(every, SHORTEST))),
+                ]
+            }
+            Self::NoiseLines { count } => vec![("count", check::range(*count, 1, MOST_LINES))],
+            Self::EventSplit { byte, every, all_boundaries, gap, via: _ } => vec![
+                ("byte", byte.and_then(check::positive)),
+                ("every", every.and_then(check::positive)),
+                check::one(&[
+                    ("byte", byte.is_some()),
+                    ("every", every.is_some()),
+                    ("all_boundaries", *all_boundaries),
+                ]),
+                ("gap", check::time(*gap)),
+            ],
+            Self::CharSplit { char, offset, gap, via: _ } => vec![
+                ("char", char.as_deref().and_then(check::long_char)),
+                ("offset", check::range(*offset, 1, 3)),
+                ("gap", check::time(*gap)),
+            ],
+            Self::SlowHeaders { delay } | Self::SlowFirstEvent { delay } => {
+                vec![("delay", check::time(*delay))]
+            }
+            Self::Burst { hold, events } => {
+                vec![("hold", check::time(*hold)), ("events", events.and_then(check::positive))]
+            }
+            Self::Dribble { bytes, every } => {
+                vec![
+                    ("bytes", check::positive(*bytes)),
+                    ("every", check::period(*every, Duration::from_micros(1))),
+                ]
+            }
+            Self::Bandwidth { bytes_per_s } => vec![("bytes_per_s", check::positive(*bytes_per_s))],
+            Self::DoneThenHold { hold } => vec![("hold", hold.and_then(check::time))],
+            Self::MalformedJson { .. }
+            | Self::EventsGlued {}
+            | Self::DoneMissing {}
+            | Self::MultiLineData {}
+            | Self::ControlOnlyEvent { .. }
+            | Self::DataNoSpace {}
+            | Self::LineEnding { .. }
+            | Self::Bom {}
+            | Self::Gzip { .. } => Vec::new(),
+        };
+        problems.into_iter().filter_map(|(parameter, problem)| Some((parameter, problem?))).collect()
+    }
+
     /// Applies the fault to a response.
     pub(crate) fn apply(&self, at: At, response: &mut Response, context: &Context<'_>) {
         match self {
@@ -185,63 +238,6 @@ impl StreamFault {
                 pace::hold_end(response, hold.map_or(context.max_hold, |hold| hold.0));
             }
         }
-    }
-
-    /// What is wrong with its parameters: which, and why.
-    pub fn problems(&self) -> Vec<(&'static str, String)> {
-        let problems = match self {
-            Self::InvalidUtf8 { bytes } => vec![("bytes", check::hexadecimal(bytes))],
-            Self::CommentHeartbeat { text, every } => {
-                vec![
-                    ("text", check::line(text)),
-                    ("every", every.and_then(|every| check::period(every, SHORTEST))),
-                ]
-            }
-            Self::NoiseLines { count } => vec![("count", check::range(*count, 1, MOST_LINES))],
-            Self::EventSplit { byte, every, all_boundaries, gap, via: _ } => vec![
-                ("byte", byte.and_then(check::positive)),
-                (
-                    "byte",
-                    check::alone(
-                        "byte",
-                        byte.is_some(),
-                        &[("every", every.is_some()), ("all_boundaries", *all_boundaries)],
-                    ),
-                ),
-                ("every", every.and_then(check::positive)),
-                ("every", check::alone("every", every.is_some(), &[("all_boundaries", *all_boundaries)])),
-                ("gap", check::time(*gap)),
-            ],
-            Self::CharSplit { char, offset, gap, via: _ } => vec![
-                ("char", char.as_deref().and_then(check::long_char)),
-                ("offset", check::range(*offset, 1, 3)),
-                ("gap", check::time(*gap)),
-            ],
-            Self::SlowHeaders { delay } | Self::SlowFirstEvent { delay } => {
-                vec![("delay", check::time(*delay))]
-            }
-            Self::Burst { hold, events } => {
-                vec![("hold", check::time(*hold)), ("events", events.and_then(check::positive))]
-            }
-            Self::Dribble { bytes, every } => {
-                vec![
-                    ("bytes", check::positive(*bytes)),
-                    ("every", check::period(*every, Duration::from_micros(1))),
-                ]
-            }
-            Self::Bandwidth { bytes_per_s } => vec![("bytes_per_s", check::positive(*bytes_per_s))],
-            Self::DoneThenHold { hold } => vec![("hold", hold.and_then(check::time))],
-            Self::MalformedJson { .. }
-            | Self::EventsGlued {}
-            | Self::DoneMissing {}
-            | Self::MultiLineData {}
-            | Self::ControlOnlyEvent { .. }
-            | Self::DataNoSpace {}
-            | Self::LineEnding { .. }
-            | Self::Bom {}
-            | Self::Gzip { .. } => Vec::new(),
-        };
-        problems.into_iter().filter_map(|(parameter, problem)| Some((parameter, problem?))).collect()
     }
 }
 

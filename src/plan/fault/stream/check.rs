@@ -42,10 +42,11 @@ pub(super) fn period(span: Span, least: Duration) -> Option<String> {
     time(span).or_else(|| (span.0 < least).then(short))
 }
 
-/// A parameter that does not go with some others, each of which is given or not.
-pub(super) fn alone(name: &str, is_given: bool, others: &[(&str, bool)]) -> Option<String> {
-    let (other, _) = others.iter().find(|(_, given)| *given && is_given)?;
-    Some(format!("`{name}` does not go with `{other}`"))
+/// One of these parameters at most, each of which is given or not: what is wrong with the first.
+pub(super) fn one(parameters: &[(&'static str, bool)]) -> (&'static str, Option<String>) {
+    let mut given = parameters.iter().filter(|(_, given)| *given).map(|(name, _)| *name);
+    let first = given.next().unwrap_or_default();
+    (first, given.next().map(|second| format!("`{first}` does not go with `{second}`")))
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);

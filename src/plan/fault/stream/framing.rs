@@ -108,7 +108,7 @@ pub(super) fn insert_comments(response: &mut Response, at: At, text: &str, every
     let mut before = response.head.at;
     let every = every.map(|every| every.max(SHORTEST));
     let mut due = every.map(|every| before.saturating_add(every));
-    let mut is_start = true;
+    let mut is_between = true;
     let mut pieces = Vec::with_capacity(2 * response.pieces.len());
     for (index, piece) in std::mem::take(&mut response.pieces).into_iter().enumerate() {
         let mut comment = |at| {
@@ -120,8 +120,7 @@ pub(super) fn insert_comments(response: &mut Response, at: At, text: &str, every
         };
         match (&mut due, every) {
             (Some(due), Some(every)) => {
-                // An event that is not whole yet bears no comment.
-                let is_place = is_start && targets.contains(&index);
+                let is_place = is_between && targets.contains(&index);
                 while *due < piece.at && is_place && comment(*due) {
                     *due = due.saturating_add(every);
                 }
@@ -131,13 +130,16 @@ pub(super) fn insert_comments(response: &mut Response, at: At, text: &str, every
                         due.saturating_add(every.saturating_mul(u32::try_from(periods).unwrap_or(u32::MAX)));
                 }
             }
-            _ if is_start && targets.contains(&index) && piece.kind.is_event() => {
+            _ if is_between && targets.contains(&index) && piece.kind != EventKind::Comment => {
                 comment(before);
             }
             _ => {}
         }
         before = piece.at;
-        is_start = piece.kind != EventKind::Part;
+        // In an event that is not whole yet, the comment's blank line would end it.
+        if !piece.bytes.is_empty() {
+            is_between = [&b"\n\n"[..], b"\r\r", b"\n\r\n"].iter().any(|end| piece.bytes.ends_with(end));
+        }
         pieces.push(piece);
     }
     response.pieces = pieces;

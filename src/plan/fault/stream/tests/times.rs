@@ -57,6 +57,16 @@ fn comments_go_on_between_events() {
 }
 
 #[test]
+fn no_comment_comes_into_an_event_that_is_not_whole() {
+    let half =
+        [(70, EventKind::Other, "data: "), (100, EventKind::Other, "x\n"), (140, EventKind::Other, "\n")];
+    for faults in [fault("comment-heartbeat", &[("every", "15ms")]), fault("comment-heartbeat", &[])] {
+        let timeline = apply(stream(&half), &[faults]);
+        assert_eq!(timeline.body, ": keep-alive\n\ndata: x\n\n");
+    }
+}
+
+#[test]
 fn a_comment_before_an_event_comes_with_what_is_before_it() {
     check(&[fault("comment-heartbeat", &[]).at(At::event(2))], 50, &[100, 100, 100, 120, 140, 140], 140);
     check(&[fault("control-only-event", &[]).at(At::Head)], 50, &[50, 100, 100, 120, 140, 140], 140);
