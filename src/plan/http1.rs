@@ -99,11 +99,14 @@ pub struct Frame {
 }
 
 /// Where the frame ends that follows on `sent` at the time `now`: what is due together goes out together,
-/// up to 64 KiB, and up to the end of an event where possible.
+/// up to 64 KiB, and up to the end of an event where possible. A part of an event is a frame of its own.
 pub fn frame(events: &[Event], sent: Frame, now: Duration) -> Frame {
     let limit = sent.end + MAX_FRAME;
     let mut frame = sent;
     for event in events[sent.pieces..].iter().take_while(|event| event.at <= now) {
+        if event.kind == EventKind::Part && frame.end > sent.end {
+            break;
+        }
         if event.end > limit {
             // One event larger than a frame goes out in pieces.
             if frame.end == sent.end {
@@ -230,6 +233,33 @@ mod tests {
         let wire = wire(&timeline, Version::HTTP_11);
         assert_eq!(wire.bytes, format!("{HEAD}F\r\nhello0123456789\r\n3\r\nend\r\n"));
         assert_eq!(wire.segments.iter().map(|segment| segment.events).collect::<Vec<_>>(), [0, 2, 3]);
+    }
+
+    #[test]
+    fn a_part_of_an_event_is_a_chunk_of_its_own() {
+        let mut timeline = stream(&["one", "tw", "o", "three", ":", "four"], Ending::Complete);
+        timeline.events.iter_mut().for_each(|event| event.at = Duration::ZERO);
+        timeline.events[1].kind = EventKind::Part;
+        timeline.events[4].kind = EventKind::Comment;
+        let wire = wire(&timeline, Version::HTTP_11);
+        let expected = format!("{HEAD}3\r\none\r\n2\r\ntw\r\nB\r\nothree:four\r\n0\r\n\r\n");
+        assert_eq!(wire.bytes, expected);
+        assert_eq!(wire.segments.iter().map(|segment| segment.events).collect::<Vec<_>>(), [0, 1, 1, 4]);
+    }
+
+    #[test]
+    fn a_part_larger_than_a_frame_goes_out_in_several() {
+        let mut timeline = stream(&["x"], Ending::Complete);
+        timeline.events = vec![
+            Event { at: Duration::ZERO, end: MAX_FRAME + 5, kind: EventKind::Part },
+            Event { at: Duration::ZERO, end: MAX_FRAME + 7, kind: EventKind::Content },
+        ];
+        let mut frames = vec![Frame::default()];
+        while frames.last().unwrap().pieces < 2 {
+            frames.push(frame(&timeline.events, *frames.last().unwrap(), Duration::ZERO));
+        }
+        let frames: Vec<_> = frames.iter().map(|frame| (frame.end, frame.pieces, frame.events)).collect();
+        assert_eq!(frames, [(0, 0, 0), (MAX_FRAME, 0, 0), (MAX_FRAME + 5, 1, 0), (MAX_FRAME + 7, 2, 1)]);
     }
 
     #[test]

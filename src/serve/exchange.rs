@@ -81,6 +81,7 @@ impl<'a> Exchange<'a> {
         if self.method == Method::HEAD {
             timeline.body = Bytes::new();
             timeline.events.clear();
+            timeline.ends_at = timeline.head.at;
             // A takeover would end even an empty chunked body with the last chunk.
             if !plain {
                 timeline.ending = Ending::Close;

@@ -28,5 +28,6 @@ mod recorded;
 mod serving;
 mod shipped;
 mod signatures;
+mod stream_faults;
 mod support;
 mod takeover;
