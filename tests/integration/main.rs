@@ -28,3 +28,4 @@ mod shipped;
 mod signatures;
 mod support;
 mod takeover;
+mod transport_faults;
