@@ -293,6 +293,41 @@ mod tests {
     }
 
     #[test]
+    fn slices_of_an_event_are_segments_of_one_chunk() {
+        let mut timeline = stream(&["one", "t", "wo", "!", "three"], Ending::Complete);
+        timeline.framing.sliced = true;
+        timeline.events[1].kind = EventKind::Part;
+        timeline.events[2].kind = EventKind::Part;
+        timeline.events[2].at = timeline.events[1].at;
+        let wire = wire(&timeline, Version::HTTP_11);
+        assert_eq!(wire.bytes, format!("{HEAD}3\r\none\r\n4\r\ntwo!\r\n5\r\nthree\r\n0\r\n\r\n"));
+        let head = HEAD.len();
+        let segments: Vec<_> =
+            wire.segments.iter().map(|one| (one.end - head, one.events, one.alone)).collect();
+        let expected =
+            [(0, 0, false), (8, 1, false), (12, 1, true), (14, 1, true), (17, 2, false), (32, 3, false)];
+        assert_eq!(segments, expected);
+    }
+
+    #[test]
+    fn a_chunk_that_is_cut_within_its_slices_is_whole() {
+        let mut timeline = stream(&["one", "two"], Ending::Close);
+        timeline.framing.sliced = true;
+        timeline.events[1].kind = EventKind::Part;
+        assert_eq!(wire(&timeline, Version::HTTP_11).bytes, format!("{HEAD}3\r\none\r\n3\r\ntwo\r\n"));
+    }
+
+    #[test]
+    fn the_last_chunk_comes_when_the_response_ends() {
+        let mut timeline = stream(&["one"], Ending::Complete);
+        timeline.ends_at = Duration::from_secs(1);
+        let wire = wire(&timeline, Version::HTTP_11);
+        assert_eq!(wire.bytes, format!("{HEAD}3\r\none\r\n0\r\n\r\n"));
+        let times: Vec<_> = wire.segments.iter().map(|one| (one.at.as_millis(), one.events)).collect();
+        assert_eq!(times, [(0, 0), (0, 1), (1000, 1)]);
+    }
+
+    #[test]
     fn a_closed_stream_has_no_last_chunk() {
         let head = HEAD.len();
         let expected = format!("{HEAD}5\r\nhello\r\n");

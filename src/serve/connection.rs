@@ -61,7 +61,7 @@ where
     });
     let mut hyper = http().serve_connection(TokioIo::new(transport), answer);
     let mut draining = false;
-    let mut idle = Idle::default();
+    let mut idle = Idle { max_hold, deadline: None, alarm: Alarm::default() };
     let end = poll_fn(|cx| {
         if !draining && lines.is_draining() {
             draining = true;
@@ -97,8 +97,9 @@ where
 }
 
 /// Waits while a connection is idle after a response that something comes after.
-#[derive(Default)]
 struct Idle {
+    /// The longest that anything is held.
+    max_hold: Duration,
     deadline: Option<Instant>,
     alarm: Alarm,
 }
@@ -108,7 +109,7 @@ impl Idle {
         let aftermath = if line.is_idle() { line.aftermath() } else { Aftermath::Kept };
         match aftermath {
             Aftermath::Idle { after, reset } => {
-                let deadline = *self.deadline.get_or_insert_with(|| clock::now() + after);
+                let deadline = *self.deadline.get_or_insert_with(|| clock::now() + after.min(self.max_hold));
                 self.alarm.poll(cx, deadline).map(|()| End::Idle { reset })
             }
             Aftermath::Met(reuse) => Poll::Ready(End::Met(reuse)),

@@ -88,16 +88,20 @@ impl<'a> Exchange<'a> {
         if self.method == Method::HEAD {
             timeline.body = Bytes::new();
             timeline.events.clear();
-            // A takeover would end even an empty chunked body with the last chunk.
-            if !plain {
-                timeline.framing.tail = Some(Bytes::new());
+            match plain {
+                true => timeline.ends_at = timeline.head.at,
+                // A takeover would end even an empty chunked body with the last chunk.
+                false => timeline.framing.tail = Some(Bytes::new()),
             }
         }
         if plain {
             clock::until(self.start + timeline.head.at).await;
             // A server that is stopping closes each connection after the answer it is at.
             self.peer.keep_alive &= !self.state.lines.is_draining();
-            self.line.set_aftermath(Aftermath::of(timeline.ending));
+            self.line.set_aftermath(match self.peer.keep_alive {
+                true => Aftermath::of(timeline.ending),
+                false => Aftermath::Kept,
+            });
         } else if timeline.ending.is_complete() && head::is_framed(&timeline, &self.method) {
             // A head that tells the truth tells that a takeover ends the connection, too.
             self.peer.keep_alive = false;

@@ -81,7 +81,7 @@ impl Takeover {
             Ending::Idle { after, reset } => {
                 self.settle();
                 // The client may leave first: it has all that it asked for.
-                before(clock::now() + after, Duration::ZERO, lines, left(&mut io)).await;
+                before(clock::now() + after.min(self.max_hold), Duration::ZERO, lines, left(&mut io)).await;
                 match reset {
                     true => {
                         io.reset_drained(self.max_hold, lines).await;
@@ -210,7 +210,12 @@ where
 }
 
 /// What `future` yields, or `None` once the deadline passes, or `hurry` after the server began to stop.
-async fn before<F: Future>(mut deadline: Instant, hurry: Duration, lines: &Lines, future: F) -> Option<F::Output> {
+async fn before<F: Future>(
+    mut deadline: Instant,
+    hurry: Duration,
+    lines: &Lines,
+    future: F,
+) -> Option<F::Output> {
     let mut alarm = Alarm::default();
     let mut hurries = false;
     let mut future = pin!(future);
@@ -256,3 +261,68 @@ const MAX_WRITE: usize = 64 * 1024;
 
 /// How long a connection stays open for reading after its FIN.
 pub(crate) const LINGER: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::plan::http1::Segment;
+    use crate::serve::drain::Socket;
+
+    /// Takes everything, and remembers what came at once.
+    #[derive(Default)]
+    struct Writes(Vec<usize>);
+
+    impl AsyncRead for &mut Writes {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for &mut Writes {
+        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+            self.0.push(buf.len());
+            Poll::Ready(Ok(buf.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    /// Plays segments that end there, some of them alone, all due at once.
+    async fn check(segments: &[(usize, bool)], expected: &[usize]) {
+        let segment = |(end, alone): &(usize, bool)| Segment {
+            at: Duration::ZERO,
+            end: *end,
+            events: 0,
+            alone: *alone,
+        };
+        let segments: Vec<_> = segments.iter().map(segment).collect();
+        let bytes = Bytes::from(vec![b'x'; segments.last().map_or(0, |last| last.end)]);
+        let line = Arc::<Line>::default();
+        let takeover = Takeover {
+            wire: Wire { bytes, segments, ending: Ending::Abandon, ends_at: Duration::ZERO },
+            start: clock::now(),
+            line: Arc::clone(&line),
+            settlement: None,
+            max_hold: Duration::ZERO,
+            _busy: line.begin_request(),
+        };
+        let mut writes = Writes::default();
+        takeover.play(Transport::new(&mut writes, line, Socket::none()), &Lines::default()).await;
+        assert_eq!(writes.0, expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_due_together_is_one_write_unless_it_is_to_go_alone() {
+        check(&[(10, false), (15, false), (16, false)], &[16]).await;
+        check(&[(10, false), (15, true), (18, true), (19, false), (30, false)], &[15, 3, 12]).await;
+        check(&[(MAX_WRITE, false), (MAX_WRITE + 1, false)], &[MAX_WRITE, 1]).await;
+    }
+}

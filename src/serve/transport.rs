@@ -168,7 +168,8 @@ mod tests {
         let queue: &'static AtomicU64 = Box::leak(Box::new(AtomicU64::new(1000)));
         let (io, _reader) = tokio::io::duplex(1);
         let line = Arc::new(Line::default());
-        let mut transport = Transport::new(io, Arc::clone(&line), Socket { queue: Queue::Told(queue), ..Socket::none() });
+        let mut transport =
+            Transport::new(io, Arc::clone(&line), Socket { queue: Queue::Told(queue), ..Socket::none() });
         let start = clock::now();
         let drain = async {
             for index in 1..=moves {

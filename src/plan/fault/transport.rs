@@ -90,7 +90,7 @@ faults! {
         /// Comments and nothing else.
         StallHeartbeat = "stall-heartbeat", tier 1, Anywhere "event:3", expect "timeout", evidence "B5 M11" {
             /// How often.
-            "every" every: Span = Span(std::time::Duration::from_secs(1));
+            "every" every: Span = Span(Duration::from_secs(1));
             /// The line.
             "text" text: String = ": keep-alive".to_owned();
             /// How long; without it, as long as `--max-hold` allows.
@@ -117,7 +117,7 @@ faults! {
         /// The whole response, and the FIN late.
         SlowClose = "slow-close", tier 3, Whole "", expect "tolerate", evidence "toxiproxy slow_close" {
             /// How late.
-            "delay" delay: Span = Span(std::time::Duration::from_secs(5));
+            "delay" delay: Span = Span(Duration::from_secs(5));
         }
         /// Nothing more is read, and nothing is sent.
         AcceptBlackhole = "accept-blackhole", tier 3, Whole "", expect "timeout", evidence "B7" {
@@ -127,7 +127,7 @@ faults! {
         /// The response is whole; then the idle connection is closed.
         KeepaliveClose = "keepalive-close", tier 2, Idle "idle", expect "tolerate", evidence "B7" {
             /// After how long.
-            "delay" delay: Span = Span(std::time::Duration::ZERO);
+            "delay" delay: Span = Span(Duration::ZERO);
             /// How.
             "how" how: Hangup = Hangup::Close;
         }
@@ -140,7 +140,7 @@ faults! {
         /// response, or instead of it.
         ConnectionRefused = "connection-refused", tier 2, Anywhere "head", expect "retry-ok", evidence "tools" {
             /// For how long.
-            "for" duration: Span = Span(std::time::Duration::from_secs(2));
+            "for" duration: Span = Span(Duration::from_secs(2));
         }
     }
 }
@@ -172,7 +172,9 @@ impl TransportFault {
             Self::ResetBeforeResponse {} => {
                 framing::cut_head(response, Some(0), Ending::Reset { drain: true });
             }
-            Self::HalfClose { hold } => silence(response, hold.map_or(longest, |hold| hold.0), Ending::HalfClose),
+            Self::HalfClose { hold } => {
+                silence(response, hold.map_or(longest, |hold| hold.0), Ending::HalfClose)
+            }
             Self::AcceptBlackhole { hold } => {
                 silence(response, hold.map_or(longest, |hold| hold.0), Ending::Blackhole);
             }

@@ -23,22 +23,32 @@ pub(super) fn problems(fault: &TransportFault) -> Vec<(&'static str, String)> {
         TransportFault::Trailers { name, value, error: _ } => {
             check("name", trailer(name));
             let valid = value.len() <= MOST_TEXT && HeaderValue::from_str(value).is_ok();
-            check("value", (!valid).then(|| format!("expected up to {MOST_TEXT} visible characters of ASCII")));
+            check(
+                "value",
+                (!valid).then(|| format!("expected up to {MOST_TEXT} visible characters of ASCII")),
+            );
         }
         TransportFault::MalformedChunk { form: _, size } => {
             let fits = (1..=MOST_SIZE).contains(&size.len()) && !size.contains(char::is_control);
-            check("size", (!fits).then(|| format!("expected 1 to {MOST_SIZE} characters of one line, got {size:?}")));
+            check(
+                "size",
+                (!fits).then(|| format!("expected 1 to {MOST_SIZE} characters of one line, got {size:?}")),
+            );
         }
         TransportFault::ContentLengthMismatch { delta_bytes } => {
             let differs = *delta_bytes != 0 && delta_bytes.unsigned_abs() <= MOST_DELTA;
             check(
                 "delta_bytes",
-                (!differs).then(|| format!("expected -{MOST_DELTA} to {MOST_DELTA}, but not 0, got {delta_bytes}")),
+                (!differs)
+                    .then(|| format!("expected -{MOST_DELTA} to {MOST_DELTA}, but not 0, got {delta_bytes}")),
             );
         }
         TransportFault::Garbage { after_head: _, bytes } => {
             let fits = (1..=MOST_GARBAGE).contains(&bytes.len());
-            check("bytes", (!fits).then(|| format!("expected 1 to {MOST_GARBAGE} bytes, got {}", bytes.len())));
+            check(
+                "bytes",
+                (!fits).then(|| format!("expected 1 to {MOST_GARBAGE} bytes, got {}", bytes.len())),
+            );
         }
         TransportFault::StallHeartbeat { every, text, hold, then: _ } => {
             let slow = every.0 >= Duration::from_millis(1);

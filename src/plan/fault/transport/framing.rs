@@ -1,8 +1,8 @@
 //! What HTTP makes of a response: its head, its chunks, its length.
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, TRAILER, TRANSFER_ENCODING};
 use http::StatusCode;
+use http::header::{CONTENT_LENGTH, TRAILER, TRANSFER_ENCODING};
 
 use super::ChunkForm;
 use crate::plan::fault::At;

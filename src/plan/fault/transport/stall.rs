@@ -35,7 +35,8 @@ pub(super) fn heartbeat(
     let every = every.max(Duration::from_millis(1));
     let bytes = Bytes::from(format!("{text}\n\n"));
     let beats = (1..MOST_BEATS).map(|beat| every.saturating_mul(beat)).take_while(|after| *after < hold);
-    let beats = beats.map(|after| Piece { at: start + after, kind: EventKind::Comment, bytes: bytes.clone() });
+    let beats =
+        beats.map(|after| Piece { at: start + after, kind: EventKind::Comment, bytes: bytes.clone() });
     let beats: Vec<Piece> = beats.collect();
     response.pieces.splice(index..index, beats);
 }
