@@ -165,6 +165,18 @@ fn refused((head, body): (Head, Bytes), call: &Call, occasion: &Occasion<'_>) ->
     finish(whole(head, body, Duration::ZERO), call, &faults, occasion)
 }
 
+/// Plans what meets a request whose body is not read, because of this fault.
+pub(crate) fn plan_early(fault: &Fault, call: &Call, occasion: &Occasion<'_>) -> Timeline {
+    let error = ErrorReply { status: StatusCode::SERVICE_UNAVAILABLE.as_u16(), ..ErrorReply::default() };
+    let (head, body) = call.route.dialect.error(&error, &bare_facts(call, "", occasion));
+    let context = Context { seed: own_seed(call, occasion), max_hold: occasion.max_hold, call };
+    let mut response = Response::new(whole(head, body, Duration::ZERO));
+    fault.apply(&mut response, &context);
+    let mut timeline = Timeline { faults: vec![fault.to_string()], ..response.timeline() };
+    hold(&mut timeline, occasion.max_hold);
+    timeline
+}
+
 /// The last steps of every plan: its pace, what breaks, and the bound of every gap.
 fn finish(mut timeline: Timeline, call: &Call, faults: &[&Fault], occasion: &Occasion<'_>) -> Timeline {
     scale(&mut timeline, occasion.time_scale);

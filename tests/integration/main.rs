@@ -31,3 +31,4 @@ mod signatures;
 mod stream_faults;
 mod support;
 mod takeover;
+mod transport_faults;

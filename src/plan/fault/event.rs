@@ -11,7 +11,7 @@ use super::answer::{Category, Severity};
 use super::declare::{faults, words};
 use super::response::{Piece, Response};
 use super::{At, Context};
-use crate::plan::timeline::{EventKind, Header};
+use crate::plan::timeline::EventKind;
 
 mod azure;
 mod choices;
@@ -166,9 +166,8 @@ impl EventFault {
     /// Applies the fault to a response. Whatever it is not about keeps its bytes and its times, and a
     /// `Content-Length` that was right stays so.
     pub(crate) fn apply(&self, at: At, response: &mut Response, context: &Context<'_>) {
-        let length = response.length();
         self.edit(at, response, context);
-        response.fit_length(length);
+        response.mend_length();
     }
 
     fn edit(&self, at: At, response: &mut Response, context: &Context<'_>) {
@@ -263,23 +262,6 @@ impl EventFault {
     /// Whether it decides how the response ends.
     pub(crate) fn ends(&self) -> bool {
         matches!(self, Self::ErrorInStream { then: Then::Close, .. })
-    }
-}
-
-impl Response {
-    /// How many bytes the body has.
-    pub(super) fn length(&self) -> usize {
-        self.pieces.iter().map(|piece| piece.bytes.len()).sum()
-    }
-
-    /// Corrects a `Content-Length` that was right when the body had `was` bytes, so that HTTP stays valid.
-    pub(super) fn fit_length(&mut self, was: usize) {
-        let (was, length) = (was.to_string(), self.length().to_string());
-        for header in &mut self.head.headers {
-            if header.name.eq_ignore_ascii_case("content-length") && header.value == was {
-                header.value = Header::new("", &length).value;
-            }
-        }
     }
 }
 
