@@ -249,6 +249,12 @@ impl Fault {
         self
     }
 
+    /// Whether it depends on which request of its kind it is for.
+    pub(crate) fn is_selective(&self) -> bool {
+        let times = |(name, value): &(&str, Option<Value>)| *name == "times" && value.is_some();
+        self.when != When::default() || self.kind.arguments().iter().any(times)
+    }
+
     /// Whether only one of the two can be applied to a response.
     pub(crate) fn excludes(&self, other: &Self) -> bool {
         matches!((&self.kind, &other.kind), (Kind::Transport(_), Kind::Transport(_)))

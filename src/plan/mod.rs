@@ -22,6 +22,7 @@ pub mod fault;
 pub mod fixture;
 pub mod http1;
 pub mod json;
+pub mod limits;
 pub mod load;
 pub mod matcher;
 pub mod pacing;
@@ -41,6 +42,7 @@ pub mod wire;
 
 pub use fault::{At, Fault};
 pub use fixture::Fixture;
+pub use limits::Limit;
 pub use matcher::Matcher;
 pub use pacing::Pacing;
 pub use reply::Reply;

@@ -15,6 +15,7 @@ use super::dialect::{Facts, Form};
 use super::fault::response::Response;
 use super::fault::when::Turn;
 use super::fault::{Context, Fault, chosen};
+use super::limits::{Allowance, Limited, estimate};
 use super::pacing::{Pacing, whole_micros};
 use super::reject::Reject;
 use super::reply::{Answer, Content, ErrorReply, Prepared, Step, Usage};
@@ -25,7 +26,7 @@ use super::spoken::{Spoken, prompt_tokens};
 use super::sse::Draft;
 use super::timeline::{Event, EventKind, Head, Header, Timeline};
 use super::tokens::Vocabulary;
-use super::wire::{FilterMode, Profile};
+use super::wire::{FilterMode, Profile, Wire};
 
 /// What a plan depends on beside reply and request. The default is the first hit on a server without
 /// settings.
@@ -49,6 +50,8 @@ pub struct Occasion<'a> {
     pub faults: &'a [Fault],
     /// Which request of its kind this is.
     pub turn: Turn,
+    /// What the limits of the fixtures leave.
+    pub limits: Allowance,
 }
 
 impl Default for Occasion<'_> {
@@ -63,6 +66,7 @@ impl Default for Occasion<'_> {
             max_hold: Duration::from_secs(60),
             faults: &[],
             turn: Turn::default(),
+            limits: Allowance::default(),
         }
     }
 }
@@ -114,6 +118,27 @@ pub fn plan(reply: &Prepared, request: &Request, occasion: &Occasion<'_>) -> Tim
 pub fn plan_reject(reject: &Reject, call: &Call, occasion: &Occasion<'_>) -> Timeline {
     let (head, body) = call.route.dialect.reject(reject, &bare_facts(call, "", occasion));
     finish(whole(head, body, Duration::ZERO), call, &[], occasion)
+}
+
+/// Plans the refusal of a request that is over a limit of the fixtures.
+pub(crate) fn plan_limited(limited: &Limited, request: &Request, occasion: &Occasion<'_>) -> Timeline {
+    let call = &request.call;
+    let seed = own_seed(call, occasion);
+    let shape =
+        call.route.dialect.shape(request, &Wire::default(), occasion.now, Seed::new(occasion.seed), seed);
+    let facts = Facts {
+        profile: shape.profile,
+        limits: limited.allowance(),
+        ..bare_facts(call, request.model(), occasion)
+    };
+    let (head, body) = call.route.dialect.limited(limited, &facts);
+    finish(whole(head, body, Duration::ZERO), call, &[], occasion)
+}
+
+/// What is answered instead of what a fixture would say, because a fault of the request's scope or of the
+/// server says so.
+pub(crate) fn plan_instead(_: &Request, _: &Occasion<'_>) -> Option<Timeline> {
+    None
 }
 
 /// Plans the response to a request for the models or one of them.
@@ -327,14 +352,11 @@ impl<'a> Planner<'a> {
     }
 
     fn facts(&self, processing: Duration) -> Facts<'_> {
-        // The limiter estimates before any tokenizer runs: a quarter of the characters.
-        let characters: usize =
-            self.request.messages().iter().map(|message| message["content"].to_string().len()).sum();
         Facts {
             profile: self.shape.profile,
             seed: self.shape.seed,
             processing,
-            tokens: 1 + characters as u64 / 4,
+            tokens: estimate(self.request),
             ..bare_facts(&self.request.call, self.request.model(), self.occasion)
         }
     }
@@ -356,6 +378,7 @@ fn bare_facts<'a>(call: &'a Call, model: &'a str, occasion: &Occasion<'_>) -> Fa
         profile: Profile::NEWEST,
         processing: Duration::ZERO,
         tokens: 0,
+        limits: occasion.limits,
     }
 }
 
