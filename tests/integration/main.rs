@@ -9,6 +9,7 @@
 )]
 
 mod admin;
+mod attempts;
 mod cli;
 mod files;
 mod golden;
@@ -21,6 +22,7 @@ mod mutations;
 mod pacing;
 mod planning;
 mod properties;
+mod rate_limits;
 mod raw;
 mod recorded;
 mod serving;
