@@ -352,6 +352,7 @@ const EMBEDDED: &[(&str, &str)] = &[
     embedded!("15-refusal.json"),
     embedded!("20-flaky.json"),
     embedded!("25-quota.json"),
+    embedded!("27-limits.json"),
     embedded!("30-content-filter.json"),
     embedded!("35-script.json"),
     embedded!("40-template.json"),
