@@ -22,8 +22,8 @@ struct Known {
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 struct Same {
     session: u64,
-    /// The faults of the base URL: with others it is another scope.
-    faults: u64,
+    /// All that the base URL chooses: with other faults it is another scope.
+    scope: u64,
     print: u64,
 }
 
@@ -60,7 +60,7 @@ impl Turns {
         let print = print(parts);
         let same = Same {
             session: Seed::print(call.scope.session.as_bytes()),
-            faults: Seed::print(format!("{:?}", call.scope.faults).as_bytes()),
+            scope: Seed::print(format!("{:?}", call.scope).as_bytes()),
             print,
         };
         let count = self.0.lock().unwrap_or_else(PoisonError::into_inner).count(same);
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn requests_that_did_not_come_for_longest_are_forgotten() {
         let mut known = Known::default();
-        let same = |print| Same { session: 0, faults: 0, print };
+        let same = |print| Same { session: 0, scope: 0, print };
         for print in 1..=MOST as u64 + 5 {
             known.count(same(print));
             known.count(same(0));
