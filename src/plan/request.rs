@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::dialect::{self, Dialect};
 use super::fault::Fault;
+use super::scenario::Scenario;
 
 /// The head of a request and where it goes, known before the body is read.
 #[derive(Clone, Debug)]
@@ -30,6 +31,8 @@ pub struct Scope {
     pub session: String,
     /// Faults for this request, beside the reply's own.
     pub faults: Vec<Fault>,
+    /// The scenario whose fixtures answer, instead of the server's.
+    pub scenario: Option<&'static Scenario>,
 }
 
 /// Which provider's which endpoint a path is.

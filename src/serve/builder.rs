@@ -18,6 +18,7 @@ use super::state::State;
 use super::tls::Tls;
 use crate::error::{LoadErrors, StartError};
 use crate::files;
+use crate::plan::scenario::Scenario;
 use crate::plan::set::Source;
 use crate::plan::{Fault, Fixture, FixtureSet, Pacing, Timeline};
 
@@ -59,6 +60,7 @@ pub(crate) struct Config {
     pub(crate) pacing: Pacing,
     pub(crate) time_scale: f64,
     pub(crate) faults: Vec<Fault>,
+    pub(crate) scenario: Option<&'static Scenario>,
     pub(crate) unmatched: Unmatched,
     pub(crate) timeline: Option<Timeline>,
     pub(crate) api_keys: Vec<String>,
@@ -89,6 +91,7 @@ impl Builder {
                 pacing: Pacing::default(),
                 time_scale: 1.0,
                 faults: Vec::new(),
+                scenario: None,
                 unmatched: Unmatched::Error,
                 timeline: None,
                 api_keys: Vec::new(),
@@ -175,6 +178,21 @@ impl Builder {
     /// over it.
     pub fn fault(mut self, fault: Fault) -> Self {
         self.config.faults.push(fault);
+        self
+    }
+
+    /// Answers every request from a scenario, unless its base URL or a header chooses another; see
+    /// [`Scenario::find`].
+    ///
+    /// ```
+    /// use llmirage::MockServer;
+    /// use llmirage::plan::scenario::Scenario;
+    ///
+    /// let builder = MockServer::builder().scenario(Scenario::find("quota-wall")?);
+    /// # Ok::<(), String>(())
+    /// ```
+    pub fn scenario(mut self, scenario: &'static Scenario) -> Self {
+        self.config.scenario = Some(scenario);
         self
     }
 

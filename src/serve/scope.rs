@@ -2,8 +2,8 @@
 
 use http::HeaderMap;
 
-use crate::plan::Fault;
 use crate::plan::request::Scope;
+use crate::plan::scenario::Choice;
 
 /// The scope of a request and the path below it.
 ///
@@ -21,7 +21,7 @@ pub(crate) fn split<'a>(path: &'a str, headers: &HeaderMap) -> Result<(Scope, &'
             scope.session = decode(name)?;
             rest = after;
         } else if let Some((spec, after)) = segment(rest, "/fault/") {
-            scope.faults.push(fault(&decode(spec)?)?);
+            choose(&mut scope, &decode(spec)?)?;
             rest = after;
         } else {
             break;
@@ -31,7 +31,8 @@ pub(crate) fn split<'a>(path: &'a str, headers: &HeaderMap) -> Result<(Scope, &'
         name.clone_into(&mut scope.session);
     }
     if let Some(spec) = header(headers, "x-llmirage-fault")? {
-        scope.faults = vec![fault(spec)?];
+        scope.faults.clear();
+        choose(&mut scope, spec)?;
     }
     if scope.session.len() > MAX_SESSION {
         return Err(format!("a session's name has at most {MAX_SESSION} bytes"));
@@ -53,8 +54,13 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Str
     }
 }
 
-fn fault(spec: &str) -> Result<Fault, String> {
-    spec.parse().map_err(|error| format!("fault {spec:?}: {error}"))
+/// Adds a fault, or chooses a scenario in the place of one chosen before.
+fn choose(scope: &mut Scope, spec: &str) -> Result<(), String> {
+    match spec.parse().map_err(|error| format!("fault {spec:?}: {error}"))? {
+        Choice::Fault(fault) => scope.faults.push(fault),
+        Choice::Scenario(scenario) => scope.scenario = Some(scenario),
+    }
+    Ok(())
 }
 
 /// Undoes percent-encoding: clients encode what a URL may not hold as it is.
@@ -83,6 +89,7 @@ const MAX_SESSION: usize = 256;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Fault;
 
     #[track_caller]
     fn check(path: &str, session: &str, fault: Option<&str>, rest: &str) {
@@ -117,6 +124,20 @@ mod tests {
         let (scope, rest) = split("/session/a/v1", &headers).unwrap();
         assert_eq!((scope.session.as_str(), rest), ("h", "/v1"));
         assert_eq!(scope.faults, ["close-mid-stream@event:1".parse().unwrap()]);
+    }
+
+    #[test]
+    fn a_scenario_is_chosen_like_a_fault_and_goes_with_faults() {
+        let path = "/fault/scenario:quota-wall/fault/close-mid-stream@event:3/session/a/v1";
+        let (scope, rest) = split(path, &HeaderMap::new()).unwrap();
+        assert_eq!((scope.scenario.map(|scenario| scenario.name()), rest), (Some("quota-wall"), "/v1"));
+        assert_eq!((scope.faults.len(), scope.session.as_str()), (1, "a"));
+        let mut headers = HeaderMap::new();
+        headers.insert("x-llmirage-fault", "scenario:clean-cut".parse().unwrap());
+        let (scope, _) = split("/v1", &headers).unwrap();
+        assert_eq!(scope.scenario.map(|scenario| scenario.name()), Some("clean-cut"));
+        let error = split("/fault/scenario:quota-wal/v1", &HeaderMap::new()).unwrap_err();
+        assert!(error.ends_with("did you mean \"quota-wall\"?"), "{error}");
     }
 
     #[test]

@@ -12,6 +12,8 @@ use super::clock;
 use super::journal::Journal;
 use super::lines::Lines;
 use crate::plan::FixtureSet;
+use crate::plan::request::Scope;
+use crate::plan::scenario::Scenarios;
 use crate::plan::set::Hits;
 
 /// The state of one server; there is none that servers share.
@@ -23,6 +25,7 @@ pub(crate) struct State {
     pub(crate) casings: Casings,
     pub(crate) started: Instant,
     fixtures: RwLock<Arc<FixtureSet>>,
+    scenarios: Scenarios,
     sessions: Mutex<Sessions>,
     refused: AtomicU64,
     unmatched: AtomicU64,
@@ -53,6 +56,7 @@ impl State {
             casings: Casings::default(),
             started: clock::now(),
             fixtures: RwLock::new(Arc::new(fixtures)),
+            scenarios: Scenarios::default(),
             sessions: Mutex::default(),
             refused: AtomicU64::new(0),
             unmatched: AtomicU64::new(0),
@@ -62,6 +66,14 @@ impl State {
     /// The fixtures now; a request keeps what it started with.
     pub(crate) fn fixtures(&self) -> Arc<FixtureSet> {
         Arc::clone(&self.fixtures.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Who answers a request: the scenario that it or the server chose, else the server's fixtures.
+    pub(crate) fn fixtures_for(&self, scope: &Scope) -> Arc<FixtureSet> {
+        match scope.scenario.or(self.config.scenario) {
+            Some(scenario) => self.scenarios.fixtures(scenario),
+            None => self.fixtures(),
+        }
     }
 
     /// Answers later requests from another set. Hits stay.
