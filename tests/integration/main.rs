@@ -23,6 +23,7 @@ mod planning;
 mod properties;
 mod raw;
 mod recorded;
+mod scenarios;
 mod serving;
 mod shipped;
 mod signatures;
