@@ -58,8 +58,8 @@ fn the_committed_page_of_faults_is_that_of_the_catalogue() {
 fn the_scenarios_are_the_files_of_their_folder() {
     let folder = fs::read_dir(root("fixtures/scenarios")).unwrap();
     let mut files: Vec<PathBuf> = folder.map(|entry| entry.unwrap().path()).collect();
-    files.sort();
     let stem = |path: &PathBuf| path.file_stem().unwrap().to_str().unwrap().to_owned();
+    files.sort_by_key(stem);
     let known: Vec<&str> = Scenario::all().map(Scenario::name).collect();
     assert_eq!(files.iter().map(stem).collect::<Vec<_>>(), known);
     for (file, scenario) in files.iter().zip(Scenario::all()) {
