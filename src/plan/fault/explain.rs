@@ -14,7 +14,7 @@ use super::{Fault, Kind, Layer};
 use crate::plan::load::words::did_you_mean;
 use crate::plan::scenario::Scenario;
 use crate::plan::set::{FixtureSet, Hits, Source};
-use crate::plan::timeline::{Ending, Timeline};
+use crate::plan::timeline::{Ending, Event, EventKind, Timeline};
 use crate::plan::{Occasion, Request, http1, plan};
 
 /// One line for each fault and each scenario.
@@ -131,7 +131,7 @@ fn fault(entry: &Entry) -> String {
     }
     let example = example(entry);
     let given = serde_json::to_string(&example).unwrap_or_default();
-    push(&mut out, format_args!("\n`{}` or, in a fixture, `{given}`\n", one_word(&example)));
+    push(&mut out, format_args!("\n`{example}` or, in a fixture, `{given}`\n"));
     push(&mut out, format_args!("\n```text\n{}```\n\n", bytes(entry)));
     push(&mut out, format_args!("Who breaks on it: {}\n\n", words.breaks));
     let (expect, meaning) = (entry.expect, entry.outcome().meaning());
@@ -239,10 +239,6 @@ fn example(entry: &Entry) -> Fault {
     text.parse().expect("the examples are faults: a test parses each")
 }
 
-fn one_word(fault: &Fault) -> String {
-    fault.to_string()
-}
-
 /// What is answered with the fault, as far as it differs from what is answered without.
 fn bytes(entry: &Entry) -> String {
     let fault = Fault { kind: kind(entry), at: None, when: super::when::When::default() };
@@ -304,8 +300,11 @@ struct Excerpt {
     head: BTreeSet<String>,
     /// What is before the choices of each chunk.
     envelope: Option<String>,
-    pieces: Vec<String>,
+    pieces: Vec<Piece>,
 }
+
+/// Something that is sent at one time, on one line or more.
+type Piece = (Duration, Vec<String>);
 
 impl Excerpt {
     fn new(healthy: &Timeline) -> Self {
@@ -314,73 +313,104 @@ impl Excerpt {
         let head = String::from_utf8_lossy(&wire.bytes[..head]).into_owned();
         let first = String::from_utf8_lossy(&healthy.event_bytes(0)).into_owned();
         let envelope = first.find("\"choices\":").map(|end| first["data: {".len()..end].to_owned());
-        let mut this = Self {
-            head: head.split("\r\n").skip(1).map(str::to_owned).collect(),
-            envelope,
-            pieces: Vec::new(),
-        };
-        this.pieces = this.pieces(healthy, false).into_iter().map(|(_, piece)| piece).collect();
+        let head = head.split("\r\n").skip(1).map(str::to_owned).collect();
+        let mut this = Self { head, envelope, pieces: Vec::new() };
+        this.pieces = this.pieces(healthy, false);
         this
     }
 
+    /// A response, `raw` as HTTP frames it.
     fn of(&self, timeline: &Timeline, raw: bool) -> String {
         let wire = http1::wire(timeline, Version::HTTP_11);
         let head = wire.segments.first().map_or(0, |segment| segment.end);
-        let mut out = String::new();
+        let mut lines = Lines::default();
         if head > 0 {
-            self.head(&mut out, timeline.head.at, &wire.bytes[..head]);
+            self.head(&mut lines, timeline.head.at, &wire.bytes[..head]);
         }
         let pieces = self.pieces(timeline, raw);
-        let known = |index: usize| pieces.get(index).map(|(_, piece)| piece) == self.pieces.get(index);
+        let known = |index: usize| pieces.get(index) == self.pieces.get(index);
         let first = (0..pieces.len()).find(|index| !known(*index)).unwrap_or(pieces.len());
         for (index, (at, piece)) in pieces.iter().enumerate() {
             let is_near = index + 2 >= first && index < first + 8;
             if is_near || index + 2 >= pieces.len() {
-                line(&mut out, Some(*at), piece);
-            } else if index + 3 == first || index == first + 8 {
-                line(&mut out, None, "…");
+                lines.piece(*at, piece);
+            } else {
+                lines.left_out();
             }
         }
-        line(&mut out, Some(timeline.ends_at), &end(timeline.ending));
-        out
+        lines.piece(timeline.ends_at, &[end(timeline.ending)]);
+        lines.0
     }
 
     /// The head, without the lines that every head has.
-    fn head(&self, out: &mut String, at: Duration, bytes: &[u8]) {
+    fn head(&self, lines: &mut Lines, at: Duration, bytes: &[u8]) {
         let text = shown(bytes);
         let mut at = Some(at);
-        let mut left_out = false;
         for (index, text) in text.split_terminator("\\r\\n").enumerate() {
-            if index > 0 && (text.is_empty() || self.head.contains(text)) {
-                left_out |= !text.is_empty();
-                continue;
+            let is_usual = self.head.contains(text) || text.starts_with("openai-processing-ms");
+            match index > 0 && is_usual {
+                true if text.is_empty() => {}
+                true => lines.left_out(),
+                false => lines.line(at.take(), &short(text, LONGEST)),
             }
-            if std::mem::take(&mut left_out) {
-                line(out, None, "…");
-            }
-            line(out, at.take(), &short(text));
-        }
-        if left_out {
-            line(out, None, "…");
         }
     }
 
     /// The events, or, if it is HTTP that is shown, its chunks.
-    fn pieces(&self, timeline: &Timeline, raw: bool) -> Vec<(Duration, String)> {
-        let shown = |bytes: &[u8]| {
+    fn pieces(&self, timeline: &Timeline, raw: bool) -> Vec<Piece> {
+        let shown = |bytes: &[u8], longest| {
             let mut text = shown(bytes);
             if let Some(envelope) = &self.envelope {
                 text = text.replace(envelope.as_str(), "…");
             }
-            short(&text)
+            short(&text, longest)
         };
         if raw {
             let wire = http1::wire(timeline, Version::HTTP_11);
             let pairs = wire.segments.windows(2);
-            return pairs.map(|pair| (pair[1].at, shown(&wire.bytes[pair[0].end..pair[1].end]))).collect();
+            let piece = |start: usize, end: usize| vec![shown(&wire.bytes[start..end], 2 * LONGEST)];
+            return pairs.map(|pair| (pair[1].at, piece(pair[0].end, pair[1].end))).collect();
         }
         let events = timeline.events.iter().enumerate();
-        events.map(|(index, event)| (event.at, shown(&timeline.event_bytes(index)))).collect()
+        let piece = |(index, event): (usize, &Event)| {
+            let bytes = timeline.event_bytes(index);
+            let lines = match event.kind == EventKind::Body {
+                true => bytes.split(|byte| *byte == b'\n').map(|line| shown(line, LONGEST)).collect(),
+                false => vec![shown(&bytes, LONGEST)],
+            };
+            (event.at, lines)
+        };
+        events.map(piece).collect()
+    }
+}
+
+/// What is shown: a time, and a text.
+#[derive(Default)]
+struct Lines(String);
+
+impl Lines {
+    fn line(&mut self, at: Option<Duration>, text: &str) {
+        let at = at.map(offset).unwrap_or_default();
+        push(&mut self.0, format_args!("{}\n", format!("{at:>9}  {text}").trim_end()));
+    }
+
+    fn piece(&mut self, at: Duration, texts: &[String]) {
+        let mut at = Some(at);
+        let texts: Vec<&String> = texts.iter().filter(|text| !text.is_empty()).collect();
+        for (index, text) in texts.iter().enumerate() {
+            if index < MOST_LINES || index + 2 >= texts.len() {
+                self.line(at.take(), text);
+            } else {
+                self.left_out();
+            }
+        }
+    }
+
+    /// Says once that something is not shown.
+    fn left_out(&mut self) {
+        if !self.0.ends_with(" …\n") {
+            self.line(None, "…");
+        }
     }
 }
 
@@ -407,11 +437,6 @@ fn end(ending: Ending) -> String {
     format!("({text})")
 }
 
-fn line(out: &mut String, at: Option<Duration>, text: &str) {
-    let at = at.map(offset).unwrap_or_default();
-    push(out, format_args!("{at:>9}  {text}\n"));
-}
-
 /// An offset in milliseconds.
 fn offset(at: Duration) -> String {
     format!("{} ms", at.as_micros().div_ceil(1000))
@@ -423,7 +448,11 @@ fn shown(bytes: &[u8]) -> String {
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {
             match character {
-                control if control.is_control() => text.extend(control.escape_default()),
+                '\n' | '\r' | '\t' => text.extend(character.escape_default()),
+                control if control.is_ascii_control() => {
+                    push(&mut text, format_args!("\\x{:02x}", control as u32))
+                }
+                '\u{80}'..='\u{9f}' => text.extend(character.escape_unicode()),
                 '\u{2028}' | '\u{2029}' | '\u{feff}' => text.extend(character.escape_unicode()),
                 plain => text.push(plain),
             }
@@ -436,18 +465,21 @@ fn shown(bytes: &[u8]) -> String {
 }
 
 /// A text of one line, its middle left out if it is long.
-fn short(text: &str) -> String {
+fn short(text: &str, longest: usize) -> String {
     let count = text.chars().count();
-    if count <= LONGEST {
+    if count <= longest {
         return text.to_owned();
     }
-    let start: String = text.chars().take(LONGEST * 2 / 3).collect();
-    let end: String = text.chars().skip(count - LONGEST / 4).collect();
+    let start: String = text.chars().take(longest * 2 / 3).collect();
+    let end: String = text.chars().skip(count - longest / 4).collect();
     format!("{start}…{end}")
 }
 
 /// The longest line of bytes that is shown whole, in characters.
 const LONGEST: usize = 180;
+
+/// The most lines of a body that are shown whole.
+const MOST_LINES: usize = 12;
 
 /// A comment of the table as a sentence.
 fn sentence(about: &str) -> String {
