@@ -274,7 +274,6 @@ fn demonstration(name: &str) -> (Value, Value) {
             json!({ "tool_calls": tools })
         }
         "choices-interleaved" => json!({ "choices": [text("One two."), text("Eins zwei.")] }),
-        "surrogate-split" => text("😀 Hello."),
         "char-split" => text("你好 Hello."),
         _ => text("Hello there, traveller."),
     };
