@@ -24,7 +24,8 @@ pub fn list() -> String {
         push(&mut out, format_args!("{}: {}\n", layer.name(), layer.about()));
         for entry in of(layer) {
             let place = if entry.default.is_empty() { "-" } else { entry.default };
-            let (name, expect, about) = (entry.name, entry.expect, first_sentence(entry.about));
+            let (name, expect) = (entry.name, entry.expect);
+            let about = brief(entry.about);
             push(&mut out, format_args!("  {name:<26} {place:<14} {expect:<12} {about}\n"));
         }
         out.push('\n');
@@ -32,10 +33,10 @@ pub fn list() -> String {
     out += "scenarios: incidents that are built in\n";
     for scenario in Scenario::all() {
         let (name, expect) = (scenario.to_string(), scenario.expect().code());
-        push(&mut out, format_args!("  {name:<41} {expect:<12} {}\n", first_sentence(&scenario.about())));
+        push(&mut out, format_args!("  {name:<41} {expect:<12} {}\n", brief(&scenario.about())));
     }
-    out += "\nThe columns: name, where it stands unless told, what a good client does, what it does.\n\
-            llmirage faults NAME explains one.\n";
+    out += "\nThe columns: name, where it stands unless told, what a good client does, what it does; in each layer those\n\
+            first that are met most often. llmirage faults NAME explains one.\n";
     out
 }
 
@@ -46,7 +47,8 @@ pub fn list() -> String {
 /// What to write instead.
 pub fn explain(name: &str) -> Result<String, String> {
     if let Some(scenario) = name.strip_prefix("scenario:") {
-        return Scenario::find(scenario).map(self::scenario);
+        let scenario = Scenario::find(scenario)?;
+        return Ok(format!("{}```json\n{}```\n", self::scenario(scenario), scenario.text()));
     }
     let alias = || ALIASES.contains(&name).then(|| name.parse::<Fault>().ok()).flatten();
     let entry = Kind::entries().find(|entry| entry.name == name);
@@ -88,7 +90,11 @@ pub fn document() -> String {
         push(&mut out, format_args!("| [`{name}`](#{name}) | `{expect}` | {} |\n", first_sentence(&about)));
     }
     out.push('\n');
-    Scenario::all().for_each(|scenario| out += &self::scenario(scenario));
+    for scenario in Scenario::all() {
+        out += &self::scenario(scenario);
+        let name = scenario.name();
+        push(&mut out, format_args!("[Its fixtures](../fixtures/scenarios/{name}.json)\n\n"));
+    }
     out += "## Each fault\n\n\
         The bytes are those of a small answer of an OpenAI model, with 20 ms between its events: when, and what. \
         `…` stands for what is the same without the fault, or is long.\n\n";
@@ -149,12 +155,7 @@ fn scenario(scenario: &Scenario) -> String {
     if !check.is_empty() {
         push(&mut out, format_args!("\nCheck{check}\n"));
     }
-    push(
-        &mut out,
-        format_args!(
-            "\n[Its fixtures](../fixtures/scenarios/{name}.json) · base URL `…/fault/scenario:{name}/v1`\n\n"
-        ),
-    );
+    push(&mut out, format_args!("\nBase URL: `http://127.0.0.1:4010/fault/scenario:{name}/v1`\n\n"));
     out
 }
 
@@ -489,6 +490,18 @@ fn first_sentence(about: &str) -> String {
     let about = sentence(about);
     let end = about.match_indices(". ").map(|(index, _)| index).next();
     end.map_or(about.clone(), |end| about[..=end].to_owned())
+}
+
+/// The first sentence, on one line of a list.
+fn brief(about: &str) -> String {
+    let sentence = first_sentence(about);
+    match sentence.char_indices().nth(96) {
+        None => sentence,
+        Some((end, _)) => {
+            let start = &sentence[..end];
+            format!("{} …", start.rsplit_once(' ').map_or(start, |(words, _)| words))
+        }
+    }
 }
 
 /// A value as it is written in the one-word form.

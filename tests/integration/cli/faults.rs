@@ -32,6 +32,8 @@ fn explains_a_scenario() {
     let printed = Dir::new().command("faults scenario:quota-wall").succeeds();
     assert!(printed.starts_with("### `quota-wall`\n"), "{printed}");
     assert!(printed.contains("`fail-fast`") && printed.contains("exactly one request"), "{printed}");
+    let text = Scenario::find("quota-wall").unwrap().text();
+    assert!(printed.ends_with(&format!("```json\n{text}```\n")), "{printed}");
 }
 
 #[test]
