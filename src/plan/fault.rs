@@ -17,7 +17,9 @@ use super::seed::Seed;
 use super::timeline::EventKind;
 
 pub mod answer;
+pub mod catalogue;
 pub mod event;
+pub mod explain;
 pub mod stream;
 pub mod transport;
 
