@@ -36,7 +36,9 @@ pub(crate) fn split<'a>(path: &'a str, headers: &HeaderMap) -> Result<(Scope, &'
     let specs: Vec<&str> = specs.collect::<Result<_, _>>().map_err(|_| format!("{FAULT} is not text"))?;
     if !specs.is_empty() {
         scope.faults.clear();
-        specs.into_iter().try_for_each(|spec| choose(&mut scope, spec))?;
+        // Clients and proxies join lines of one name like this; a word has no white space.
+        let specs = specs.into_iter().flat_map(|line| line.split(", "));
+        specs.map(str::trim).try_for_each(|spec| choose(&mut scope, spec))?;
     }
     combine::check(&scope.faults)?;
     if scope.session.len() > MAX_SESSION {
@@ -122,6 +124,18 @@ mod tests {
         let (scope, rest) = split("/fault/stall/fault/gzip/session/a/v1", &headers).unwrap();
         assert_eq!((scope.session.as_str(), rest), ("h", "/v1"));
         assert_eq!(scope.faults, ["close-mid-stream@event:1", "bom"].map(|spec| spec.parse().unwrap()));
+    }
+
+    #[test]
+    fn lines_of_a_header_may_be_joined() {
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            "x-llmirage-fault",
+            "bom, stall:hold=1s,then=reset@event:3,byte:2, gzip".parse().unwrap(),
+        );
+        let (scope, _) = split("/v1", &headers).unwrap();
+        let found: Vec<String> = scope.faults.iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["bom", "stall:hold=1s,then=reset@event:3,byte:2", "gzip"]);
     }
 
     #[test]
