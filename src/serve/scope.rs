@@ -38,7 +38,9 @@ pub(crate) fn split<'a>(path: &'a str, headers: &HeaderMap) -> Result<(Scope, &'
     let specs: Vec<&str> = specs.collect::<Result<_, _>>().map_err(|_| format!("{FAULT} is not text"))?;
     if !specs.is_empty() {
         (scope.faults, scope.scenario) = (Vec::new(), None);
-        specs.into_iter().try_for_each(|spec| choose(&mut scope, spec))?;
+        // Clients and proxies join lines of one name like this; a word has no white space.
+        let specs = specs.into_iter().flat_map(|line| line.split(", "));
+        specs.map(str::trim).try_for_each(|spec| choose(&mut scope, spec))?;
     }
     combine::check(&scope.faults)?;
     if scope.session.len() > MAX_SESSION {
@@ -140,6 +142,18 @@ mod tests {
         assert_eq!(scope.scenario.map(|scenario| scenario.name()), Some("clean-cut"));
         let error = split("/fault/scenario:quota-wal/v1", &HeaderMap::new()).unwrap_err();
         assert!(error.ends_with("did you mean \"quota-wall\"?"), "{error}");
+    }
+
+    #[test]
+    fn lines_of_a_header_may_be_joined() {
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            "x-llmirage-fault",
+            "bom, stall:hold=1s,then=reset@event:3,byte:2, gzip".parse().unwrap(),
+        );
+        let (scope, _) = split("/v1", &headers).unwrap();
+        let found: Vec<String> = scope.faults.iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["bom", "stall:hold=1s,then=reset@event:3,byte:2", "gzip"]);
     }
 
     #[test]

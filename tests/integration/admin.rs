@@ -62,7 +62,7 @@ async fn a_request_is_listed_with_what_answered_it_and_how_it_ended() {
             "content-length": raw::ASK.len().to_string() },
         "body": serde_json::from_str::<Value>(raw::ASK).unwrap(), "body_bytes": raw::ASK.len(), "retry": 2,
         "status": 200, "hit": 1, "unmatched": false,
-            "refusal": null, "events_planned": events, "events_sent": events,
+            "refusal": null, "faults": [], "events_planned": events, "events_sent": events,
         "outcome": { "kind": "completed", "events": events }, "fixture": entry["fixture"].clone(),
         "at_ms": entry["at_ms"].clone(), "duration_ms": entry["duration_ms"].clone(),
     });

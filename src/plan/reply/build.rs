@@ -277,6 +277,11 @@ impl Step {
     pub fn wait(pause: Duration) -> Self {
         Self::Wait(Span(pause))
     }
+
+    /// A fault, here.
+    pub fn fault(fault: Fault) -> Self {
+        Self::Fault(fault.into())
+    }
 }
 
 /// ```

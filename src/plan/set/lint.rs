@@ -2,10 +2,11 @@
 
 use crate::error::LoadError;
 use crate::plan::fixture::AfterLast;
-use crate::plan::reply::{Content, Step};
+use crate::plan::reply::Content;
 
 use super::{FixtureSet, Running};
 
+mod faults;
 mod replies;
 
 pub(super) fn lints(set: &FixtureSet) -> Vec<LoadError> {
@@ -45,10 +46,8 @@ pub(super) fn lints(set: &FixtureSet) -> Vec<LoadError> {
                 .then(|| at(running, "", "steps of its script after a fault are never sent".to_owned())),
         );
         for (reply, place) in running.fixture.replies.iter().zip(&running.fixture.places) {
-            let found = replies::lints(reply, place);
-            lints.extend(
-                found.into_iter().map(|(pointer, message)| LoadError { pointer, ..at(running, "", message) }),
-            );
+            let found = replies::lints(reply, place).into_iter().chain(faults::lints(reply, place));
+            lints.extend(found.map(|(pointer, message)| LoadError { pointer, ..at(running, "", message) }));
         }
     }
     lints
@@ -61,10 +60,7 @@ fn hides(before: &Running, later: &Running) -> bool {
 
 fn unsent(running: &Running) -> bool {
     running.fixture.replies.iter().any(|reply| match &reply.content {
-        Content::Script(steps) => {
-            let fault = steps.iter().position(|step| matches!(step, Step::Fault(_)));
-            fault.is_some_and(|index| index + 1 < steps.len())
-        }
+        Content::Script(steps) => faults::hides_steps(steps),
         Content::Answer(_) | Content::Error(_) => false,
     })
 }
