@@ -8,19 +8,19 @@ use crate::plan::fault::{ArgumentKind, Kind, Layer, Name};
 #[test]
 fn what_is_out_of_range_is_told() {
     #[track_caller]
-    fn told(kind: EventFault, expected: &[(&str, &str)]) {
+    fn told(kind: &EventFault, expected: &[(&str, &str)]) {
         let found = kind.problems();
         let found: Vec<_> = found.iter().map(|(name, problem)| (*name, problem.as_str())).collect();
         assert_eq!(found, expected);
     }
-    told(EventFault::EventOversize { bytes: 16 << 20 }, &[]);
+    told(&EventFault::EventOversize { bytes: 16 << 20 }, &[]);
     told(
-        EventFault::EventOversize { bytes: (16 << 20) + 1 },
+        &EventFault::EventOversize { bytes: (16 << 20) + 1 },
         &[("bytes", "expected at most 16777216, got 16777217")],
     );
-    told(EventFault::DuplicateEvent { times: 10_001 }, &[("times", "expected at most 10000, got 10001")]);
+    told(&EventFault::DuplicateEvent { times: 10_001 }, &[("times", "expected at most 10000, got 10001")]);
     told(
-        EventFault::EnvelopeMissing { drop: "id+idd".to_owned(), add: None },
+        &EventFault::EnvelopeMissing { drop: "id+idd".to_owned(), add: None },
         &[(
             "drop",
             "expected keys of \"id\", \"object\", \"created\", \"model\", \"service_tier\", \"system_fingerprint\", \"choices\", \"usage\", \"obfuscation\", \"prompt_filter_results\", \"prompt_annotations\", joined by \"+\", got \"idd\"",
