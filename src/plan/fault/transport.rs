@@ -6,7 +6,8 @@ use http::StatusCode;
 
 use super::declare::{faults, words};
 use super::response::{Piece, Response};
-use super::{At, Context};
+use super::when::When;
+use super::{At, Context, Fault, Kind};
 use crate::plan::dialect::Facts;
 use crate::plan::http1;
 use crate::plan::json::Span;
@@ -203,33 +204,6 @@ impl TransportFault {
         check::problems(self)
     }
 
-    /// Whether it decides how the response ends, so that there can be only one of its kind.
-    pub(crate) fn ends(&self) -> bool {
-        match self {
-            Self::Informational { .. } => false,
-            Self::Trailers { .. }
-            | Self::MalformedChunk { .. }
-            | Self::ContentLengthMismatch { .. }
-            | Self::CloseDelimited { .. }
-            | Self::PartialHead { .. }
-            | Self::Garbage { .. }
-            | Self::CloseMidStream { .. }
-            | Self::ResetMidStream { .. }
-            | Self::ResetUndrained { .. }
-            | Self::Stall { .. }
-            | Self::StallHeartbeat { .. }
-            | Self::EmptyResponse { .. }
-            | Self::ResetBeforeResponse { .. }
-            | Self::HalfClose { .. }
-            | Self::EarlyResponse { .. }
-            | Self::SlowClose { .. }
-            | Self::AcceptBlackhole { .. }
-            | Self::KeepaliveClose { .. }
-            | Self::KeepaliveResetOnReuse { .. }
-            | Self::ConnectionRefused { .. } => true,
-        }
-    }
-
     /// Whether it is about a request whose body was not read yet.
     pub(crate) fn is_early(&self) -> bool {
         match self {
@@ -254,6 +228,22 @@ impl TransportFault {
             | Self::ConnectionRefused { .. } => false,
         }
     }
+}
+
+/// The fault that meets a request before its body is read, if there is one.
+///
+/// Sources are the request's scope and the server, the nearest first. The selectors of a fault are about
+/// the whole request: one that has any waits for it, and so does everything that it may exclude.
+pub(crate) fn early(sources: [&[Fault]; 2]) -> Option<&Fault> {
+    let mut nearer: Vec<&Fault> = Vec::new();
+    for fault in sources.into_iter().flatten() {
+        let is_early = matches!(&fault.kind, Kind::Transport(fault) if fault.is_early());
+        if is_early && fault.when == When::default() {
+            return (!nearer.iter().any(|nearer| nearer.excludes(fault))).then_some(fault);
+        }
+        nearer.push(fault);
+    }
+    None
 }
 
 /// Ends the response at a place.
