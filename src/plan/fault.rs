@@ -109,6 +109,22 @@ pub(crate) fn chosen<'a>(sources: [&'a [Fault]; 3], occasion: &Occasion<'_>) -> 
     chosen
 }
 
+/// The fault that meets a request before its body is read, if there is one.
+///
+/// Sources are the request's scope and the server, the nearest first. The selectors of a fault are about
+/// the whole request: one that has any waits for it, and so does everything that it may exclude.
+pub(crate) fn early(sources: [&[Fault]; 2]) -> Option<&Fault> {
+    let mut nearer: Vec<&Fault> = Vec::new();
+    for fault in sources.into_iter().flatten() {
+        let is_early = matches!(&fault.kind, Kind::Transport(fault) if fault.is_early());
+        if is_early && fault.when == When::default() {
+            return (!nearer.iter().any(|nearer| nearer.excludes(fault))).then_some(fault);
+        }
+        nearer.push(fault);
+    }
+    None
+}
+
 /// A place in a response.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum At {

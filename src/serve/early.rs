@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::journal::Settlement;
 use super::record;
 use super::service::Service;
-use crate::plan::fault::transport::early;
+use crate::plan::fault::early;
 use crate::plan::request::{Call, Request};
 use crate::plan::say::plan_early;
 use crate::plan::{Occasion, Timeline};

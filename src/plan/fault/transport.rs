@@ -6,8 +6,7 @@ use http::StatusCode;
 
 use super::declare::{faults, words};
 use super::response::{Piece, Response};
-use super::when::When;
-use super::{At, Context, Fault, Kind};
+use super::{At, Context};
 use crate::plan::dialect::Facts;
 use crate::plan::http1;
 use crate::plan::json::Span;
@@ -228,22 +227,6 @@ impl TransportFault {
             | Self::ConnectionRefused { .. } => false,
         }
     }
-}
-
-/// The fault that meets a request before its body is read, if there is one.
-///
-/// Sources are the request's scope and the server, the nearest first. The selectors of a fault are about
-/// the whole request: one that has any waits for it, and so does everything that it may exclude.
-pub(crate) fn early(sources: [&[Fault]; 2]) -> Option<&Fault> {
-    let mut nearer: Vec<&Fault> = Vec::new();
-    for fault in sources.into_iter().flatten() {
-        let is_early = matches!(&fault.kind, Kind::Transport(fault) if fault.is_early());
-        if is_early && fault.when == When::default() {
-            return (!nearer.iter().any(|nearer| nearer.excludes(fault))).then_some(fault);
-        }
-        nearer.push(fault);
-    }
-    None
 }
 
 /// Ends the response at a place.
