@@ -10,6 +10,7 @@
 
 mod admin;
 mod cli;
+mod faults;
 mod files;
 mod golden;
 mod hostile;
