@@ -46,26 +46,33 @@ async fn check(case: &Case, way: Way) {
         case.meet(bare.address(), &url),
         case.meet(scoped.address(), &header),
     );
-    let expected = text(&in_library);
     for (place, seen) in [("fixture", in_fixture), ("base URL", in_url), ("header", in_header)] {
-        if differs(case.name) {
-            continue;
-        }
-        assert_eq!(text(&seen), expected, "{spec} in the {place} ({})", way.name());
+        let (seen, expected) = match (case.name, place) {
+            // What a peer gets of an undrained reset is left to chance.
+            ("reset-undrained", _) => continue,
+            // Before the body is read nobody knows which fixture will answer. In a fixture it comes later,
+            // with ids that are made from the fixture's name.
+            ("early-response", "fixture") => (without_ids(&seen), without_ids(&in_library)),
+            _ => (text(&seen), text(&in_library)),
+        };
+        assert_eq!(seen, expected, "{spec} in the {place} ({})", way.name());
     }
 }
 
-/// What a peer gets of an undrained reset is left to chance.
-fn differs(name: &str) -> bool {
-    name == "reset-undrained"
+/// Status line, body and end.
+fn without_ids(seen: &Seen) -> String {
+    let text = text(seen);
+    let (head, body) = text.split_once("\n\\r\\n\n").unwrap_or((&text, ""));
+    format!("{}\n{body}", head.lines().next().unwrap_or_default())
 }
 
-/// The same through the binary, whose flag is the same one word.
+/// The same through the binary, whose flag is the same one word: a fault of each layer.
 #[test]
-fn every_fault_is_the_same_on_the_command_line() {
+fn a_fault_is_the_same_on_the_command_line() {
     let way = Way::ALL[0];
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    for case in case::all().iter().filter(|case| !differs(case.name)) {
+    let names = ["rate-limit", "finish-unknown", "line-ending", "close-mid-stream", "keepalive-close"];
+    for case in case::all().iter().filter(|case| names.contains(&case.name)) {
         let dir = Dir::new();
         let library = runtime.block_on(server().fault(case.fault()).start()).unwrap();
         dir.create("case.json", &case::file(None).to_string());
