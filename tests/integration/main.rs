@@ -13,6 +13,7 @@ mod answer_faults;
 mod attempts;
 mod cli;
 mod event_faults;
+mod faults;
 mod files;
 mod golden;
 mod hostile;
