@@ -1,4 +1,7 @@
 //! Layer 3: how events are framed, cut into pieces and timed.
+//!
+//! Within it, what is wrong with data comes first, then what moves events, then what writes between them,
+//! and last what cuts them: so heartbeats fill a silence, and the time between pieces outlives a burst.
 
 mod check;
 mod data;
