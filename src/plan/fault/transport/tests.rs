@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::plan::Request;
-use crate::plan::fault::{Fault, Kind};
+use crate::plan::fault::{Fault, Kind, Name};
 use crate::plan::http1::{Segment, Wire, wire};
 use crate::plan::seed::Seed;
 use crate::plan::timeline::{Event, Timeline};
@@ -320,8 +320,8 @@ fn every_fault_can_be_anywhere_in_anything() {
         At::Byte(usize::MAX),
         At::Elapsed(Duration::from_millis(15)),
         At::Elapsed(Duration::from_secs(3600)),
-        At::Named(crate::plan::fault::Name::Finish),
-        At::Named(crate::plan::fault::Name::Done),
+        At::Named(Name::Finish),
+        At::Named(Name::Done),
         At::End,
         At::Idle,
         At::NextRequest,
