@@ -340,9 +340,9 @@ fn every_fault_can_be_anywhere_in_anything() {
                     assert!(times.is_sorted(), "{fault} {at}: {timeline:?}");
                     for version in [Version::HTTP_10, Version::HTTP_11] {
                         let wire = wire(&timeline, version);
-                        let ends = wire.segments.iter().map(|segment| segment.end);
+                        let mut ends = wire.segments.iter().map(|segment| segment.end);
                         assert!(ends.clone().is_sorted(), "{fault} {at}");
-                        assert_eq!(ends.last().unwrap_or(0), wire.bytes.len(), "{fault} {at}");
+                        assert_eq!(ends.next_back().unwrap_or(0), wire.bytes.len(), "{fault} {at}");
                     }
                 }
             }
