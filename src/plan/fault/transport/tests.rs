@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::*;
 use crate::plan::Request;
-use crate::plan::fault::{Fault, Kind, Name};
+use crate::plan::fault::declare::{Arguments, Given};
+use crate::plan::fault::{Fault, Name};
 use crate::plan::http1::{Segment, Wire, wire};
 use crate::plan::seed::Seed;
 use crate::plan::timeline::{Event, Timeline};
@@ -353,8 +354,11 @@ fn every_fault_can_be_anywhere_in_anything() {
 #[test]
 fn parameters_that_make_no_sense_are_told() {
     let problem = |spec: &str| {
-        let fault: Fault = spec.parse().unwrap();
-        let Kind::Transport(fault) = fault.kind else { panic!("{spec}") };
+        // As it is read, but not refused.
+        let (name, given) = spec.split_once(':').unwrap_or((spec, ""));
+        let given = given.split(',').filter_map(|given| given.split_once('='));
+        let given = given.map(|(key, value)| (key.to_owned(), Given::Text(value.to_owned())));
+        let fault = TransportFault::build(name, &mut Arguments::new(given.collect())).unwrap();
         fault
             .problems()
             .into_iter()
