@@ -170,7 +170,8 @@ pub fn fit(head: &mut Head, peer: Peer) {
     if peer.version < Version::HTTP_11 {
         let chunked = is_chunked(head);
         head.headers.retain(|header| {
-            !is(header, TRANSFER_ENCODING.as_str()) && !(chunked && is(header, TRAILER.as_str()))
+            let chunks = is(header, TRANSFER_ENCODING.as_str()) || (chunked && is(header, TRAILER.as_str()));
+            !chunks
         });
     }
     if !peer.keep_alive {

@@ -34,7 +34,7 @@ enum End {
     /// It is done with it.
     Done,
     /// A response is to be played on the bare socket.
-    Takeover(Takeover),
+    Takeover(Box<Takeover>),
     /// It was idle for as long as it may be, and ends with a RST or a FIN.
     Idle { reset: bool },
     /// A request came that meets this.
@@ -71,7 +71,7 @@ where
             // Its errors are the client's: it left, or it does not speak HTTP.
             Poll::Ready(_) => Poll::Ready(End::Done),
             Poll::Pending => match line.take_over() {
-                Some(takeover) => Poll::Ready(End::Takeover(takeover)),
+                Some(takeover) => Poll::Ready(End::Takeover(Box::new(takeover))),
                 // Nothing is owed to a client that has not asked yet, or not all of it.
                 None if draining && line.is_idle() => Poll::Ready(End::Done),
                 None => idle.poll(cx, line),

@@ -177,7 +177,7 @@ impl TransportFault {
                 framing::cut_head(response, Some(0), Ending::Reset { drain: true });
             }
             Self::HalfClose { hold } => {
-                silence(response, hold.map_or(longest, |hold| hold.0), Ending::HalfClose)
+                silence(response, hold.map_or(longest, |hold| hold.0), Ending::HalfClose);
             }
             Self::AcceptBlackhole { hold } => {
                 silence(response, hold.map_or(longest, |hold| hold.0), Ending::Blackhole);
