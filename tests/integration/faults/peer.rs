@@ -146,6 +146,25 @@ fn chunks(bytes: &[u8]) -> Option<usize> {
     }
 }
 
+/// A response whose chunks are one chunk.
+pub(crate) fn joined(bytes: &[u8]) -> Vec<u8> {
+    let head = find(bytes, b"\r\n\r\n").map_or(bytes.len(), |end| end + 4);
+    let (head, mut rest) = bytes.split_at(head);
+    if !head.to_ascii_lowercase().windows(8).any(|part| part == b" chunked") {
+        return bytes.to_vec();
+    }
+    let mut body = Vec::new();
+    while let Some(line) = find(rest, b"\r\n") {
+        let size =
+            std::str::from_utf8(&rest[..line]).ok().and_then(|size| usize::from_str_radix(size, 16).ok());
+        let Some(size) = size.filter(|size| *size > 0 && line + 2 + size <= rest.len()) else { break };
+        body.extend_from_slice(&rest[line + 2..line + 2 + size]);
+        rest = rest.get(line + 4 + size..).unwrap_or_default();
+    }
+    let size = format!("{:X}\r\n", body.len());
+    [head, size.as_bytes(), &body, b"\r\n", rest].concat()
+}
+
 fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
     bytes.windows(part.len()).position(|window| window == part)
 }
@@ -180,5 +199,14 @@ mod tests {
         check("HTTP/1.1 200 OK\r\n\r\nuntil the end", None);
         check("garbage\r\n\r\n", None);
         check("", None);
+    }
+
+    #[test]
+    fn chunks_are_joined_and_what_follows_is_kept() {
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let chunked = format!("{head}2\r\nab\r\nA\r\n0123456789\r\n0\r\n\r\n");
+        assert_eq!(joined(chunked.as_bytes()), format!("{head}C\r\nab0123456789\r\n0\r\n\r\n").as_bytes());
+        let plain = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab";
+        assert_eq!(joined(plain.as_bytes()), plain.as_bytes());
     }
 }
