@@ -92,6 +92,17 @@ pub(crate) struct Context<'a> {
     pub(crate) call: &'a super::request::Call,
 }
 
+/// The fault that meets a request before its body is read, if there is one.
+///
+/// Sources are the request's scope and the server, the nearest first. The selectors of a fault are about
+/// the whole request: one that has any waits for it, and so does everything that it may exclude.
+pub(crate) fn early(sources: [&[Fault]; 2]) -> Option<&Fault> {
+    let mut faults = sources.into_iter().flatten();
+    let first = faults.find(|fault| matches!(&fault.kind, Kind::Transport(fault) if fault.ends()))?;
+    let is_early = matches!(&first.kind, Kind::Transport(fault) if fault.is_early());
+    (is_early && first.when == When::default()).then_some(first)
+}
+
 /// A place in a response.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum At {
@@ -193,6 +204,14 @@ impl Kind {
             Self::Event(fault) => fault.arguments(),
             Self::Stream(fault) => fault.arguments(),
             Self::Transport(fault) => fault.arguments(),
+        }
+    }
+
+    /// How many attempts of a request get it; `None`: all.
+    fn times(&self) -> Option<u64> {
+        match self {
+            Self::Answer(fault) => fault.times(),
+            Self::Event(_) | Self::Stream(_) | Self::Transport(_) => None,
         }
     }
 

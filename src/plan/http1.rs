@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, TRANSFER_ENCODING};
+use http::header::{CONNECTION, TRAILER, TRANSFER_ENCODING};
 use http::{HeaderValue, Version};
 
 use super::timeline::{Ending, Event, EventKind, Head, Header, Timeline};
@@ -34,6 +34,8 @@ pub struct Segment {
     pub end: usize,
     /// How many events are out once it is sent.
     pub events: usize,
+    /// Whether what follows goes out on its own, even if it is due at the same time.
+    pub alone: bool,
 }
 
 /// What a client understands, and whether the connection outlives the response.
@@ -50,41 +52,79 @@ pub struct Peer {
 /// The body is chunked, one chunk for each frame, if the head says so; else it follows as it is.
 pub fn wire(timeline: &Timeline, version: Version) -> Wire {
     let Timeline { head, body, events, framing, ending, ends_at, faults: _ } = timeline;
-    let chunked = is_chunked(head);
     let mut bytes = BytesMut::with_capacity(body.len() + 1024 + 16 * events.len());
-    bytes.extend_from_slice(&framing.before);
+    if version >= Version::HTTP_11 {
+        bytes.extend_from_slice(&framing.before);
+    }
     let start = bytes.len();
     write_head(&mut bytes, head, version);
-    let mut segments = Vec::with_capacity(1 + events.len());
     if let Some(kept) = framing.head_bytes {
-        bytes.truncate(bytes.len().min(start + kept));
-        let end = bytes.len();
-        segments.push(Segment { at: head.at, end, events: 0 });
-        return Wire { bytes: bytes.freeze(), segments, ending: *ending, ends_at: *ends_at };
+        bytes.truncate(bytes.len().min(start.saturating_add(kept)));
     }
-    segments.push(Segment { at: head.at, end: bytes.len(), events: 0 });
-    let mut sent = Frame::default();
-    while let Some(event) = events.get(sent.pieces) {
-        let next = frame(events, sent, event.at);
-        let data = &body[sent.end..next.end];
-        if chunked && !data.is_empty() {
-            bytes.extend_from_slice(format!("{:X}\r\n", data.len()).as_bytes());
-            bytes.extend_from_slice(data);
-            bytes.extend_from_slice(b"\r\n");
-        } else {
-            bytes.extend_from_slice(data);
-        }
-        segments.push(Segment { at: event.at, end: bytes.len(), events: next.events });
-        sent = next;
+    let mut segments = Vec::with_capacity(2 + events.len());
+    segments.push(Segment { at: head.at, end: bytes.len(), events: 0, alone: false });
+    if framing.head_bytes.is_none() {
+        write_body(&mut bytes, &mut segments, timeline);
     }
-    match &framing.tail {
-        Some(tail) => bytes.extend_from_slice(tail),
-        None if chunked && ending.is_complete() => bytes.extend_from_slice(b"0\r\n\r\n"),
-        None => {}
-    }
+    bytes.extend_from_slice(&framing.after);
     let last = segments.last_mut().expect("the head is a segment");
     last.end = bytes.len();
+    if bytes.is_empty() {
+        segments.clear();
+    }
     Wire { bytes: bytes.freeze(), segments, ending: *ending, ends_at: *ends_at }
+}
+
+/// Writes the body, a segment for each frame, and how it ends.
+fn write_body(bytes: &mut BytesMut, segments: &mut Vec<Segment>, timeline: &Timeline) {
+    let Timeline { head, body, events, framing, ending, ends_at, faults: _ } = timeline;
+    let chunked = is_chunked(head);
+    let mut sent = Frame::default();
+    // Where the data of the chunk ends that was begun last.
+    let mut chunk_end = 0;
+    while let Some(event) = events.get(sent.pieces) {
+        let next = frame(events, sent, event.at);
+        if chunked && next.end > sent.end && sent.end == chunk_end {
+            chunk_end = if framing.sliced { chunk(events, next) } else { next.end };
+            bytes.extend_from_slice(format!("{:X}\r\n", chunk_end - sent.end).as_bytes());
+        }
+        bytes.extend_from_slice(&body[sent.end..next.end]);
+        if chunked && next.end > sent.end && next.end == chunk_end {
+            bytes.extend_from_slice(b"\r\n");
+        }
+        let alone = framing.sliced && ends_with_part(events, next);
+        segments.push(Segment { at: event.at, end: bytes.len(), events: next.events, alone });
+        sent = next;
+    }
+    let tail: &[u8] = match &framing.tail {
+        Some(tail) if chunked => tail,
+        None if chunked && ending.is_complete() => b"0\r\n\r\n",
+        Some(_) | None => b"",
+    };
+    bytes.extend_from_slice(tail);
+    let last = *segments.last().expect("the head is a segment");
+    // Complete is a body only with its end.
+    if !tail.is_empty() && ending.is_complete() && *ends_at > last.at {
+        segments.push(Segment { at: *ends_at, end: bytes.len(), ..last });
+    } else if let Some(last) = segments.last_mut() {
+        last.end = bytes.len();
+    }
+}
+
+/// Where a chunk ends whose first frame is this one: frames that end with a part of an event go on.
+fn chunk(events: &[Event], mut frame: Frame) -> usize {
+    while ends_with_part(events, frame)
+        && let Some(event) = events.get(frame.pieces)
+    {
+        frame = self::frame(events, frame, event.at);
+    }
+    frame.end
+}
+
+/// Whether the last byte of a frame is that of a part of an event.
+fn ends_with_part(events: &[Event], frame: Frame) -> bool {
+    let last = frame.pieces.checked_sub(1).and_then(|last| events.get(last));
+    last.is_some_and(|last| last.kind == EventKind::Part && last.end == frame.end)
 }
 
 /// How far a body has come.
@@ -99,11 +139,14 @@ pub struct Frame {
 }
 
 /// Where the frame ends that follows on `sent` at the time `now`: what is due together goes out together,
-/// up to 64 KiB, and up to the end of an event where possible.
+/// up to 64 KiB, and up to the end of an event where possible. A part of an event is a frame of its own.
 pub fn frame(events: &[Event], sent: Frame, now: Duration) -> Frame {
     let limit = sent.end + MAX_FRAME;
     let mut frame = sent;
     for event in events[sent.pieces..].iter().take_while(|event| event.at <= now) {
+        if event.kind == EventKind::Part && frame.end > sent.end {
+            break;
+        }
         if event.end > limit {
             // One event larger than a frame goes out in pieces.
             if frame.end == sent.end {
@@ -125,16 +168,36 @@ pub fn frame(events: &[Event], sent: Frame, now: Duration) -> Frame {
 /// connection that ends.
 pub fn fit(head: &mut Head, peer: Peer) {
     if peer.version < Version::HTTP_11 {
-        head.headers.retain(|header| !is(header, TRANSFER_ENCODING.as_str()));
+        let chunked = is_chunked(head);
+        head.headers.retain(|header| {
+            !is(header, TRANSFER_ENCODING.as_str()) && !(chunked && is(header, TRAILER.as_str()))
+        });
     }
-    if peer.keep_alive {
-        return;
+    if !peer.keep_alive {
+        say_close(head);
     }
+}
+
+/// Says that the connection ends with the response.
+pub(crate) fn say_close(head: &mut Head) {
     let close = HeaderValue::from_static("close");
     match head.headers.iter_mut().find(|header| is(header, CONNECTION.as_str())) {
         Some(header) => header.value = close,
         None => head.headers.push(Header { name: CONNECTION.as_str().into(), value: close }),
     }
+}
+
+/// Whether a head says that the connection ends with the response.
+pub(crate) fn says_close(head: &Head) -> bool {
+    let mut connections = head.headers.iter().filter(|header| is(header, CONNECTION.as_str()));
+    connections.any(|header| header.value.as_bytes().eq_ignore_ascii_case(b"close"))
+}
+
+/// How many bytes a head has in HTTP/1.1.
+pub(crate) fn head_len(head: &Head) -> usize {
+    let mut bytes = BytesMut::new();
+    write_head(&mut bytes, head, Version::HTTP_11);
+    bytes.len()
 }
 
 /// The reason phrase that is sent; empty for codes without one.
@@ -230,6 +293,68 @@ mod tests {
         let wire = wire(&timeline, Version::HTTP_11);
         assert_eq!(wire.bytes, format!("{HEAD}F\r\nhello0123456789\r\n3\r\nend\r\n"));
         assert_eq!(wire.segments.iter().map(|segment| segment.events).collect::<Vec<_>>(), [0, 2, 3]);
+    }
+
+    #[test]
+    fn a_part_of_an_event_is_a_chunk_of_its_own() {
+        let mut timeline = stream(&["one", "tw", "o", "three", ":", "four"], Ending::Complete);
+        timeline.events.iter_mut().for_each(|event| event.at = Duration::ZERO);
+        timeline.events[1].kind = EventKind::Part;
+        timeline.events[4].kind = EventKind::Comment;
+        let wire = wire(&timeline, Version::HTTP_11);
+        let expected = format!("{HEAD}3\r\none\r\n2\r\ntw\r\nB\r\nothree:four\r\n0\r\n\r\n");
+        assert_eq!(wire.bytes, expected);
+        assert_eq!(wire.segments.iter().map(|segment| segment.events).collect::<Vec<_>>(), [0, 1, 1, 4]);
+    }
+
+    #[test]
+    fn a_part_larger_than_a_frame_goes_out_in_several() {
+        let mut timeline = stream(&["x"], Ending::Complete);
+        timeline.events = vec![
+            Event { at: Duration::ZERO, end: MAX_FRAME + 5, kind: EventKind::Part },
+            Event { at: Duration::ZERO, end: MAX_FRAME + 7, kind: EventKind::Content },
+        ];
+        let mut frames = vec![Frame::default()];
+        while frames.last().unwrap().pieces < 2 {
+            frames.push(frame(&timeline.events, *frames.last().unwrap(), Duration::ZERO));
+        }
+        let frames: Vec<_> = frames.iter().map(|frame| (frame.end, frame.pieces, frame.events)).collect();
+        assert_eq!(frames, [(0, 0, 0), (MAX_FRAME, 0, 0), (MAX_FRAME + 5, 1, 0), (MAX_FRAME + 7, 2, 1)]);
+    }
+
+    #[test]
+    fn slices_of_an_event_are_segments_of_one_chunk() {
+        let mut timeline = stream(&["one", "t", "wo", "!", "three"], Ending::Complete);
+        timeline.framing.sliced = true;
+        timeline.events[1].kind = EventKind::Part;
+        timeline.events[2].kind = EventKind::Part;
+        timeline.events[2].at = timeline.events[1].at;
+        let wire = wire(&timeline, Version::HTTP_11);
+        assert_eq!(wire.bytes, format!("{HEAD}3\r\none\r\n4\r\ntwo!\r\n5\r\nthree\r\n0\r\n\r\n"));
+        let head = HEAD.len();
+        let segments: Vec<_> =
+            wire.segments.iter().map(|one| (one.end - head, one.events, one.alone)).collect();
+        let expected =
+            [(0, 0, false), (8, 1, false), (12, 1, true), (14, 1, true), (17, 2, false), (32, 3, false)];
+        assert_eq!(segments, expected);
+    }
+
+    #[test]
+    fn a_chunk_that_is_cut_within_its_slices_is_whole() {
+        let mut timeline = stream(&["one", "two"], Ending::Close);
+        timeline.framing.sliced = true;
+        timeline.events[1].kind = EventKind::Part;
+        assert_eq!(wire(&timeline, Version::HTTP_11).bytes, format!("{HEAD}3\r\none\r\n3\r\ntwo\r\n"));
+    }
+
+    #[test]
+    fn the_last_chunk_comes_when_the_response_ends() {
+        let mut timeline = stream(&["one"], Ending::Complete);
+        timeline.ends_at = Duration::from_secs(1);
+        let wire = wire(&timeline, Version::HTTP_11);
+        assert_eq!(wire.bytes, format!("{HEAD}3\r\none\r\n0\r\n\r\n"));
+        let times: Vec<_> = wire.segments.iter().map(|one| (one.at.as_millis(), one.events)).collect();
+        assert_eq!(times, [(0, 0), (0, 1), (1000, 1)]);
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub struct Scope {
     pub session: String,
     /// Faults for this request, beside the reply's own.
     pub faults: Vec<Fault>,
+    /// What of the request's path is the scope, as sent.
+    pub prefix: String,
 }
 
 /// Which provider's which endpoint a path is.

@@ -12,10 +12,11 @@ use super::compose::{self, Composition, Setting};
 use super::dialect::names::ModelClass;
 use super::dialect::shape::Shape;
 use super::dialect::{Facts, Form};
+use super::fault::answer::{Scene, answered, replaced, replaces, unstreamed};
 use super::fault::combine::chosen;
 use super::fault::response::Response;
 use super::fault::when::{Asked, Turn};
-use super::fault::{Context, Fault};
+use super::fault::{Context, Fault, Kind};
 use super::pacing::{Pacing, whole_micros};
 use super::reject::Reject;
 use super::reply::{Answer, Content, ErrorReply, Prepared, Step, Usage};
@@ -26,7 +27,7 @@ use super::spoken::{Spoken, prompt_tokens};
 use super::sse::Draft;
 use super::timeline::{Event, EventKind, Head, Header, Timeline};
 use super::tokens::Vocabulary;
-use super::wire::{FilterMode, Profile};
+use super::wire::{FilterMode, Profile, Wire};
 
 /// What a plan depends on beside reply and request. The default is the first hit on a server without
 /// settings.
@@ -94,49 +95,91 @@ pub const FROZEN: u64 = 1_767_225_600;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn plan(reply: &Prepared, request: &Request, occasion: &Occasion<'_>) -> Timeline {
-    let planner = Planner::new(reply, request, occasion);
-    let mut timeline = match &reply.content {
-        _ if let Some(timeline) = planner.too_new() => timeline,
-        Content::Error(error) => planner.error(error),
-        Content::Script(steps) => planner.script(steps),
-        Content::Answer(_) => match reply.answer(request, occasion.hit) {
-            Ok(Cow::Borrowed(answer)) => {
-                planner.answer(answer, &reply.spoken.cut(answer, planner.vocabulary))
-            }
-            Ok(Cow::Owned(answer)) => planner.answer(&answer, &Spoken::new(&answer, planner.vocabulary)),
-            Err(message) => planner.failed_template(&message),
-        },
+    let faults = faults(&request.call, Some(request), &reply.faults, occasion);
+    let unstreamed = unstreamed(&faults, request);
+    let planner = Planner::new(reply, unstreamed.as_ref().unwrap_or(request), occasion);
+    let timeline = if faults.is_empty() {
+        planner.planned()
+    } else {
+        let facts = planner.facts(Duration::ZERO);
+        let scene = Scene { facts, shape: Some(&planner.shape), stream: request.stream() };
+        answered(&faults, &scene, || planner.planned())
     };
-    overrule(&mut timeline.head, reply);
-    finish(timeline, &request.call, Some(request), &reply.faults, occasion)
+    finish(timeline, &request.call, &faults, occasion)
+}
+
+/// Plans the response to a request that a fault of its scope, or of the server, answers whatever the
+/// reply is; `None` where no such fault is for it. Nobody's hit needs to be counted for it.
+pub(crate) fn plan_instead(request: &Request, occasion: &Occasion<'_>) -> Option<Timeline> {
+    let call = &request.call;
+    let faults = faults(call, Some(request), &[], occasion);
+    if !faults.iter().any(|fault| replaces(fault)) {
+        return None;
+    }
+    let shape = shape(request, &Wire::default(), occasion);
+    let facts = facts(request, &shape, occasion, Duration::ZERO);
+    let scene = Scene { facts, shape: Some(&shape), stream: request.stream() };
+    let timeline = replaced(&faults, &scene)?;
+    Some(finish(timeline, call, &faults, occasion))
 }
 
 /// Plans the response to a request that is refused.
 pub fn plan_reject(reject: &Reject, call: &Call, occasion: &Occasion<'_>) -> Timeline {
-    let (head, body) = call.route.dialect.reject(reject, &bare_facts(call, "", occasion));
-    finish(whole(head, body, Duration::ZERO), call, None, &[], occasion)
+    refused(call.route.dialect.reject(reject, &bare_facts(call, "", occasion)), call, occasion)
+}
+
+/// Status line, headers and body of an error in the dialect's words, to a request of which only the
+/// head was read.
+pub(crate) fn plan_error(error: &ErrorReply, call: &Call, occasion: &Occasion<'_>) -> (Head, Bytes) {
+    call.route.dialect.error(error, &bare_facts(call, "", occasion))
 }
 
 /// Plans the response to a request for the models or one of them.
 pub fn plan_models(names: &[&str], call: &Call, occasion: &Occasion<'_>) -> Timeline {
     let dialect = call.route.dialect;
     let facts = bare_facts(call, "", occasion);
-    let body = dialect.models(names, &facts);
-    let head = dialect.success(&facts, Form::Json(body.len()));
-    finish(whole(head, body, Duration::ZERO), call, None, &[], occasion)
+    let faults = faults(call, None, &[], occasion);
+    let timeline = answered(&faults, &Scene { facts, shape: None, stream: false }, || {
+        let body = dialect.models(names, &facts);
+        let head = dialect.success(&facts, Form::Json(body.len()));
+        whole(head, body, Duration::ZERO)
+    });
+    finish(timeline, call, &faults, occasion)
+}
+
+/// The faults that a request gets: those of its scope, of the server, and of the reply.
+fn faults<'a>(
+    call: &'a Call,
+    request: Option<&Request>,
+    own: &'a [Fault],
+    occasion: &Occasion<'a>,
+) -> Vec<&'a Fault> {
+    let asked = Asked { call, request, turn: occasion.turn, seed: Seed::new(occasion.seed) };
+    chosen([&call.scope.faults, occasion.faults, own], asked)
+}
+
+/// A refusal, to which no fault says what is answered instead.
+fn refused((head, body): (Head, Bytes), call: &Call, occasion: &Occasion<'_>) -> Timeline {
+    let mut faults = faults(call, None, &[], occasion);
+    faults.retain(|fault| !matches!(fault.kind, Kind::Answer(_)));
+    finish(whole(head, body, Duration::ZERO), call, &faults, occasion)
+}
+
+/// Plans what meets a request whose body is not read, because of this fault.
+pub(crate) fn plan_early(fault: &Fault, call: &Call, occasion: &Occasion<'_>) -> Timeline {
+    let error = ErrorReply { status: StatusCode::SERVICE_UNAVAILABLE.as_u16(), ..ErrorReply::default() };
+    let (head, body) = call.route.dialect.error(&error, &bare_facts(call, "", occasion));
+    let context = Context { seed: own_seed(call, occasion), max_hold: occasion.max_hold, call };
+    let mut response = Response::new(whole(head, body, Duration::ZERO));
+    fault.apply(&mut response, &context);
+    let mut timeline = Timeline { faults: vec![fault.to_string()], ..response.timeline() };
+    hold(&mut timeline, occasion.max_hold);
+    timeline
 }
 
 /// The last steps of every plan: its pace, what breaks, and the bound of every gap.
-fn finish(
-    mut timeline: Timeline,
-    call: &Call,
-    request: Option<&Request>,
-    own: &[Fault],
-    occasion: &Occasion<'_>,
-) -> Timeline {
+fn finish(mut timeline: Timeline, call: &Call, faults: &[&Fault], occasion: &Occasion<'_>) -> Timeline {
     scale(&mut timeline, occasion.time_scale);
-    let asked = Asked { call, request, turn: occasion.turn, seed: Seed::new(occasion.seed) };
-    let faults = chosen([&call.scope.faults, occasion.faults, own], asked);
     if !faults.is_empty() {
         let context = Context { seed: own_seed(call, occasion), max_hold: occasion.max_hold, call };
         let mut response = Response::new(timeline);
@@ -163,17 +206,27 @@ struct Planner<'a> {
 
 impl<'a> Planner<'a> {
     fn new(reply: &'a Prepared, request: &'a Request, occasion: &'a Occasion<'a>) -> Self {
-        let seed = own_seed(&request.call, occasion);
-        let shape = request.call.route.dialect.shape(
-            request,
-            &reply.wire,
-            occasion.now,
-            Seed::new(occasion.seed),
-            seed,
-        );
+        let shape = shape(request, &reply.wire, occasion);
         let pacing = reply.pacing.and(occasion.pacing);
         let vocabulary = Vocabulary::of(&shape.model);
         Self { reply, request, occasion, pacing, shape, vocabulary }
+    }
+
+    /// What the reply says, under its own status and headers.
+    fn planned(&self) -> Timeline {
+        let Self { reply, request, occasion, .. } = *self;
+        let mut timeline = match &reply.content {
+            _ if let Some(timeline) = self.too_new() => timeline,
+            Content::Error(error) => self.error(error),
+            Content::Script(steps) => self.script(steps),
+            Content::Answer(_) => match reply.answer(request, occasion.hit) {
+                Ok(Cow::Borrowed(answer)) => self.answer(answer, &reply.spoken.cut(answer, self.vocabulary)),
+                Ok(Cow::Owned(answer)) => self.answer(&answer, &Spoken::new(&answer, self.vocabulary)),
+                Err(message) => self.failed_template(&message),
+            },
+        };
+        overrule(&mut timeline.head, reply);
+        timeline
     }
 
     /// The refusal of a backend of the reply's date, where it did not know what is asked.
@@ -335,16 +388,32 @@ impl<'a> Planner<'a> {
     }
 
     fn facts(&self, processing: Duration) -> Facts<'_> {
-        // The limiter estimates before any tokenizer runs: a quarter of the characters.
-        let characters: usize =
-            self.request.messages().iter().map(|message| message["content"].to_string().len()).sum();
-        Facts {
-            profile: self.shape.profile,
-            seed: self.shape.seed,
-            processing,
-            tokens: 1 + characters as u64 / 4,
-            ..bare_facts(&self.request.call, self.request.model(), self.occasion)
-        }
+        facts(self.request, &self.shape, self.occasion, processing)
+    }
+}
+
+/// How the envelope of the answer to a request looks.
+fn shape(request: &Request, wire: &Wire, occasion: &Occasion<'_>) -> Shape {
+    let (server, seed) = (Seed::new(occasion.seed), own_seed(&request.call, occasion));
+    request.call.route.dialect.shape(request, wire, occasion.now, server, seed)
+}
+
+/// What is known of a request that is answered.
+fn facts<'a>(
+    request: &'a Request,
+    shape: &Shape,
+    occasion: &Occasion<'_>,
+    processing: Duration,
+) -> Facts<'a> {
+    // The limiter estimates before any tokenizer runs: a quarter of the characters.
+    let characters: usize =
+        request.messages().iter().map(|message| message["content"].to_string().len()).sum();
+    Facts {
+        profile: shape.profile,
+        seed: shape.seed,
+        processing,
+        tokens: 1 + characters as u64 / 4,
+        ..bare_facts(&request.call, request.model(), occasion)
     }
 }
 

@@ -256,7 +256,7 @@ mod tests {
             path: String::new(),
             query: None,
             headers,
-            scope: Scope { session: "s1".to_owned(), faults: Vec::new() },
+            scope: Scope { session: "s1".to_owned(), ..Scope::default() },
             route,
         };
         let body = json!({

@@ -93,12 +93,15 @@ pub enum EventKind {
 /// nothing: HTTP as the head says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Framing {
-    /// Bytes before the head: informational heads, or garbage.
+    /// Informational heads before the head, for clients that know them: not those of HTTP/1.0.
     pub before: Bytes,
     /// Only so many bytes of the head go out, and nothing of the body.
     pub head_bytes: Option<usize>,
-    /// Bytes after the last event instead of the last chunk: trailers, a chunk that breaks the rules.
+    /// Bytes after the last event of a chunked body instead of the last chunk: trailers, a chunk that breaks
+    /// the rules.
     pub tail: Option<Bytes>,
+    /// Bytes after everything that are no HTTP.
+    pub after: Bytes,
     /// Whether parts of events are segments of TCP, not chunks of HTTP.
     pub sliced: bool,
 }

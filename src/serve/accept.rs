@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -10,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::clock;
 use super::connection;
-use super::drain::Queue;
+use super::drain::{Queue, Socket};
 use super::lines::OpenLine;
 use super::service::Service;
 
@@ -21,6 +22,9 @@ pub(crate) trait Secure: Clone + Send + Sync + 'static {
 
     /// Shakes hands.
     fn secure(&self, socket: TcpStream) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// The socket below.
+    fn socket(stream: &Self::Stream) -> SockRef<'_>;
 }
 
 /// No TLS.
@@ -33,30 +37,65 @@ impl Secure for Plain {
     async fn secure(&self, socket: TcpStream) -> io::Result<TcpStream> {
         Ok(socket)
     }
+
+    fn socket(stream: &TcpStream) -> SockRef<'_> {
+        SockRef::from(stream)
+    }
 }
 
-/// Accepts for ever. Each connection is a task of its own; they are found and ended through the
-/// service's lines.
-pub(crate) async fn run(listener: TcpListener, service: Service, secure: impl Secure) {
+/// Accepts for ever, but while a response makes the server stop listening. Each connection is a task of its
+/// own; they are found and ended through the service's lines.
+pub(crate) async fn run(
+    mut listener: TcpListener,
+    address: SocketAddr,
+    service: Service,
+    secure: impl Secure,
+) {
+    let lines = Arc::clone(&service.state.lines);
+    let porter = lines.door.attend();
     loop {
-        let (socket, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            // A client that left meanwhile is nobody's problem; out of file descriptors is one that
-            // passes, and that a loop without a pause would only make worse.
-            Err(error) if is_clients(&error) => continue,
-            Err(_) => {
-                clock::until(clock::now() + PAUSE).await;
+        let accepted = tokio::select! {
+            biased;
+            orders = porter.asked() => {
+                // Who has connected by now is connected, whether it was accepted or not.
+                while let Some(Ok(accepted)) = clock::before(clock::now(), listener.accept()).await {
+                    enter(&service, accepted, &secure);
+                }
+                drop(listener);
+                porter.stay_closed(orders).await;
+                listener = listen(address).await;
                 continue;
             }
+            accepted = listener.accept() => accepted,
         };
-        let Some(open) = service.state.lines.open(service.state.config.max_connections) else {
-            continue;
-        };
+        match accepted {
+            Ok(accepted) => enter(&service, accepted, &secure),
+            // A client that left meanwhile is nobody's problem; out of file descriptors is one that
+            // passes, and that a loop without a pause would only make worse.
+            Err(error) if is_clients(&error) => {}
+            Err(_) => clock::until(clock::now() + PAUSE).await,
+        }
+    }
+}
+
+/// Serves a connection, unless there are too many.
+fn enter(service: &Service, (socket, peer): (TcpStream, SocketAddr), secure: &impl Secure) {
+    if let Some(open) = service.state.lines.open(service.state.config.max_connections) {
         tokio::spawn(serve(service.clone(), open, socket, peer, secure.clone()));
     }
 }
 
-async fn serve(service: Service, open: OpenLine, socket: TcpStream, peer: SocketAddr, secure: impl Secure) {
+/// Listens again where the server has listened. Somebody else may have the port, for a while.
+async fn listen(address: SocketAddr) -> TcpListener {
+    loop {
+        match TcpListener::bind(address).await {
+            Ok(listener) => return listener,
+            Err(_) => clock::until(clock::now() + PAUSE).await,
+        }
+    }
+}
+
+async fn serve<S: Secure>(service: Service, open: OpenLine, socket: TcpStream, peer: SocketAddr, secure: S) {
     // Without it, the kernel holds back each event until the one before is acknowledged.
     let _ = socket.set_nodelay(true);
     // A reader that is slow but steady must make room now and then, so that it is told from one that
@@ -65,7 +104,8 @@ async fn serve(service: Service, open: OpenLine, socket: TcpStream, peer: Socket
     let queue = socket.local_addr().map_or(Queue::Unknown, |local| Queue::Tcp { local, peer });
     let handshake = clock::before(clock::now() + HANDSHAKE_LIMIT, secure.secure(socket));
     if let Some(Some(Ok(stream))) = open.until_draining(handshake).await {
-        connection::serve(service, open, stream, queue).await;
+        let socket = Socket { queue, raw: |stream| Some(S::socket(stream)) };
+        connection::serve(service, open, stream, socket).await;
     }
 }
 
@@ -77,7 +117,7 @@ fn is_clients(error: &io::Error) -> bool {
 /// How long a TLS handshake may take.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 
-/// After a failed accept.
+/// After a failed accept, or a port that is taken.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// How much the kernel holds for a reader that is slow; Linux doubles it for its own bookkeeping.

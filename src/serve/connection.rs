@@ -4,63 +4,120 @@ use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
 
-use super::drain::Queue;
-use super::lines::OpenLine;
+use super::clock::{self, Alarm};
+use super::drain::Socket;
+use super::lines::{Aftermath, Line, OpenLine};
 use super::service::Service;
-use super::takeover;
+use super::takeover::{self, Takeover};
 use super::transport::Transport;
+use crate::plan::timeline::Reuse;
 
 /// Serves a connection until it ends or the server cuts it.
-pub(crate) async fn serve<I>(service: Service, open: OpenLine, io: I, queue: Queue)
+pub(crate) async fn serve<I>(service: Service, open: OpenLine, io: I, socket: Socket<I>)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    open.until_cut(run(service, &open, io, queue)).await;
+    open.until_cut(run(service, &open, io, socket)).await;
 }
 
-async fn run<I>(service: Service, open: &OpenLine, io: I, queue: Queue)
+/// Why hyper does not go on with a connection.
+enum End {
+    /// It is done with it.
+    Done,
+    /// A response is to be played on the bare socket.
+    Takeover(Takeover),
+    /// It was idle for as long as it may be, and ends with a RST or a FIN.
+    Idle { reset: bool },
+    /// A request came that meets this.
+    Met(Reuse),
+}
+
+async fn run<I>(service: Service, open: &OpenLine, io: I, socket: Socket<I>)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let line = open.line();
     let lines = Arc::clone(&service.state.lines);
-    let transport = Transport::new(io, Arc::clone(line), queue);
+    let max_hold = service.state.config.max_hold;
+    let transport = Transport::new(io, Arc::clone(line), socket);
     let answer = service_fn(|request| {
         let (service, line) = (service.clone(), Arc::clone(line));
-        async move { Ok::<_, Infallible>(service.respond(request, &line).await) }
+        async move {
+            // It came in one piece with the request before it.
+            if line.meet() {
+                return std::future::pending().await;
+            }
+            Ok::<_, Infallible>(service.respond(request, &line).await)
+        }
     });
     let mut hyper = http().serve_connection(TokioIo::new(transport), answer);
     let mut draining = false;
-    let takeover = poll_fn(|cx| {
+    let mut idle = Idle { max_hold, deadline: None, alarm: Alarm::default() };
+    let end = poll_fn(|cx| {
         if !draining && lines.is_draining() {
             draining = true;
             Pin::new(&mut hyper).graceful_shutdown();
         }
         match Pin::new(&mut hyper).poll(cx) {
             // Its errors are the client's: it left, or it does not speak HTTP.
-            Poll::Ready(_) => Poll::Ready(None),
+            Poll::Ready(_) => Poll::Ready(End::Done),
             Poll::Pending => match line.take_over() {
-                Some(takeover) => Poll::Ready(Some(takeover)),
+                Some(takeover) => Poll::Ready(End::Takeover(takeover)),
                 // Nothing is owed to a client that has not asked yet, or not all of it.
-                None if draining && line.is_idle() => Poll::Ready(None),
-                None => Poll::Pending,
+                None if draining && line.is_idle() => Poll::Ready(End::Done),
+                None => idle.poll(cx, line),
             },
         }
     })
     .await;
     let transport = hyper.into_parts().io.into_inner();
-    match takeover {
-        Some(takeover) => takeover.play(transport, &lines).await,
-        None if line.is_unread() => takeover::close(transport, takeover::LINGER, &lines).await,
-        None => {}
+    // Reading is not bounded as that of a request's head is.
+    let _busy = line.begin_request();
+    match end {
+        End::Takeover(takeover) => takeover.play(transport, &lines).await,
+        End::Done if line.is_unread() => takeover::close(transport, takeover::LINGER, &lines).await,
+        End::Done => {}
+        End::Idle { reset: true } | End::Met(Reuse::Reset) => {
+            transport.reset_drained(max_hold, &lines).await;
+        }
+        End::Met(Reuse::Blackhole) => takeover::hold(transport, max_hold, &lines).await,
+        End::Idle { reset: false } | End::Met(Reuse::Close) => {
+            takeover::close(transport, takeover::LINGER.min(max_hold), &lines).await;
+        }
+    }
+}
+
+/// Waits while a connection is idle after a response that something comes after.
+struct Idle {
+    /// The longest that anything is held.
+    max_hold: Duration,
+    deadline: Option<Instant>,
+    alarm: Alarm,
+}
+
+impl Idle {
+    fn poll(&mut self, cx: &mut Context<'_>, line: &Line) -> Poll<End> {
+        let aftermath = if line.is_idle() { line.aftermath() } else { Aftermath::Kept };
+        match aftermath {
+            Aftermath::Idle { after, reset } => {
+                let deadline = *self.deadline.get_or_insert_with(|| clock::now() + after.min(self.max_hold));
+                self.alarm.poll(cx, deadline).map(|()| End::Idle { reset })
+            }
+            Aftermath::Met(reuse) => Poll::Ready(End::Met(reuse)),
+            Aftermath::Kept | Aftermath::Reuse(_) => {
+                self.deadline = None;
+                Poll::Pending
+            }
+        }
     }
 }
 

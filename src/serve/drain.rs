@@ -1,10 +1,48 @@
 //! How many of the bytes written to a socket are still in this machine's send queue.
 //!
 //! The only file that depends on the platform: Linux tells, in `/proc/net/tcp`. Reading that takes time, so
-//! it is read only when a connection is about to be given up. A FIN needs none of it: it follows the
-//! queued bytes.
+//! it is read only when a connection is about to be given up, and before a RST, which destroys what is
+//! queued. A FIN needs none of it: it follows the queued bytes.
 
+use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
+
+use socket2::SockRef;
+
+use super::clock;
+use super::lines::Lines;
+
+/// What is below a byte stream.
+pub(crate) struct Socket<I> {
+    /// The send queue.
+    pub(crate) queue: Queue,
+    /// The TCP socket, if there is one.
+    pub(crate) raw: fn(&I) -> Option<SockRef<'_>>,
+}
+
+impl<I> Socket<I> {
+    /// Nothing.
+    pub(crate) fn none() -> Self {
+        Self { queue: Queue::Unknown, raw: |_| None }
+    }
+
+    /// Ends the connection with a RST, without anything of TLS; other streams are dropped. What the peer
+    /// has not acknowledged is lost.
+    pub(crate) fn reset(&self, io: I) {
+        if let Some(socket) = (self.raw)(&io) {
+            // It fails for a connection that is already gone.
+            let _ = socket.set_linger(Some(Duration::ZERO));
+        }
+        drop(io);
+    }
+}
+
+impl<I> fmt::Debug for Socket<I> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Socket").field("queue", &self.queue).finish_non_exhaustive()
+    }
+}
 
 /// The send queue of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +71,58 @@ impl Queue {
             Self::Told(bytes) => Some(bytes.load(std::sync::atomic::Ordering::Relaxed)),
         }
     }
+
+    /// Waits until the peer has acknowledged every byte; whether it has. A peer that takes nothing for
+    /// [`STANDSTILL`] is not waited for, nor is anything for longer than `most`, or than a moment once the
+    /// server stops. Where nobody knows, the bytes get [`BLIND`].
+    pub(crate) async fn drained(&self, most: Duration, lines: &Lines) -> bool {
+        if let Self::Unknown = self {
+            return true;
+        }
+        let end = clock::now() + most;
+        let mut standstill = clock::now() + STANDSTILL;
+        let mut hurry = None;
+        let mut pause = SHORTEST;
+        let mut least = u64::MAX;
+        loop {
+            let Some(unsent) = self.unsent() else {
+                clock::until(end.min(clock::now() + BLIND)).await;
+                return true;
+            };
+            if unsent == 0 {
+                return true;
+            }
+            let now = clock::now();
+            if unsent < least {
+                (least, pause, standstill) = (unsent, SHORTEST, now + STANDSTILL);
+            }
+            if lines.is_draining() {
+                hurry.get_or_insert(now + HURRY);
+            }
+            let limit = end.min(standstill).min(hurry.unwrap_or(end));
+            if now >= limit {
+                return false;
+            }
+            clock::until(limit.min(now + pause)).await;
+            pause = (pause * 2).min(LONGEST);
+        }
+    }
 }
+
+/// How long a peer may take nothing before a RST goes out nonetheless.
+const STANDSTILL: Duration = Duration::from_secs(10);
+
+/// How long it may take for all of it where the server is stopping.
+pub(crate) const HURRY: Duration = Duration::from_millis(250);
+
+/// How long the bytes before a RST have where the platform does not tell when they are through.
+const BLIND: Duration = Duration::from_millis(200);
+
+/// The shortest pause between two looks at the queue.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+/// The longest.
+const LONGEST: Duration = Duration::from_millis(32);
 
 #[cfg(target_os = "linux")]
 mod platform {

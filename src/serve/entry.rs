@@ -108,12 +108,13 @@ pub enum Outcome {
         #[serde(serialize_with = "ending_name")]
         ending: Ending,
     },
-    /// The client left before the last event.
+    /// The client left before the last event, or while the end of the response was held back.
     ClientLeft {
         /// How many events had gone out.
         events: usize,
     },
-    /// The client kept its connection but took nothing for 30 s.
+    /// The client kept its connection but took nothing for 30 s; or not all that it was to take before a RST,
+    /// which went out nonetheless.
     Stalled {
         /// How many events had gone out.
         events: usize,

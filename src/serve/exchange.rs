@@ -10,14 +10,13 @@ use tokio::time::Instant;
 
 use super::body::Received;
 use super::journal::Settlement;
-use super::lines::{Busy, Line};
+use super::lines::{Aftermath, Busy, Line};
 use super::player::Player;
 use super::state::State;
 use super::takeover::Takeover;
 use super::{answer, clock, cors, head};
 use crate::plan::Timeline;
 use crate::plan::http1::{self, Peer};
-use crate::plan::timeline::Ending;
 
 /// What playing an answer depends on, beside the answer.
 pub(crate) struct Exchange<'a> {
@@ -30,6 +29,8 @@ pub(crate) struct Exchange<'a> {
     /// When the request was read.
     pub(crate) start: Instant,
     busy: Busy,
+    /// A body that is not read: if it were dropped, hyper would read on for it.
+    unread: Option<Incoming>,
 }
 
 impl<'a> Exchange<'a> {
@@ -37,7 +38,7 @@ impl<'a> Exchange<'a> {
     pub(crate) fn begin(state: &'a State, line: &'a Arc<Line>, parts: &request::Parts) -> Self {
         let (method, peer) = (parts.method.clone(), peer(parts));
         let (start, busy) = (clock::now(), line.begin_request());
-        Self { state, line, method, peer, origin: None, start, busy }
+        Self { state, line, method, peer, origin: None, start, busy, unread: None }
     }
 
     /// Leaves a body unread: the connection cannot be used again.
@@ -46,6 +47,12 @@ impl<'a> Exchange<'a> {
             self.peer.keep_alive = false;
             self.line.leave_unread();
         }
+    }
+
+    /// Leaves a body unread for as long as the answer takes.
+    pub(crate) fn keep_unread(&mut self, incoming: Incoming) {
+        self.leave(&incoming);
+        self.unread = Some(incoming);
     }
 
     /// The body, or why there is none; then the connection ends with the answer, unless the body was
@@ -81,15 +88,23 @@ impl<'a> Exchange<'a> {
         if self.method == Method::HEAD {
             timeline.body = Bytes::new();
             timeline.events.clear();
-            // A takeover would end even an empty chunked body with the last chunk.
-            if !plain {
-                timeline.ending = Ending::Close;
+            match plain {
+                true => timeline.ends_at = timeline.head.at,
+                // A takeover would end even an empty chunked body with the last chunk.
+                false => timeline.framing.tail = Some(Bytes::new()),
             }
         }
         if plain {
             clock::until(self.start + timeline.head.at).await;
             // A server that is stopping closes each connection after the answer it is at.
             self.peer.keep_alive &= !self.state.lines.is_draining();
+            self.line.set_aftermath(match self.peer.keep_alive {
+                true => Aftermath::of(timeline.ending),
+                false => Aftermath::Kept,
+            });
+        } else if timeline.ending.is_complete() && head::is_framed(&timeline, &self.method) {
+            // A head that tells the truth tells that a takeover ends the connection, too.
+            self.peer.keep_alive = false;
         }
         http1::fit(&mut timeline.head, self.peer);
         if plain {
@@ -102,6 +117,7 @@ impl<'a> Exchange<'a> {
         self.line.hand_over(Takeover {
             wire: http1::wire(&timeline, self.peer.version),
             start: self.start,
+            line: Arc::clone(self.line),
             settlement,
             max_hold: self.state.config.max_hold,
             _busy: self.busy,

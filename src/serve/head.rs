@@ -13,7 +13,7 @@ use crate::plan::timeline::{Ending, Framing, Head, Timeline};
 /// It does not write responses that break, and of those that do not it mends a head that lies about
 /// its body. What hyper would mend is written by [`takeover`](super::takeover).
 pub(crate) fn is_plain(timeline: &Timeline, method: &Method) -> bool {
-    timeline.ending == Ending::Complete
+    is_ordinary(timeline)
         && timeline.framing == Framing::default()
         && !timeline.head.status.is_informational()
         && is_framed(timeline, method)
@@ -35,8 +35,23 @@ pub(crate) fn response<B>(head: &Head, casings: &Casings, body: B) -> Response<B
     response
 }
 
+/// Whether the response ends as hyper ends it: at once, and what comes after it is the connection's.
+fn is_ordinary(timeline: &Timeline) -> bool {
+    match timeline.ending {
+        Ending::Complete | Ending::Reuse(_) => true,
+        // hyper would close what the head says is closed.
+        Ending::Idle { .. } => !http1::says_close(&timeline.head),
+        Ending::Close
+        | Ending::Reset { .. }
+        | Ending::Abandon
+        | Ending::HalfClose
+        | Ending::Blackhole
+        | Ending::Refuse { .. } => false,
+    }
+}
+
 /// Whether the head says truly, and once, how long the body is.
-fn is_framed(timeline: &Timeline, method: &Method) -> bool {
+pub(crate) fn is_framed(timeline: &Timeline, method: &Method) -> bool {
     let mut lengths = 0;
     let mut chunked = 0;
     for header in &timeline.head.headers {

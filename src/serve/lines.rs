@@ -8,14 +8,19 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::door::Door;
 use super::takeover::Takeover;
+use crate::plan::timeline::{Ending, Reuse};
 
 /// The open connections of one server.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
+    /// Whether there will be more.
+    pub(crate) door: Door,
     phase: AtomicU8,
     open: Mutex<Open>,
     emptied: Notify,
@@ -149,6 +154,44 @@ pub(crate) struct Line {
     unread: AtomicBool,
     /// Whether the connection was given up because its reader takes nothing.
     stalled: AtomicBool,
+    /// What meets the connection after the response that hyper plays.
+    aftermath: Mutex<Aftermath>,
+}
+
+/// What meets a connection that is kept after a response.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Aftermath {
+    /// Nothing: it is kept.
+    #[default]
+    Kept,
+    /// It ends after this time, unless a request comes first.
+    Idle {
+        /// How long after the response.
+        after: Duration,
+        /// Whether with RST, not FIN.
+        reset: bool,
+    },
+    /// The next request meets this.
+    Reuse(Reuse),
+    /// A request has met this.
+    Met(Reuse),
+}
+
+impl Aftermath {
+    /// What an ending means for the connection.
+    pub(crate) fn of(ending: Ending) -> Self {
+        match ending {
+            Ending::Idle { after, reset } => Self::Idle { after, reset },
+            Ending::Reuse(reuse) => Self::Reuse(reuse),
+            Ending::Complete
+            | Ending::Close
+            | Ending::Reset { .. }
+            | Ending::Abandon
+            | Ending::HalfClose
+            | Ending::Blackhole
+            | Ending::Refuse { .. } => Self::Kept,
+        }
+    }
 }
 
 impl Line {
@@ -203,6 +246,27 @@ impl Line {
 
     pub(crate) fn is_stalled(&self) -> bool {
         self.stalled.load(Ordering::Relaxed)
+    }
+
+    /// Says what meets the connection after the response that is going out.
+    pub(crate) fn set_aftermath(&self, aftermath: Aftermath) {
+        *self.aftermath.lock().unwrap_or_else(PoisonError::into_inner) = aftermath;
+    }
+
+    pub(crate) fn aftermath(&self) -> Aftermath {
+        *self.aftermath.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The first bytes of a request, or all of it, came after a response; whether it is not to be handled.
+    pub(crate) fn meet(&self) -> bool {
+        let mut aftermath = self.aftermath.lock().unwrap_or_else(PoisonError::into_inner);
+        match *aftermath {
+            Aftermath::Kept => {}
+            Aftermath::Idle { .. } => *aftermath = Aftermath::Kept,
+            Aftermath::Reuse(reuse) => *aftermath = Aftermath::Met(reuse),
+            Aftermath::Met(_) => return true,
+        }
+        matches!(*aftermath, Aftermath::Met(_))
     }
 
     fn watch(&self, cx: &Context<'_>) {

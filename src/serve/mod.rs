@@ -30,7 +30,9 @@ mod casing;
 mod clock;
 mod connection;
 mod cors;
+mod door;
 mod drain;
+mod early;
 mod echo;
 mod entry;
 mod exchange;
@@ -121,7 +123,7 @@ impl MockServer {
 
     #[cfg(not(feature = "tls"))]
     fn serve(service: Service, listener: TcpListener, address: SocketAddr) -> Self {
-        let accepting = tokio::spawn(accept::run(listener, service.clone(), accept::Plain));
+        let accepting = tokio::spawn(accept::run(listener, address, service.clone(), accept::Plain));
         Self { service, address, base_url: format!("http://{}", reachable(address)), ca_pem: None, accepting }
     }
 
@@ -135,8 +137,8 @@ impl MockServer {
         let scheme = if tls.is_some() { "https" } else { "http" };
         let ca_pem = tls.as_ref().and_then(|tls| tls.ca_pem.clone());
         let accepting = match tls {
-            Some(tls) => tokio::spawn(accept::run(listener, service.clone(), tls)),
-            None => tokio::spawn(accept::run(listener, service.clone(), accept::Plain)),
+            Some(tls) => tokio::spawn(accept::run(listener, address, service.clone(), tls)),
+            None => tokio::spawn(accept::run(listener, address, service.clone(), accept::Plain)),
         };
         Self { service, address, base_url: format!("{scheme}://{}", reachable(address)), ca_pem, accepting }
     }

@@ -6,6 +6,7 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, SizeHint};
@@ -27,8 +28,10 @@ pub(crate) struct Player {
     events: Vec<Event>,
     /// What was handed out.
     sent: Frame,
+    /// When the body ends, if that is after its last event, and not yet.
+    end: Option<Duration>,
     alarm: Alarm,
-    /// Told when the last event is handed out; dropped before that, it knows that the client left.
+    /// Told when the body has ended; dropped before that, it knows that the client left.
     settlement: Option<Settlement>,
     /// The request is being answered until this is gone.
     _busy: Busy,
@@ -42,12 +45,16 @@ impl Player {
         settlement: Option<Settlement>,
         busy: Busy,
     ) -> Self {
-        let Timeline { body, events, .. } = timeline;
+        let Timeline { head, body, events, ends_at, .. } = timeline;
+        let last = events.last().map_or(head.at, |event| event.at);
+        // A body of a known length has ended with its last byte, and hyper asks no more.
+        let end = (http1::is_chunked(&head) && ends_at > last).then_some(ends_at);
         let mut player = Self {
             start,
             body,
             events,
             sent: Frame::default(),
+            end,
             alarm: Alarm::default(),
             settlement,
             _busy: busy,
@@ -58,9 +65,11 @@ impl Player {
 
     /// Everything due at `now` that was not handed out, as far as a frame goes.
     fn due(&mut self, now: Instant) -> Bytes {
-        let next = http1::frame(&self.events, self.sent, now.saturating_duration_since(self.start));
+        let elapsed = now.saturating_duration_since(self.start);
+        let next = http1::frame(&self.events, self.sent, elapsed);
         let frame = self.body.slice(self.sent.end..next.end);
         self.sent = next;
+        self.end = self.end.filter(|end| *end > elapsed);
         frame
     }
 
@@ -85,6 +94,12 @@ impl Body for Player {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
         let Some(next) = self.events.get(self.sent.pieces) else {
+            if let Some(end) = self.end {
+                let deadline = self.start + end;
+                ready!(self.alarm.poll(cx, deadline));
+                self.end = None;
+                self.settle_if_done();
+            }
             return Poll::Ready(None);
         };
         let deadline = self.start + next.at;
@@ -95,7 +110,7 @@ impl Body for Player {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.sent.pieces == self.events.len()
+        self.sent.pieces == self.events.len() && self.end.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -108,17 +123,20 @@ mod tests {
     use std::future::poll_fn;
     use std::pin::pin;
     use std::sync::Arc;
-    use std::time::Duration;
 
     use http::StatusCode;
 
     use super::*;
     use crate::plan::http1::MAX_FRAME;
-    use crate::plan::timeline::{EventKind, Head};
+    use crate::plan::timeline::{EventKind, Head, Header};
     use crate::serve::lines::Line;
 
     /// Plays events of these times (in milliseconds) and lengths.
     fn player(events: &[(u64, usize)]) -> Player {
+        Player::new(timeline(events), clock::now(), None, Arc::new(Line::default()).begin_request())
+    }
+
+    fn timeline(events: &[(u64, usize)]) -> Timeline {
         let mut end = 0;
         let event = |(at, len): &(u64, usize)| {
             end += len;
@@ -127,12 +145,7 @@ mod tests {
         let events: Vec<_> = events.iter().map(event).collect();
         let head = Head { at: Duration::ZERO, status: StatusCode::OK, reason: None, headers: Vec::new() };
         let body = Bytes::from(vec![b'x'; end]);
-        Player::new(
-            Timeline::whole(head, body, events),
-            clock::now(),
-            None,
-            Arc::new(Line::default()).begin_request(),
-        )
+        Timeline::whole(head, body, events)
     }
 
     /// Checks when frames come, how long they are and that only the last ends the stream.
@@ -171,6 +184,38 @@ mod tests {
     async fn an_event_larger_than_a_frame_goes_out_in_pieces() {
         let expected = [(0, MAX_FRAME), (0, MAX_FRAME), (0, 10), (9, 1)];
         check(&[(0, 2 * MAX_FRAME + 10), (9, 1)], &expected).await;
+    }
+
+    /// Plays a timeline that ends at 500 ms: when its last event and its end came.
+    async fn end(mut timeline: Timeline) -> (u128, u128) {
+        timeline.ends_at = Duration::from_millis(500);
+        let start = clock::now();
+        let busy = Arc::new(Line::default()).begin_request();
+        let mut player = pin!(Player::new(timeline, start, None, busy));
+        let mut last = 0;
+        while !player.is_end_stream() {
+            match poll_fn(|cx| player.as_mut().poll_frame(cx)).await {
+                Some(_) => last = (clock::now() - start).as_millis(),
+                None => assert!(player.is_end_stream()),
+            }
+        }
+        (last, (clock::now() - start).as_millis())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_chunked_body_ends_when_it_is_to_end() {
+        let mut timeline = timeline(&[(0, 5), (20, 5)]);
+        timeline.head.headers.push(Header::new("transfer-encoding", "chunked"));
+        assert_eq!(end(timeline.clone()).await, (20, 500));
+        timeline.events[1].at = Duration::from_millis(600);
+        assert_eq!(end(timeline).await, (600, 600));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_of_known_length_ends_with_its_last_byte() {
+        let mut timeline = timeline(&[(0, 5), (20, 5)]);
+        timeline.head.headers.push(Header::new("content-length", "10"));
+        assert_eq!(end(timeline).await, (20, 20));
     }
 
     #[tokio::test(start_paused = true)]

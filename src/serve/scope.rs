@@ -29,6 +29,7 @@ pub(crate) fn split<'a>(path: &'a str, headers: &HeaderMap) -> Result<(Scope, &'
             break;
         }
     }
+    path[..path.len() - rest.len()].clone_into(&mut scope.prefix);
     if let Some(name) = header(headers, "x-llmirage-session")? {
         name.clone_into(&mut scope.session);
     }

@@ -1,7 +1,7 @@
 //! The service: from a request to the response that is played.
 //!
-//! Each step either answers or passes on: host → scope → own routes → preflight → dialect → key →
-//! body → checks → fixture → plan.
+//! Each step either answers or passes on: host → scope → own routes → preflight → dialect → early faults →
+//! key → body → checks → fixture → plan.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::admit::Asked;
 use super::body::{self, Received};
 use super::bound::Bound;
-use super::drain::Queue;
+use super::drain::Socket;
 use super::entry::Entry;
 use super::exchange::{Exchange, NoBody};
 use super::host::{self, Named};
@@ -67,7 +67,7 @@ impl Service {
         I: AsyncRead + AsyncWrite + Unpin + Send,
     {
         if let Some(open) = self.state.lines.open(usize::MAX) {
-            connection::serve(self.clone(), open, io, Queue::Unknown).await;
+            connection::serve(self.clone(), open, io, Socket::none()).await;
         }
     }
 
@@ -160,6 +160,10 @@ impl Service {
             Bound::Api(call) => call,
         };
         exchange.origin = origin;
+        if let Some((timeline, settlement)) = self.early(&call, exchange.start) {
+            exchange.keep_unread(incoming);
+            return (timeline, Some(settlement));
+        }
         let fixtures = self.state.fixtures();
         let served = self.serves(&call, &fixtures);
         let early = self.refuse_early(&call, served);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -65,6 +66,10 @@ impl Secure for Acceptor {
 
     async fn secure(&self, socket: TcpStream) -> io::Result<Self::Stream> {
         self.acceptor.accept(socket).await
+    }
+
+    fn socket(stream: &Self::Stream) -> SockRef<'_> {
+        SockRef::from(stream.get_ref().0)
     }
 }
 

@@ -14,15 +14,15 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::clock::Patience;
-use super::drain::Queue;
-use super::lines::Line;
+use super::drain::Socket;
+use super::lines::{Line, Lines};
 
 /// A byte stream with limits.
 #[derive(Debug)]
 pub(crate) struct Transport<I> {
     io: I,
     line: Arc<Line>,
-    queue: Queue,
+    socket: Socket<I>,
     /// Runs while a write is blocked.
     write: Patience,
     /// How much the kernel had to send when that was last looked at, since the write is blocked.
@@ -37,11 +37,24 @@ pub(crate) struct Transport<I> {
 }
 
 impl<I> Transport<I> {
-    pub(crate) fn new(io: I, line: Arc<Line>, queue: Queue) -> Self {
+    pub(crate) fn new(io: I, line: Arc<Line>, socket: Socket<I>) -> Self {
         let mut head = Patience::new(HEAD_LIMIT);
         head.start();
         let write = Patience::new(WRITE_LIMIT / LOOKS);
-        Self { io, line, queue, write, unsent: None, looks: 0, head, heads: 0 }
+        Self { io, line, socket, write, unsent: None, looks: 0, head, heads: 0 }
+    }
+
+    /// Ends the connection with a RST, once the peer has acknowledged every byte; whether it has. It is
+    /// waited for at most `most`.
+    pub(crate) async fn reset_drained(self, most: Duration, lines: &Lines) -> bool {
+        let drained = self.socket.queue.drained(most, lines).await;
+        self.reset();
+        drained
+    }
+
+    /// Ends the connection with a RST, at once.
+    pub(crate) fn reset(self) {
+        self.socket.reset(self.io);
     }
 
     /// Bounds a write-side poll: progress resets the patience, standing still uses it up.
@@ -67,7 +80,7 @@ impl<I> Transport<I> {
     /// A write is blocked until there is much room. A slow reader may need longer for that, but the
     /// queue tells that it reads.
     fn look(&mut self) -> bool {
-        let before = std::mem::replace(&mut self.unsent, self.queue.unsent());
+        let before = std::mem::replace(&mut self.unsent, self.socket.queue.unsent());
         let moved = matches!((before, self.unsent), (Some(before), Some(now)) if now < before);
         self.looks = if moved { 0 } else { self.looks + 1 };
         self.looks < LOOKS
@@ -85,11 +98,18 @@ impl<I: AsyncRead + Unpin> AsyncRead for Transport<I> {
             this.heads = this.line.heads();
             this.head.reset();
         }
+        let before = buf.filled().len();
         let poll = Pin::new(&mut this.io).poll_read(cx, buf);
         if this.line.is_busy() {
             return poll;
         }
         if poll.is_ready() {
+            // What comes first on a connection that was answered is a request; the connection's task
+            // looks for what it meets once hyper has nothing more to do.
+            if buf.filled().len() > before && this.line.meet() {
+                buf.set_filled(before);
+                return Poll::Pending;
+            }
             this.head.start();
             return poll;
         }
@@ -140,6 +160,7 @@ mod tests {
 
     use super::*;
     use crate::serve::clock;
+    use crate::serve::drain::Queue;
 
     /// Writes to a reader that takes nothing, while the kernel's queue gets shorter every 9 s for so many
     /// times; tells after how many seconds it is given up.
@@ -147,7 +168,8 @@ mod tests {
         let queue: &'static AtomicU64 = Box::leak(Box::new(AtomicU64::new(1000)));
         let (io, _reader) = tokio::io::duplex(1);
         let line = Arc::new(Line::default());
-        let mut transport = Transport::new(io, Arc::clone(&line), Queue::Told(queue));
+        let mut transport =
+            Transport::new(io, Arc::clone(&line), Socket { queue: Queue::Told(queue), ..Socket::none() });
         let start = clock::now();
         let drain = async {
             for index in 1..=moves {
@@ -171,7 +193,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn progress_starts_the_patience_anew() {
         let (io, mut reader) = tokio::io::duplex(1);
-        let mut transport = Transport::new(io, Arc::default(), Queue::Unknown);
+        let mut transport = Transport::new(io, Arc::default(), Socket::none());
         let start = clock::now();
         let read = async {
             for index in 1..=3 {

@@ -9,7 +9,9 @@
 )]
 
 mod admin;
+mod answer_faults;
 mod cli;
+mod event_faults;
 mod files;
 mod golden;
 mod hostile;
@@ -26,5 +28,7 @@ mod recorded;
 mod serving;
 mod shipped;
 mod signatures;
+mod stream_faults;
 mod support;
 mod takeover;
+mod transport_faults;

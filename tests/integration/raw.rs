@@ -157,7 +157,7 @@ pub(crate) async fn answer(io: &mut (impl AsyncRead + Unpin), bodiless: bool) ->
 }
 
 /// Reads byte by byte up to and with `end`.
-async fn until(io: &mut (impl AsyncRead + Unpin), end: &str) -> String {
+pub(crate) async fn until(io: &mut (impl AsyncRead + Unpin), end: &str) -> String {
     let mut bytes = Vec::new();
     while !bytes.ends_with(end.as_bytes()) {
         let byte = io.read_u8().await;

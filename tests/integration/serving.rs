@@ -480,7 +480,7 @@ async fn replaced_fixtures_answer_later_requests_and_hits_stay() {
     assert_eq!(server.unmet(), [""; 0]);
 }
 
-async fn tls_client(server: &MockServer, ca: &str) -> tokio_rustls::client::TlsStream<TcpStream> {
+pub(crate) async fn tls_client(server: &MockServer, ca: &str) -> tokio_rustls::client::TlsStream<TcpStream> {
     use rustls_pki_types::pem::PemObject;
     let mut roots = RootCertStore::empty();
     roots.add(rustls_pki_types::CertificateDer::from_pem_slice(ca.as_bytes()).unwrap()).unwrap();

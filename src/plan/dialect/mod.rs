@@ -34,6 +34,9 @@ mod retry;
 mod tools;
 mod validate;
 
+pub(crate) use head::{Lines, http_date};
+pub(crate) use retry::RetryAfter;
+
 /// Every dialect, in the order in which they are asked whether a path is theirs.
 pub(crate) static DIALECTS: &[&dyn Dialect] = &[&azure::Azure, &openai::OpenAi];
 
@@ -81,8 +84,8 @@ pub(crate) trait Dialect: fmt::Debug + Sync {
         filters: &Filters,
     ) -> Vec<u8>;
 
-    /// Status line, headers and body of a prompt that the content filter refuses. Only a dialect with
-    /// a filter is asked.
+    /// Status line, headers and body of a prompt that is refused for what it says: on Azure by the
+    /// content filter, with these verdicts.
     fn blocked(&self, verdicts: &Verdicts, shape: &Shape, facts: &Facts<'_>) -> (Head, Bytes);
 
     /// The body of the list of `names`, or of the one model that was asked for.

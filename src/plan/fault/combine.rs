@@ -28,7 +28,7 @@ pub(crate) fn chosen<'a>(sources: [&'a [Fault]; 3], asked: Asked<'_>) -> Vec<&'a
     for (source, faults) in sources.into_iter().enumerate() {
         for (index, fault) in faults.iter().enumerate() {
             let label = format!("{source} {index} {}", fault.kind.name());
-            let in_time = fault.times().is_none_or(|times| asked.turn.attempt <= times);
+            let in_time = fault.kind.times().is_none_or(|times| asked.turn.attempt <= times);
             if in_time && fault.when.holds(asked, &label) && !chosen.iter().any(|other| other.excludes(fault))
             {
                 chosen.push(fault);
@@ -80,7 +80,7 @@ impl Fault {
         let named = [self.when.attempt, other.when.attempt].into_iter().flatten();
         std::iter::once(1)
             .chain(named)
-            .any(|attempt| self.when.takes(attempt, self.times()) && other.when.takes(attempt, other.times()))
+            .any(|attempt| self.when.takes(attempt, self.kind.times()) && other.when.takes(attempt, other.kind.times()))
     }
 
     fn class(&self) -> Option<Class> {
@@ -100,24 +100,6 @@ impl Fault {
             Kind::Event(_) | Kind::Stream(_) => None,
             Kind::Transport(TransportFault::Informational { .. }) => None,
             Kind::Transport(_) => Some(Class::Ending),
-        }
-    }
-
-    /// How many attempts get it, where it says so itself.
-    fn times(&self) -> Option<u64> {
-        match &self.kind {
-            Kind::Answer(fault) => match fault {
-                AnswerFault::RateLimit { times, .. }
-                | AnswerFault::QuotaExhausted { times, .. }
-                | AnswerFault::ServerError { times, .. }
-                | AnswerFault::HtmlInstead { times, .. }
-                | AnswerFault::Redirect { times, .. }
-                | AnswerFault::RetryAfter { times, .. } => *times,
-                AnswerFault::PromptBlocked { .. }
-                | AnswerFault::JsonInsteadOfStream { .. }
-                | AnswerFault::ContentTypeWrong { .. } => None,
-            },
-            Kind::Event(_) | Kind::Stream(_) | Kind::Transport(_) => None,
         }
     }
 }

@@ -1,10 +1,30 @@
 //! Layer 2: what the events say. Each fault edits the JSON of events, and nothing else of it: whatever
 //! is not edited keeps its bytes.
 
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use self::errors::StreamError;
+use self::tools::Identity;
 use super::answer::{Category, Severity};
 use super::declare::{faults, words};
-use super::response::Response;
+use super::response::{Piece, Response};
 use super::{At, Context};
+use crate::plan::timeline::EventKind;
+
+mod azure;
+mod choices;
+mod chunk;
+mod edit;
+mod envelope;
+mod errors;
+mod finish;
+mod text;
+mod tools;
+
+#[cfg(test)]
+mod tests;
 
 faults! {
     /// What the events say.
@@ -143,15 +163,82 @@ faults! {
 }
 
 impl EventFault {
-    /// What is wrong with its parameters' values: (parameter, what is wrong and what would be right).
-    pub(crate) fn problems(&self) -> Vec<(&'static str, String)> {
-        Vec::new()
+    /// Applies the fault to a response. Whatever it is not about keeps its bytes and its times, and a
+    /// `Content-Length` that was right stays so.
+    pub(crate) fn apply(&self, at: At, response: &mut Response, context: &Context<'_>) {
+        self.edit(at, response, context);
+        response.mend_length();
     }
 
-    /// Applies the fault to a response.
-    pub(crate) fn apply(&self, _at: At, _response: &mut Response, _context: &Context<'_>) {
+    fn edit(&self, at: At, response: &mut Response, context: &Context<'_>) {
         match self {
-            Self::AzurePromptFilterChunk { .. }
+            Self::AzurePromptFilterChunk { key, empty_ids } => {
+                azure::prompt_filter_chunk(response, context, *key, *empty_ids);
+            }
+            Self::AzureAsyncFilterChunk { delta, offsets } => {
+                azure::async_filter_chunk(at, response, context, *delta, *offsets);
+            }
+            Self::FilterServiceError {} => azure::service_error(at, response, context),
+            Self::ContentFilterFinish { category, severity } => {
+                azure::content_filter_finish(at, response, context, *category, *severity);
+            }
+            Self::ToolArgsTruncated { byte, finish } => {
+                tools::truncate_arguments(response, context, *byte, *finish);
+            }
+            Self::ToolCallIdentity { index, id, kind, name } => {
+                let identity = Identity { index: *index, id: *id, kind: *kind, name: *name };
+                tools::misname(response, context, identity);
+            }
+            Self::ChoicesInterleaved { order } => choices::interleave(response, context, *order),
+            Self::RoleAnomaly { form } => text::role(response, context, *form),
+            Self::ContentNull { form } => text::content(at, response, *form),
+            Self::FinishWithContent {} => finish::with_content(response, context),
+            Self::FinishStopWithTools { inverse } => finish::stop_with_tools(response, context, *inverse),
+            Self::FinishUnknown { value } => finish::unknown(response, context, value),
+            Self::FinishMissing { value } => finish::missing(response, context, *value),
+            Self::ChunkAfterFinish { what } => finish::chunk_after(response, context, *what),
+            Self::UsageChunk { choices, unsolicited } => {
+                envelope::usage(response, context, *choices, *unsolicited);
+            }
+            Self::EnvelopeMissing { drop, add } => {
+                envelope::lack(at, response, drop, add.as_deref(), context);
+            }
+            Self::SurrogateSplit {} => text::split_surrogate(at, response),
+            Self::UnicodeSeparators { char } => text::separate(at, response, *char),
+            Self::EventOversize { bytes } => envelope::pad(at, response, *bytes, context),
+            Self::DuplicateEvent { times } => envelope::repeat(at, response, *times),
+            Self::ErrorInStream { shape, event_name, code, message, then } => {
+                let (event_name, message) = (event_name.as_deref(), message.as_deref());
+                StreamError { shape: *shape, event_name, code, message, then: *then }.apply(at, response);
+            }
+            Self::StreamTruncated { keep_done } => errors::truncate(at, response, *keep_done),
+        }
+    }
+
+    /// What is wrong with its parameters: which, and why.
+    pub(crate) fn problems(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::EventOversize { bytes } if *bytes > envelope::LARGEST => {
+                vec![("bytes", format!("expected at most {}, got {bytes}", envelope::LARGEST))]
+            }
+            Self::DuplicateEvent { times } if *times > envelope::OFTENEST => {
+                vec![("times", format!("expected at most {}, got {times}", envelope::OFTENEST))]
+            }
+            Self::EnvelopeMissing { drop, .. } => {
+                let unknown = envelope::dropped(drop).filter(|key| !envelope::ENVELOPE.contains(key));
+                let told = |key| {
+                    let known = envelope::ENVELOPE.join("\", \"");
+                    ("drop", format!("expected keys of \"{known}\", joined by \"+\", got {key:?}"))
+                };
+                unknown.map(told).collect()
+            }
+            Self::ErrorInStream { event_name: Some(name), .. } if name.contains(['\r', '\n']) => {
+                vec![("event_name", format!("expected one line, got {name:?}"))]
+            }
+            Self::EventOversize { .. }
+            | Self::DuplicateEvent { .. }
+            | Self::ErrorInStream { .. }
+            | Self::AzurePromptFilterChunk { .. }
             | Self::AzureAsyncFilterChunk { .. }
             | Self::FilterServiceError { .. }
             | Self::ContentFilterFinish { .. }
@@ -166,15 +253,55 @@ impl EventFault {
             | Self::FinishMissing { .. }
             | Self::ChunkAfterFinish { .. }
             | Self::UsageChunk { .. }
-            | Self::EnvelopeMissing { .. }
             | Self::SurrogateSplit { .. }
             | Self::UnicodeSeparators { .. }
-            | Self::EventOversize { .. }
-            | Self::DuplicateEvent { .. }
-            | Self::ErrorInStream { .. }
-            | Self::StreamTruncated { .. } => {}
+            | Self::StreamTruncated { .. } => Vec::new(),
         }
     }
+
+    /// Whether it decides how the response ends.
+    pub(crate) fn ends(&self) -> bool {
+        matches!(self, Self::ErrorInStream { then: Then::Close, .. })
+    }
+}
+
+/// Edits the event that a place is about; [`At::End`], which is no event, is every one.
+fn at_each(at: At, response: &mut Response, edit: impl FnMut(&mut Piece)) {
+    match at {
+        At::End => response.pieces.iter_mut().for_each(edit),
+        at => response.target(at).and_then(|index| response.pieces.get_mut(index)).into_iter().for_each(edit),
+    }
+}
+
+/// Leaves out the piece at `index` and all after it.
+fn end_before(response: &mut Response, at: At, index: usize) {
+    response.pieces.truncate(index);
+    response.ends_at = moment(response, at, index);
+}
+
+/// Adds a piece: when what is before it is out, or at the time that the place is.
+fn insert(response: &mut Response, at: At, index: usize, kind: EventKind, bytes: impl Into<Bytes>) {
+    let moment = moment(response, at, index);
+    response.pieces.insert(index, Piece { at: moment, kind, bytes: bytes.into() });
+    response.ends_at = response.ends_at.max(moment);
+}
+
+/// When something at a place is due, if it stands before the piece at `index`.
+fn moment(response: &Response, at: At, index: usize) -> Duration {
+    let before = response.time_before(index);
+    match at {
+        At::Elapsed(time) => {
+            let next = response.pieces.get(index).map_or(Duration::MAX, |piece| piece.at);
+            time.min(next).max(before)
+        }
+        _ => before,
+    }
+}
+
+/// The stream's own `[DONE]`, or one as everybody sends it.
+fn done_event(response: &Response) -> Bytes {
+    let done = response.pieces.iter().find(|piece| piece.kind == EventKind::Done);
+    done.map_or_else(|| chunk::event(b"[DONE]"), |piece| piece.bytes.clone())
 }
 
 words! {

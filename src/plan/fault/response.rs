@@ -1,11 +1,14 @@
 //! A planned response while faults are applied to it: its events one by one.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http::HeaderValue;
+use http::header::CONTENT_LENGTH;
 
 use super::At;
-use crate::plan::timeline::{Ending, Event, EventKind, Framing, Head, Timeline};
+use crate::plan::timeline::{Ending, Event, EventKind, Framing, Head, Header, Timeline};
 
 /// A response as a list of pieces that can be edited.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,57 +76,55 @@ impl Response {
     /// Where a place is. A place past the end is the end; of a body that is not a stream, a place among
     /// events that it does not have is its middle.
     pub(crate) fn spot(&self, at: At) -> Spot {
-        let end = Spot { index: self.pieces.len(), byte: 0 };
         if !self.is_stream() && is_among_events(at) {
-            let (index, piece) = self.body_piece();
-            return Spot { index, byte: piece.map_or(0, |piece| piece.bytes.len() / 2) };
+            return self.after_bytes(0, self.length() / 2);
         }
         match at {
             At::Head => Spot { index: 0, byte: 0 },
+            At::Event { index, byte: 0 } => Spot { index: self.event(index), byte: 0 },
             At::Event { index, byte } => {
-                let count = self.counted();
-                let wanted = usize::try_from(index).unwrap_or_else(|_| {
-                    count.saturating_sub(usize::try_from(index.unsigned_abs()).unwrap_or(usize::MAX))
-                });
-                let index = self.index_of(wanted);
-                let length = self.pieces.get(index).map_or(0, |piece| piece.bytes.len());
-                match byte {
-                    past if past >= length && past > 0 => Spot { index: (index + 1).min(end.index), byte: 0 },
-                    byte => Spot { index, byte },
+                let start = self.past_comments(self.event(index));
+                let end = (self.last_part(start) + 1).min(self.pieces.len());
+                let length: usize = self.pieces[start..end].iter().map(|piece| piece.bytes.len()).sum();
+                match byte < length {
+                    true => self.after_bytes(start, byte),
+                    false => Spot { index: end, byte: 0 },
                 }
             }
             At::Named(name) => {
                 let found = self.pieces.iter().position(|piece| piece.kind == name.kind());
-                found.map_or(end, |index| Spot { index: index + 1, byte: 0 })
+                found.map_or_else(|| self.end(), |index| Spot { index: index + 1, byte: 0 })
             }
-            At::Byte(byte) => {
-                let mut left = byte;
-                for (index, piece) in self.pieces.iter().enumerate() {
-                    if left < piece.bytes.len() {
-                        return Spot { index, byte: left };
-                    }
-                    left -= piece.bytes.len();
-                }
-                end
-            }
+            At::Byte(byte) => self.after_bytes(0, byte),
             At::Elapsed(time) => {
                 let index = self.pieces.iter().position(|piece| piece.at >= time);
-                Spot { index: index.unwrap_or(end.index), byte: 0 }
+                Spot { index: index.unwrap_or(self.pieces.len()), byte: 0 }
             }
-            At::End | At::Idle | At::NextRequest => end,
+            At::End | At::Idle | At::NextRequest => self.end(),
         }
     }
 
-    /// The event that a place is about: the one after it, or the one it names. `None`: there is none.
+    /// The event that a place is about: the one after it, or the one it names; its first piece, if it is in
+    /// parts. A body that is not a stream is one event. `None`: there is none.
     pub(crate) fn target(&self, at: At) -> Option<usize> {
-        if !self.is_stream() {
-            return (!self.pieces.is_empty()).then_some(self.body_piece().0);
-        }
         let index = match at {
+            _ if !self.is_stream() => 0,
             At::Named(name) => self.pieces.iter().position(|piece| piece.kind == name.kind())?,
-            at => self.spot(at).index,
+            at => self.past_comments(self.spot(at).index),
         };
-        (index < self.pieces.len()).then_some(index)
+        (index < self.pieces.len()).then(|| self.first_part(index))
+    }
+
+    /// The pieces that a fault about events is about: those of the event at the place, or all if it
+    /// stands at no event, which is its place by itself.
+    pub(crate) fn targets(&self, at: At) -> Range<usize> {
+        match at {
+            At::End | At::Idle | At::NextRequest => 0..self.pieces.len(),
+            at => {
+                let after = |index| (self.last_part(index) + 1).min(self.pieces.len());
+                self.target(at).map_or(0..0, |index| index..after(index))
+            }
+        }
     }
 
     /// When everything before a place is out.
@@ -136,7 +137,8 @@ impl Response {
 
     /// Leaves out everything after a place, and ends there; what is cut of a piece keeps its time.
     pub(crate) fn cut(&mut self, at: At) {
-        let Spot { index, byte } = self.spot(at);
+        let spot @ Spot { index, byte } = self.spot(at);
+        let is_end = spot == self.end();
         if byte > 0 {
             self.pieces[index].bytes.truncate(byte);
         }
@@ -144,6 +146,8 @@ impl Response {
         let last = self.time_before(self.pieces.len());
         self.ends_at = match at {
             At::Elapsed(time) => time.max(last),
+            // Nothing was left out, so what was held at the end still is.
+            _ if is_end => self.ends_at,
             _ => last,
         };
     }
@@ -156,30 +160,76 @@ impl Response {
 
     /// Moves everything from the piece at `index` on by this much.
     pub(crate) fn delay(&mut self, index: usize, by: Duration) {
-        self.pieces[index..].iter_mut().for_each(|piece| piece.at += by);
-        self.ends_at += by;
+        let pieces = self.pieces.iter_mut().skip(index).map(|piece| &mut piece.at);
+        pieces.chain([&mut self.ends_at]).for_each(|at| *at = at.saturating_add(by));
     }
 
-    /// How many events there are: parts and comments of faults are none.
-    fn counted(&self) -> usize {
-        self.pieces.iter().filter(|piece| piece.kind.is_event()).count()
+    /// How long the body is.
+    pub(crate) fn length(&self) -> usize {
+        self.pieces.iter().map(|piece| piece.bytes.len()).sum()
     }
 
-    /// The first piece of the event with this number; the end, if there is none.
-    fn index_of(&self, event: usize) -> usize {
-        let mut events = 0;
-        for (index, piece) in self.pieces.iter().enumerate() {
-            if events == event {
-                return index;
-            }
-            events += usize::from(piece.kind.is_event());
+    /// Announces the length that the body has, if a length is announced at all: HTTP stays valid
+    /// whatever became of the body.
+    pub(crate) fn mend_length(&mut self) {
+        let length = self.length();
+        let is_length = |header: &&mut Header| header.name.eq_ignore_ascii_case(CONTENT_LENGTH.as_str());
+        for header in self.head.headers.iter_mut().filter(is_length) {
+            header.value = HeaderValue::from(length);
         }
-        self.pieces.len()
     }
 
-    fn body_piece(&self) -> (usize, Option<&Piece>) {
-        let index = self.pieces.iter().position(|piece| piece.kind == EventKind::Body).unwrap_or(0);
-        (index, self.pieces.get(index))
+    fn end(&self) -> Spot {
+        Spot { index: self.pieces.len(), byte: 0 }
+    }
+
+    /// After so many bytes of the pieces from `start` on.
+    fn after_bytes(&self, start: usize, bytes: usize) -> Spot {
+        let mut left = bytes;
+        for (index, piece) in self.pieces.iter().enumerate().skip(start) {
+            if left < piece.bytes.len() {
+                return Spot { index, byte: left };
+            }
+            left -= piece.bytes.len();
+        }
+        self.end()
+    }
+
+    /// After so many events, counted from the end if negative; the end, if there are not so many.
+    fn event(&self, index: i64) -> usize {
+        let wanted = usize::try_from(index.unsigned_abs()).unwrap_or(usize::MAX);
+        let wanted = match index < 0 {
+            true => self.pieces.iter().filter(|piece| piece.kind.is_event()).count().saturating_sub(wanted),
+            false => wanted,
+        };
+        if wanted == 0 {
+            return 0;
+        }
+        let mut events = self.pieces.iter().enumerate().filter(|(_, piece)| piece.kind.is_event());
+        events.nth(wanted - 1).map_or(self.pieces.len(), |(index, _)| index + 1)
+    }
+
+    /// The first piece from `index` on that is of an event.
+    fn past_comments(&self, mut index: usize) -> usize {
+        loop {
+            let last = self.last_part(index);
+            match self.pieces.get(last) {
+                Some(piece) if piece.kind == EventKind::Comment => index = last + 1,
+                _ => return index,
+            }
+        }
+    }
+
+    /// The first piece of the event that the piece at `index` is of.
+    fn first_part(&self, index: usize) -> usize {
+        let before = &self.pieces[..index];
+        before.iter().rposition(|piece| piece.kind != EventKind::Part).map_or(0, |index| index + 1)
+    }
+
+    /// The last piece of the event that the piece at `index` is of.
+    fn last_part(&self, index: usize) -> usize {
+        let after = self.pieces.iter().skip(index);
+        index + after.take_while(|piece| piece.kind == EventKind::Part).count()
     }
 }
 
@@ -190,5 +240,177 @@ fn is_among_events(at: At) -> bool {
         At::Event { index, byte: _ } => index > 0,
         At::Named(_) => true,
         At::Head | At::Byte(_) | At::Elapsed(_) | At::End | At::Idle | At::NextRequest => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::*;
+    use crate::plan::fault::Name;
+
+    /// A response of these pieces, 10 ms apart, whose head comes at 0.
+    fn response(pieces: &[(EventKind, &'static str)]) -> Response {
+        let piece = |(index, (kind, bytes)): (usize, &(EventKind, &'static str))| Piece {
+            at: Duration::from_millis(10 * index as u64),
+            kind: *kind,
+            bytes: Bytes::from_static(bytes.as_bytes()),
+        };
+        let headers = vec![Header::new("content-length", "9")];
+        let head = Head { at: Duration::ZERO, status: StatusCode::OK, reason: None, headers };
+        let pieces: Vec<_> = pieces.iter().enumerate().map(piece).collect();
+        let ends_at = pieces.last().map_or(Duration::ZERO, |piece| piece.at);
+        Response { head, pieces, framing: Framing::default(), ending: Ending::Complete, ends_at }
+    }
+
+    /// A role, a comment, an event in three parts, a comment in two, `[DONE]`.
+    fn parted() -> Response {
+        response(&[
+            (EventKind::Role, "role"),
+            (EventKind::Comment, "::"),
+            (EventKind::Part, "ab"),
+            (EventKind::Part, "cd"),
+            (EventKind::Content, "ef"),
+            (EventKind::Part, ":"),
+            (EventKind::Comment, ":"),
+            (EventKind::Done, "done"),
+        ])
+    }
+
+    #[track_caller]
+    fn check(response: &Response, at: At, spot: (usize, usize), target: Option<usize>) {
+        let Spot { index, byte } = response.spot(at);
+        assert_eq!(((index, byte), response.target(at)), (spot, target), "{at:?}");
+    }
+
+    #[test]
+    fn comments_are_no_events_and_parts_are_one() {
+        let parted = parted();
+        check(&parted, At::Head, (0, 0), Some(0));
+        check(&parted, At::event(0), (0, 0), Some(0));
+        check(&parted, At::event(1), (1, 0), Some(2));
+        check(&parted, At::event(2), (5, 0), Some(7));
+        check(&parted, At::event(3), (8, 0), None);
+        check(&parted, At::event(-1), (5, 0), Some(7));
+        check(&parted, At::event(-2), (1, 0), Some(2));
+        check(&parted, At::event(-9), (0, 0), Some(0));
+        check(&parted, At::Named(Name::Role), (1, 0), Some(0));
+        check(&parted, At::Named(Name::FirstContent), (5, 0), Some(2));
+        check(&parted, At::Named(Name::Finish), (8, 0), None);
+        check(&parted, At::End, (8, 0), None);
+    }
+
+    #[test]
+    fn a_byte_of_an_event_is_in_one_of_its_parts() {
+        let parted = parted();
+        check(&parted, At::event_byte(1, 1), (2, 1), Some(2));
+        check(&parted, At::event_byte(1, 2), (3, 0), Some(2));
+        check(&parted, At::event_byte(1, 5), (4, 1), Some(2));
+        check(&parted, At::event_byte(1, 6), (5, 0), Some(7));
+        check(&parted, At::event_byte(1, usize::MAX), (5, 0), Some(7));
+        check(&parted, At::event_byte(2, 3), (7, 3), Some(7));
+        check(&parted, At::event_byte(7, 3), (8, 0), None);
+    }
+
+    #[test]
+    fn bytes_and_times_are_those_of_everything() {
+        let parted = parted();
+        check(&parted, At::Byte(5), (1, 1), Some(2));
+        check(&parted, At::Byte(6), (2, 0), Some(2));
+        check(&parted, At::Byte(usize::MAX), (8, 0), None);
+        check(&parted, At::Elapsed(Duration::from_millis(40)), (4, 0), Some(2));
+        check(&parted, At::Elapsed(Duration::from_millis(41)), (5, 0), Some(7));
+        check(&parted, At::Elapsed(Duration::MAX), (8, 0), None);
+    }
+
+    #[test]
+    fn a_body_that_is_no_stream_is_one_event_and_has_a_middle() {
+        for body in [
+            response(&[(EventKind::Body, "012345678")]),
+            response(&[(EventKind::Part, "012"), (EventKind::Body, "345678")]),
+        ] {
+            let middle = body.after_bytes(0, 4);
+            let end = (body.pieces.len(), 0);
+            check(&body, At::event(0), (0, 0), Some(0));
+            check(&body, At::event(3), (middle.index, middle.byte), Some(0));
+            check(&body, At::event(-1), (middle.index, middle.byte), Some(0));
+            check(&body, At::Named(Name::Done), (middle.index, middle.byte), Some(0));
+            check(&body, At::event_byte(0, 2), (0, 2), Some(0));
+            check(&body, At::Byte(9), end, Some(0));
+            check(&body, At::End, end, Some(0));
+        }
+    }
+
+    #[test]
+    fn nothing_has_no_target() {
+        let empty = response(&[]);
+        for at in [At::Head, At::event(0), At::event_byte(2, 3), At::Named(Name::Role), At::Byte(1), At::End]
+        {
+            check(&empty, at, (0, 0), None);
+        }
+        assert_eq!(empty.targets(At::event(0)), 0..0);
+    }
+
+    #[test]
+    fn targets_are_all_pieces_or_those_of_one_event() {
+        let parted = parted();
+        assert_eq!(parted.targets(At::End), 0..8);
+        assert_eq!(parted.targets(At::event(1)), 2..5);
+        assert_eq!(parted.targets(At::event(9)), 0..0);
+        // An event that was cut has parts and no last one.
+        assert_eq!(response(&[(EventKind::Part, "a")]).targets(At::event(0)), 0..1);
+    }
+
+    #[test]
+    fn a_cut_that_leaves_nothing_out_leaves_the_end_as_late_as_it_was() {
+        let ends_at = |at| {
+            let mut response = parted();
+            response.ends_at = Duration::from_secs(9);
+            response.cut(at);
+            (response.pieces.len(), response.ends_at.as_millis())
+        };
+        assert_eq!(ends_at(At::End), (8, 9000));
+        assert_eq!(ends_at(At::event(3)), (8, 9000));
+        assert_eq!(ends_at(At::event(2)), (5, 40));
+        assert_eq!(ends_at(At::event_byte(1, 3)), (4, 30));
+        assert_eq!(ends_at(At::Elapsed(Duration::from_millis(25))), (3, 25));
+    }
+
+    #[test]
+    fn what_is_inserted_comes_with_what_is_before_it() {
+        let mut response = parted();
+        response.insert(0, EventKind::Comment, Bytes::from_static(b":"));
+        response.insert(5, EventKind::Comment, Bytes::from_static(b":"));
+        let times: Vec<_> = response.pieces.iter().map(|piece| piece.at.as_millis()).collect();
+        assert_eq!(times, [0, 0, 10, 20, 30, 30, 40, 50, 60, 70]);
+    }
+
+    #[test]
+    fn a_delay_is_for_what_follows_and_for_the_end() {
+        let mut response = parted();
+        response.delay(6, Duration::from_secs(1));
+        let times: Vec<_> = response.pieces.iter().map(|piece| piece.at.as_millis()).collect();
+        assert_eq!(times, [0, 10, 20, 30, 40, 50, 1060, 1070]);
+        assert_eq!(response.ends_at.as_millis(), 1070);
+        response.delay(99, Duration::MAX);
+        assert_eq!(response.ends_at, Duration::MAX);
+    }
+
+    #[test]
+    fn a_length_is_mended_where_one_is_announced() {
+        let mut response = parted();
+        response.mend_length();
+        assert_eq!(response.head.header("Content-Length").unwrap(), "18");
+        response.head.headers.clear();
+        response.mend_length();
+        assert_eq!(response.head.headers, []);
+    }
+
+    #[test]
+    fn pieces_become_the_timeline_they_were() {
+        let timeline = parted().timeline();
+        assert_eq!(timeline.body, "role::abcdef::done");
+        assert_eq!(Response::new(timeline.clone()).timeline(), timeline);
     }
 }

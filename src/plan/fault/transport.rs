@@ -1,10 +1,25 @@
 //! Layer 4: how HTTP frames the response, how it ends, and what becomes of the connection.
 
+use std::time::Duration;
+
+use http::StatusCode;
+
 use super::declare::{faults, words};
-use super::response::Response;
+use super::response::{Piece, Response};
 use super::{At, Context};
+use crate::plan::dialect::Facts;
+use crate::plan::http1;
 use crate::plan::json::Span;
-use crate::plan::timeline::Ending;
+use crate::plan::reply::ErrorReply;
+use crate::plan::say::FROZEN;
+use crate::plan::timeline::{self, Ending, EventKind, Framing, Head, Header};
+use crate::plan::wire::Profile;
+
+mod check;
+mod framing;
+mod stall;
+#[cfg(test)]
+mod tests;
 
 faults! {
     /// How HTTP frames the response, how it ends, and what becomes of the connection.
@@ -75,7 +90,7 @@ faults! {
         /// Comments and nothing else.
         StallHeartbeat = "stall-heartbeat", tier 1, Anywhere "event:3", expect "timeout", evidence "B5 M11" {
             /// How often.
-            "every" every: Span = Span(std::time::Duration::from_secs(1));
+            "every" every: Span = Span(Duration::from_secs(1));
             /// The line.
             "text" text: String = ": keep-alive".to_owned();
             /// How long; without it, as long as `--max-hold` allows.
@@ -102,7 +117,7 @@ faults! {
         /// The whole response, and the FIN late.
         SlowClose = "slow-close", tier 3, Whole "", expect "tolerate", evidence "toxiproxy slow_close" {
             /// How late.
-            "delay" delay: Span = Span(std::time::Duration::from_secs(5));
+            "delay" delay: Span = Span(Duration::from_secs(5));
         }
         /// Nothing more is read, and nothing is sent.
         AcceptBlackhole = "accept-blackhole", tier 3, Whole "", expect "timeout", evidence "B7" {
@@ -112,7 +127,7 @@ faults! {
         /// The response is whole; then the idle connection is closed.
         KeepaliveClose = "keepalive-close", tier 2, Idle "idle", expect "tolerate", evidence "B7" {
             /// After how long.
-            "delay" delay: Span = Span(std::time::Duration::ZERO);
+            "delay" delay: Span = Span(Duration::ZERO);
             /// How.
             "how" how: Hangup = Hangup::Close;
         }
@@ -125,35 +140,81 @@ faults! {
         /// response, or instead of it.
         ConnectionRefused = "connection-refused", tier 2, Anywhere "head", expect "retry-ok", evidence "tools" {
             /// For how long.
-            "for" duration: Span = Span(std::time::Duration::from_secs(2));
+            "for" duration: Span = Span(Duration::from_secs(2));
         }
     }
 }
 
 impl TransportFault {
-    /// What is wrong with its parameters' values: (parameter, what is wrong and what would be right).
-    pub(crate) fn problems(&self) -> Vec<(&'static str, String)> {
-        Vec::new()
+    /// Applies the fault to a response.
+    pub(crate) fn apply(&self, at: At, response: &mut Response, context: &Context<'_>) {
+        let longest = context.max_hold;
+        match self {
+            Self::Informational { status, times } => framing::inform(response, *status, *times),
+            Self::Trailers { name, value, error } => framing::trail(at, response, name, value, *error),
+            Self::MalformedChunk { form, size } => framing::break_chunk(at, response, *form, size),
+            Self::ContentLengthMismatch { delta_bytes } => framing::misstate_length(response, *delta_bytes),
+            Self::CloseDelimited {} => framing::delimit_by_close(at, response),
+            Self::PartialHead { byte, how } => framing::cut_head(response, *byte, how.ending()),
+            Self::Garbage { after_head, bytes } => framing::garble(at, response, *after_head, bytes),
+            Self::CloseMidStream {} => cut(at, response, Ending::Close),
+            Self::ResetMidStream { drain } => cut(at, response, Ending::Reset { drain: *drain }),
+            Self::ResetUndrained {} => cut(at, response, Ending::Reset { drain: false }),
+            Self::Stall { hold, then } => {
+                let hold = hold.map_or(longest, |hold| hold.0.min(longest));
+                stall::silent(at, response, hold, *then);
+            }
+            Self::StallHeartbeat { every, text, hold, then } => {
+                let hold = hold.map_or(longest, |hold| hold.0.min(longest));
+                stall::heartbeat(at, response, hold, *then, (every.0, text));
+            }
+            Self::EmptyResponse {} => framing::cut_head(response, Some(0), Ending::Close),
+            Self::ResetBeforeResponse {} => {
+                framing::cut_head(response, Some(0), Ending::Reset { drain: true });
+            }
+            Self::HalfClose { hold } => {
+                silence(response, hold.map_or(longest, |hold| hold.0), Ending::HalfClose)
+            }
+            Self::AcceptBlackhole { hold } => {
+                silence(response, hold.map_or(longest, |hold| hold.0), Ending::Blackhole);
+            }
+            Self::EarlyResponse { status } => answer_early(response, *status, context),
+            Self::SlowClose { delay } => {
+                http1::say_close(&mut response.head);
+                response.ending = Ending::Idle { after: delay.0.min(longest), reset: false };
+            }
+            Self::KeepaliveClose { delay, how } => {
+                let reset = *how == Hangup::Reset;
+                response.ending = Ending::Idle { after: delay.0.min(longest), reset };
+            }
+            Self::KeepaliveResetOnReuse { how } => {
+                response.ending = Ending::Reuse(match how {
+                    Reuse::Reset => timeline::Reuse::Reset,
+                    Reuse::Close => timeline::Reuse::Close,
+                    Reuse::Blackhole => timeline::Reuse::Blackhole,
+                });
+            }
+            Self::ConnectionRefused { duration } => refuse(at, response, duration.0.min(longest)),
+        }
     }
 
-    /// Applies the fault to a response.
-    pub(crate) fn apply(&self, at: At, response: &mut Response, _context: &Context<'_>) {
+    /// What is wrong with its parameters: which, and how.
+    pub(crate) fn problems(&self) -> Vec<(&'static str, String)> {
+        check::problems(self)
+    }
+
+    /// Whether it decides how the response ends, so that there can be only one of its kind.
+    pub(crate) fn ends(&self) -> bool {
         match self {
-            Self::CloseMidStream {} => {
-                response.cut(at);
-                response.ending = Ending::Close;
-            }
-            Self::ResetMidStream { drain } => {
-                response.cut(at);
-                response.ending = Ending::Reset { drain: *drain };
-            }
-            Self::Informational { .. }
-            | Self::Trailers { .. }
+            Self::Informational { .. } => false,
+            Self::Trailers { .. }
             | Self::MalformedChunk { .. }
             | Self::ContentLengthMismatch { .. }
             | Self::CloseDelimited { .. }
             | Self::PartialHead { .. }
             | Self::Garbage { .. }
+            | Self::CloseMidStream { .. }
+            | Self::ResetMidStream { .. }
             | Self::ResetUndrained { .. }
             | Self::Stall { .. }
             | Self::StallHeartbeat { .. }
@@ -165,7 +226,92 @@ impl TransportFault {
             | Self::AcceptBlackhole { .. }
             | Self::KeepaliveClose { .. }
             | Self::KeepaliveResetOnReuse { .. }
-            | Self::ConnectionRefused { .. } => {}
+            | Self::ConnectionRefused { .. } => true,
+        }
+    }
+
+    /// Whether it is about a request whose body was not read yet.
+    pub(crate) fn is_early(&self) -> bool {
+        match self {
+            Self::HalfClose { .. } | Self::EarlyResponse { .. } | Self::AcceptBlackhole { .. } => true,
+            Self::Informational { .. }
+            | Self::Trailers { .. }
+            | Self::MalformedChunk { .. }
+            | Self::ContentLengthMismatch { .. }
+            | Self::CloseDelimited { .. }
+            | Self::PartialHead { .. }
+            | Self::Garbage { .. }
+            | Self::CloseMidStream { .. }
+            | Self::ResetMidStream { .. }
+            | Self::ResetUndrained { .. }
+            | Self::Stall { .. }
+            | Self::StallHeartbeat { .. }
+            | Self::EmptyResponse { .. }
+            | Self::ResetBeforeResponse { .. }
+            | Self::SlowClose { .. }
+            | Self::KeepaliveClose { .. }
+            | Self::KeepaliveResetOnReuse { .. }
+            | Self::ConnectionRefused { .. } => false,
+        }
+    }
+}
+
+/// Ends the response at a place.
+fn cut(at: At, response: &mut Response, ending: Ending) {
+    response.cut(at);
+    response.ending = ending;
+}
+
+/// Sends nothing, from the first moment on.
+fn silence(response: &mut Response, hold: Duration, ending: Ending) {
+    framing::cut_head(response, Some(0), ending);
+    response.head.at = Duration::ZERO;
+    response.ends_at = hold;
+}
+
+/// Sends an error in the dialect's words instead of the response, and closes at once.
+fn answer_early(response: &mut Response, status: u64, context: &Context<'_>) {
+    let status = u16::try_from(status).unwrap_or(StatusCode::PAYLOAD_TOO_LARGE.as_u16());
+    let error = ErrorReply { status, ..ErrorReply::default() };
+    let facts = Facts {
+        call: context.call,
+        model: "",
+        seed: context.seed,
+        now: FROZEN,
+        profile: Profile::NEWEST,
+        processing: Duration::ZERO,
+        tokens: 0,
+    };
+    let (mut head, body) = context.call.route.dialect.error(&error, &facts);
+    // Only what is answered knows what time it is.
+    let date = |header: &&mut Header| header.name.eq_ignore_ascii_case("date");
+    if let (Some(ours), Some(date)) = (head.headers.iter_mut().find(date), response.head.header("date")) {
+        ours.value = date.clone();
+    }
+    http1::say_close(&mut head);
+    response.head = Head { at: Duration::ZERO, ..head };
+    response.pieces = vec![Piece { at: Duration::ZERO, kind: EventKind::Body, bytes: body }];
+    response.framing = Framing::default();
+    response.ends_at = Duration::ZERO;
+    response.ending = Ending::Abandon;
+}
+
+/// Makes the server stop listening at a place; in the place of the head, instead of an answer.
+fn refuse(at: At, response: &mut Response, refuse: Duration) {
+    if at == At::Head {
+        framing::cut_head(response, Some(0), Ending::Refuse { refuse, complete: false });
+        return;
+    }
+    let complete = response.spot(at).index == response.pieces.len();
+    cut(at, response, Ending::Refuse { refuse, complete });
+}
+
+impl Hangup {
+    /// As the end of a response.
+    fn ending(self) -> Ending {
+        match self {
+            Self::Close => Ending::Close,
+            Self::Reset => Ending::Reset { drain: true },
         }
     }
 }

@@ -8,11 +8,15 @@ use llmirage::Timeline;
 
 /// Compares a timeline with the golden file called `name`, or writes it if `UPDATE_GOLDEN` is set.
 pub(crate) fn check(name: &str, timeline: &Timeline) {
+    check_text(name, &render(timeline));
+}
+
+/// Compares a text with the golden file called `name`, or writes it if `UPDATE_GOLDEN` is set.
+pub(crate) fn check_text(name: &str, text: &str) {
     let path = folder().join(format!("{name}.txt"));
-    let text = render(timeline);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::create_dir_all(folder()).expect("tests/golden can be made");
-        fs::write(&path, &text).expect("tests/golden is writable");
+        fs::write(&path, text).expect("tests/golden is writable");
     }
     let expected = fs::read_to_string(&path).unwrap_or_default();
     assert!(

@@ -65,6 +65,9 @@ pub(super) fn reply(reply: &ErrorReply, facts: &Facts<'_>) -> (Head, Bytes) {
     if let Some(answer) = recorded(reply, facts).filter(|_| retry_after.is_none()) {
         return answer;
     }
+    if let Some(answer) = exhausted(reply, facts) {
+        return answer;
+    }
     let throttle =
         (reply.status == 429).then(|| Throttle::new(reply.kind.as_deref(), retry_after.as_ref(), facts));
     let by_gateway = throttle.is_some()
@@ -121,6 +124,19 @@ fn recorded(reply: &ErrorReply, facts: &Facts<'_>) -> Option<(Head, Bytes)> {
         (400, Some("content_filter")) => Some(prompt_blocked(SOME_VERDICTS.as_bytes(), facts)),
         _ => None,
     }
+}
+
+/// The quota of the account is used up, which no waiting mends: no time is named, and no limit. The
+/// words are OpenAI's; Azure's are not known. (U)
+fn exhausted(reply: &ErrorReply, facts: &Facts<'_>) -> Option<(Head, Bytes)> {
+    let exhausted = reply.status == 429
+        && reply.kind.as_deref() == Some("insufficient_quota")
+        && reply.retry_after.is_none()
+        && reply.body.is_none();
+    exhausted.then(|| {
+        let code = reply.code.as_ref().and_then(Value::as_str).unwrap_or("insufficient_quota");
+        gateway(429, code, reply.message.as_deref().unwrap_or(QUOTA), facts)
+    })
 }
 
 /// The prompt is blocked by the content filter: a 400 with an inner error, also where a stream was
@@ -278,6 +294,9 @@ const TIMEOUT: &str = "The operation was timeout.";
 
 /// (I continuedev/continue#11707)
 const FAILED: &str = "The server had an error while processing your request. Sorry about that!";
+
+/// OpenAI's words. (U)
+const QUOTA: &str = "You exceeded your current quota, please check your plan and billing details. For more information on this error, read the docs: https://platform.openai.com/docs/guides/error-codes/api-errors.";
 
 /// OpenAI's words; Azure's are not known. (U)
 const NOT_JSON: &str = "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON. If you have trouble figuring out how to fix this, please contact us through our help center at help.openai.com.)";

@@ -7,7 +7,18 @@ use crate::plan::wire::{Detection, Profile, Severity, Verdicts};
 
 /// The verdicts on a prompt: four categories, and since the end of 2024 jailbreak.
 pub(crate) fn prompt(shape: &Shape, verdicts: &Verdicts) -> String {
-    let mut results = categories(verdicts);
+    prompt_with(shape, verdicts, categories(verdicts))
+}
+
+/// The verdicts that block a prompt. Where nothing is bad enough for the usual thresholds, the
+/// deployment's are stricter, and what is low is filtered too.
+pub(crate) fn blocked_prompt(shape: &Shape, verdicts: &Verdicts) -> String {
+    let strict = !verdicts.filtered();
+    let found = |found: Option<Severity>| verdict(found, strict && found == Some(Severity::Low));
+    prompt_with(shape, verdicts, each_category(verdicts, found))
+}
+
+fn prompt_with(shape: &Shape, verdicts: &Verdicts, mut results: Vec<(&'static str, String)>) -> String {
     if shape.profile >= Profile::new(2024, 12, 13) || verdicts.jailbreak.is_some() {
         results.push(("jailbreak", detection(shape, verdicts.jailbreak)));
     }
@@ -92,15 +103,27 @@ fn named(shape: &Shape, verdicts: &Verdicts) -> String {
 }
 
 fn categories(verdicts: &Verdicts) -> Vec<(&'static str, String)> {
+    each_category(verdicts, severity)
+}
+
+fn each_category(
+    verdicts: &Verdicts,
+    show: impl Fn(Option<Severity>) -> String,
+) -> Vec<(&'static str, String)> {
     vec![
-        ("hate", severity(verdicts.hate)),
-        ("self_harm", severity(verdicts.self_harm)),
-        ("sexual", severity(verdicts.sexual)),
-        ("violence", severity(verdicts.violence)),
+        ("hate", show(verdicts.hate)),
+        ("self_harm", show(verdicts.self_harm)),
+        ("sexual", show(verdicts.sexual)),
+        ("violence", show(verdicts.violence)),
     ]
 }
 
 fn severity(found: Option<Severity>) -> String {
+    verdict(found, false)
+}
+
+/// A severity, filtered above the usual thresholds or if `strict`.
+fn verdict(found: Option<Severity>, strict: bool) -> String {
     let found = found.unwrap_or_default();
     let name = match found {
         Severity::Safe => "safe",
@@ -108,7 +131,7 @@ fn severity(found: Option<Severity>) -> String {
         Severity::Medium => "medium",
         Severity::High => "high",
     };
-    format!("{{\"filtered\":{},\"severity\":\"{name}\"}}", found.filtered())
+    format!("{{\"filtered\":{},\"severity\":\"{name}\"}}", strict || found.filtered())
 }
 
 /// Both orders are live: `filtered` first in 2025, `detected` first since 2026.

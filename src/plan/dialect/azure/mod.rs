@@ -129,7 +129,7 @@ impl Dialect for Azure {
     }
 
     fn blocked(&self, verdicts: &Verdicts, shape: &Shape, facts: &Facts<'_>) -> (Head, Bytes) {
-        errors::prompt_blocked(filter::prompt(shape, verdicts).as_bytes(), facts)
+        errors::prompt_blocked(filter::blocked_prompt(shape, verdicts).as_bytes(), facts)
     }
 
     /// OpenAI's list; no list of Azure's was recorded. (U)

@@ -71,6 +71,14 @@ pub(super) fn reject(reject: &Reject, facts: &Facts<'_>) -> (Head, Bytes) {
     (head, body)
 }
 
+/// The prompt is refused for what it says, as reasoning models do; no verdicts are told.
+/// (I pal-mcp-server#178, codex#7250)
+pub(super) fn prompt_blocked(facts: &Facts<'_>) -> (Head, Bytes) {
+    let error = ErrorObject::invalid_request(BLOCKED, None, Some("invalid_prompt"));
+    let body = error.print(layout(Family::Chat, facts.profile));
+    (answer(Family::Chat, body.len(), facts).lines(facts).head(StatusCode::BAD_REQUEST), body)
+}
+
 /// An error of a fixture.
 pub(super) fn reply(reply: &ErrorReply, facts: &Facts<'_>) -> (Head, Bytes) {
     let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -125,12 +133,10 @@ impl Defaults {
                 invalid(unknown_model(facts.model, facts).2.message, Some("model_not_found"))
             }
             (408, _) => invalid(TIMEOUT.to_owned(), None),
-            (429, Some("insufficient_quota")) => Self {
-                message: QUOTA.to_owned(),
-                kind: "insufficient_quota",
-                code: Some("insufficient_quota"),
-                limits: None,
-            },
+            // There are more codes of an account without money, and one type.
+            (429, code) if code == Some(NO_QUOTA) || reply.kind.as_deref() == Some(NO_QUOTA) => {
+                Self { message: QUOTA.to_owned(), kind: NO_QUOTA, code: Some(NO_QUOTA), limits: None }
+            }
             (429, _) => Self::limited(reply.kind.as_deref() == Some("tokens"), wait, facts),
             (503, _) => Self::overloaded(facts),
             (500..=599, _) => {
@@ -244,6 +250,12 @@ fn usual(status: u16) -> String {
 
 /// (I NextChat#4064)
 const NOT_JSON: &str = "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON. If you have trouble figuring out how to fix this, please contact us through our help center at help.openai.com.)";
+
+/// (I pal-mcp-server#178)
+const BLOCKED: &str = "Invalid prompt: your prompt was flagged as potentially violating our usage policy. Please try again with a different prompt: https://platform.openai.com/docs/guides/reasoning#advice-on-prompting";
+
+/// The type, and mostly the code, of an account whose quota is used up.
+const NO_QUOTA: &str = "insufficient_quota";
 
 /// (I sep#2)
 const QUOTA: &str = "You exceeded your current quota, please check your plan and billing details. For more information on this error, read the docs: https://platform.openai.com/docs/guides/error-codes/api-errors.";

@@ -234,7 +234,7 @@ fn cookies(lines: &mut Lines, facts: &Facts<'_>, gateway: bool) {
 
 /// Cloudflare's ray: the seconds since 13 October 2012 in units of 160 ms, eight random digits, and
 /// the data centre. (C 170 of 170 within 21 s)
-fn ray(facts: &Facts<'_>) -> String {
+pub(crate) fn ray(facts: &Facts<'_>) -> String {
     let clock = facts.now.saturating_sub(1_350_000_000).saturating_mul(25) / 4;
     format!("{:08x}{}-LHR", clock & 0xffff_ffff, facts.seed.hex("cf-ray", 8))
 }

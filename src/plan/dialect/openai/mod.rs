@@ -24,6 +24,7 @@ mod models;
 mod shape;
 mod stream;
 
+pub(crate) use headers::ray;
 pub(super) use models::body as models_body;
 
 /// The dialect of OpenAI.
@@ -99,8 +100,8 @@ impl Dialect for OpenAi {
         (printed + "\n").into_bytes()
     }
 
-    fn blocked(&self, _: &Verdicts, _: &Shape, _: &Facts<'_>) -> (Head, Bytes) {
-        unreachable!("OpenAI has no content filter: Shape::filtered is false")
+    fn blocked(&self, _: &Verdicts, _: &Shape, facts: &Facts<'_>) -> (Head, Bytes) {
+        errors::prompt_blocked(facts)
     }
 
     fn models(&self, names: &[&str], facts: &Facts<'_>) -> Bytes {

@@ -1,0 +1,44 @@
+//! Faults that act once the head of a request was read, before its body.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::journal::Settlement;
+use super::record;
+use super::service::Service;
+use crate::plan::fault::early;
+use crate::plan::request::{Call, Request};
+use crate::plan::say::plan_early;
+use crate::plan::{Occasion, Timeline};
+
+impl Service {
+    /// What meets a request whose body is not read, because the server or the request's scope says so.
+    /// A fixture cannot say it: its own faults of this kind act once the request was read, since that is
+    /// what chooses the fixture.
+    pub(super) fn early(&self, call: &Call, read: Instant) -> Option<(Timeline, Settlement)> {
+        let config = &self.state.config;
+        let fault = early([&call.scope.faults, &config.faults])?;
+        let id = self.state.journal.next_id();
+        let occasion = Occasion {
+            hit: id,
+            seed: config.seed,
+            now: config.clock.unix(),
+            max_hold: config.max_hold,
+            ..Occasion::default()
+        };
+        let timeline = plan_early(fault, call, &occasion);
+        let request = Request { call: call.clone(), body: Value::Null };
+        let entry = record::entry(&request, &Bytes::new(), false, read - self.state.started);
+        let draft = self.state.journal.draft(entry, Arc::clone(&self.state.lines));
+        let settlement = draft.begin(timeline.ending, |entry| {
+            entry.id = id;
+            entry.status = timeline.head.status;
+            entry.faults.clone_from(&timeline.faults);
+            entry.events_planned = timeline.events_in(timeline.events.len());
+        });
+        Some((timeline, settlement))
+    }
+}
