@@ -28,5 +28,5 @@ pub mod serve;
 pub mod cli;
 
 pub use error::{LoadErrors, StartError};
-pub use plan::{At, Fault, Fixture, Matcher, Pacing, Reply, Timeline, When, plan};
+pub use plan::{At, Fault, Fixture, Limit, Matcher, Pacing, Reply, Timeline, When, plan};
 pub use serve::{Builder, Clock, Entry, Journal, MockServer, Outcome, Service};

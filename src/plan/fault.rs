@@ -92,15 +92,14 @@ pub(crate) struct Context<'a> {
     pub(crate) call: &'a super::request::Call,
 }
 
-/// The fault that meets a request before its body is read, if there is one.
+/// Whether a fault meets a request before its body is read.
 ///
 /// Sources are the request's scope and the server, the nearest first. The selectors of a fault are about
 /// the whole request: one that has any waits for it, and so does everything that it may exclude.
-pub(crate) fn early(sources: [&[Fault]; 2]) -> Option<&Fault> {
-    let mut faults = sources.into_iter().flatten();
-    let first = faults.find(|fault| matches!(&fault.kind, Kind::Transport(fault) if fault.ends()))?;
-    let is_early = matches!(&first.kind, Kind::Transport(fault) if fault.is_early());
-    (is_early && first.when == When::default()).then_some(first)
+pub(crate) fn meets_early(sources: [&[Fault]; 2]) -> bool {
+    let ends = |fault: &&Fault| matches!(&fault.kind, Kind::Transport(fault) if fault.ends());
+    let Some(first) = sources.into_iter().flatten().find(ends) else { return false };
+    matches!(&first.kind, Kind::Transport(fault) if fault.is_early()) && !first.is_selective()
 }
 
 /// A place in a response.
@@ -320,6 +319,11 @@ impl Fault {
     pub fn when(mut self, when: When) -> Self {
         self.when = when;
         self
+    }
+
+    /// Whether it depends on which request of its kind it is for.
+    pub(crate) fn is_selective(&self) -> bool {
+        self.when != When::default() || self.kind.times().is_some()
     }
 
     /// Where it stands: the place given, else its own.

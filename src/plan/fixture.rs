@@ -7,6 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::limits::Limit;
 use super::matcher::Matcher;
 use super::pacing::Pacing;
 use super::reply::Reply;
@@ -25,6 +26,9 @@ pub struct FixtureFile {
     /// error. Absent: any name exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) models: Option<Vec<String>>,
+    /// How many requests and tokens a minute holds. Absent: nothing runs out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) limits: Option<Vec<Limit>>,
     /// The fixtures; the first that matches a request answers it.
     pub(crate) fixtures: Vec<Fixture>,
 }

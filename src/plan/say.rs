@@ -17,6 +17,7 @@ use super::fault::combine::chosen;
 use super::fault::response::Response;
 use super::fault::when::{Asked, Turn};
 use super::fault::{Context, Fault, Kind};
+use super::limits::{Allowance, Limited, estimate};
 use super::pacing::{Pacing, whole_micros};
 use super::reject::Reject;
 use super::reply::{Answer, Content, ErrorReply, Prepared, Step, Usage};
@@ -51,6 +52,8 @@ pub struct Occasion<'a> {
     pub faults: &'a [Fault],
     /// Which request of its kind this is.
     pub turn: Turn,
+    /// What the limits of the fixtures leave.
+    pub limits: Allowance,
 }
 
 impl Default for Occasion<'_> {
@@ -65,6 +68,7 @@ impl Default for Occasion<'_> {
             max_hold: Duration::from_secs(60),
             faults: &[],
             turn: Turn::default(),
+            limits: Allowance::default(),
         }
     }
 }
@@ -128,10 +132,16 @@ pub fn plan_reject(reject: &Reject, call: &Call, occasion: &Occasion<'_>) -> Tim
     refused(call.route.dialect.reject(reject, &bare_facts(call, "", occasion)), call, occasion)
 }
 
-/// Status line, headers and body of an error in the dialect's words, to a request of which only the
-/// head was read.
-pub(crate) fn plan_error(error: &ErrorReply, call: &Call, occasion: &Occasion<'_>) -> (Head, Bytes) {
-    call.route.dialect.error(error, &bare_facts(call, "", occasion))
+/// Plans the refusal of a request that is over a limit of the fixtures.
+pub(crate) fn plan_limited(limited: &Limited, request: &Request, occasion: &Occasion<'_>) -> Timeline {
+    let call = &request.call;
+    let shape = shape(request, &Wire::default(), occasion);
+    let facts = Facts {
+        profile: shape.profile,
+        limits: limited.allowance(),
+        ..bare_facts(call, request.model(), occasion)
+    };
+    refused(call.route.dialect.limited(limited, &facts), call, occasion)
 }
 
 /// Plans the response to a request for the models or one of them.
@@ -165,16 +175,19 @@ fn refused((head, body): (Head, Bytes), call: &Call, occasion: &Occasion<'_>) ->
     finish(whole(head, body, Duration::ZERO), call, &faults, occasion)
 }
 
-/// Plans what meets a request whose body is not read, because of this fault.
-pub(crate) fn plan_early(fault: &Fault, call: &Call, occasion: &Occasion<'_>) -> Timeline {
-    let error = ErrorReply { status: StatusCode::SERVICE_UNAVAILABLE.as_u16(), ..ErrorReply::default() };
-    let (head, body) = call.route.dialect.error(&error, &bare_facts(call, "", occasion));
-    let context = Context { seed: own_seed(call, occasion), max_hold: occasion.max_hold, call };
-    let mut response = Response::new(whole(head, body, Duration::ZERO));
-    fault.apply(&mut response, &context);
-    let mut timeline = Timeline { faults: vec![fault.to_string()], ..response.timeline() };
-    hold(&mut timeline, occasion.max_hold);
-    timeline
+/// Plans what meets a request whose body is not read, because a fault of its scope or of the server says
+/// so; the others that choose no requests go with it.
+pub(crate) fn plan_early(call: &Call, occasion: &Occasion<'_>) -> Timeline {
+    let mut faults = faults(call, None, &[], occasion);
+    faults.retain(|fault| !fault.is_selective());
+    let facts = bare_facts(call, "", occasion);
+    let silent = || {
+        let error = ErrorReply { status: StatusCode::SERVICE_UNAVAILABLE.as_u16(), ..ErrorReply::default() };
+        let (head, body) = call.route.dialect.error(&error, &facts);
+        whole(head, body, Duration::ZERO)
+    };
+    let timeline = replaced(&faults, &Scene { facts, shape: None, stream: false }).unwrap_or_else(silent);
+    finish(timeline, call, &faults, occasion)
 }
 
 /// The last steps of every plan: its pace, what breaks, and the bound of every gap.
@@ -405,14 +418,11 @@ fn facts<'a>(
     occasion: &Occasion<'_>,
     processing: Duration,
 ) -> Facts<'a> {
-    // The limiter estimates before any tokenizer runs: a quarter of the characters.
-    let characters: usize =
-        request.messages().iter().map(|message| message["content"].to_string().len()).sum();
     Facts {
         profile: shape.profile,
         seed: shape.seed,
         processing,
-        tokens: 1 + characters as u64 / 4,
+        tokens: estimate(request),
         ..bare_facts(&request.call, request.model(), occasion)
     }
 }
@@ -433,6 +443,7 @@ fn bare_facts<'a>(call: &'a Call, model: &'a str, occasion: &Occasion<'_>) -> Fa
         profile: Profile::NEWEST,
         processing: Duration::ZERO,
         tokens: 0,
+        limits: occasion.limits,
     }
 }
 

@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use http::Method;
 
+use super::fault::Fault;
 use super::fixture::{AfterLast, Fixture};
+use super::limits::{Charge, Limit, Rule};
 use super::load::{self, Checked, Spot};
 use super::matcher::View;
 use super::reply::Prepared;
@@ -59,6 +61,9 @@ pub enum Source {
 pub struct FixtureSet {
     fixtures: Vec<Running>,
     models: Option<Vec<String>>,
+    limits: Vec<Rule>,
+    /// Whether a fault in it asks which request of its kind it is for.
+    selective: bool,
 }
 
 /// A checked fixture and its name in hit counters.
@@ -112,7 +117,11 @@ impl FixtureSet {
             fixture,
             spot,
         });
-        Ok(Self { fixtures: fixtures.collect(), models: loaded.models })
+        let fixtures: Vec<Running> = fixtures.collect();
+        let replies = fixtures.iter().flat_map(|running| &running.fixture.replies);
+        let selective = replies.flat_map(|reply| &reply.faults).any(Fault::is_selective);
+        let set = Self { fixtures, models: loaded.models, limits: Vec::new(), selective };
+        Ok(set.with_rules(loaded.limits))
     }
 
     /// The set that is served where none is given: one fixture for each feature, and an answer for
@@ -143,6 +152,34 @@ impl FixtureSet {
             }
         }
         if found.is_empty() { Err(self.miss(request, &view)) } else { Ok(found) }
+    }
+
+    /// The set with these limits beside its own.
+    ///
+    /// # Errors
+    ///
+    /// Every problem of the limits.
+    pub(crate) fn with_limits(self, limits: &[Limit]) -> Result<Self, LoadErrors> {
+        Ok(self.with_rules(load::limits(limits)?))
+    }
+
+    fn with_rules(mut self, rules: Vec<Rule>) -> Self {
+        rules.into_iter().for_each(|rule| rule.join(&mut self.limits));
+        self
+    }
+
+    /// The buckets that a request counts in: those of every limit whose conditions hold.
+    pub(crate) fn charges(&self, request: &Request) -> Vec<Charge> {
+        if self.limits.is_empty() {
+            return Vec::new();
+        }
+        let view = View::new(request);
+        self.limits.iter().filter_map(|rule| rule.charge(request, &view)).collect()
+    }
+
+    /// Whether a fault in it asks which request of its kind it is for.
+    pub(crate) fn is_selective(&self) -> bool {
+        self.selective
     }
 
     /// Counts a hit of the first candidate that is not used up. Where all are, `None`; see
@@ -315,6 +352,7 @@ const EMBEDDED: &[(&str, &str)] = &[
     embedded!("15-refusal.json"),
     embedded!("20-flaky.json"),
     embedded!("25-quota.json"),
+    embedded!("27-limits.json"),
     embedded!("30-content-filter.json"),
     embedded!("35-script.json"),
     embedded!("40-template.json"),

@@ -1,6 +1,7 @@
 //! Admission: who answers a request, with what, and its entry in the journal.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
@@ -15,9 +16,10 @@ use super::record;
 use super::redact;
 use super::service::Service;
 use crate::plan::fault::when::Turn;
+use crate::plan::limits::{Allowance, estimate};
 use crate::plan::reject::Reject;
 use crate::plan::request::{Call, Endpoint};
-use crate::plan::say::{plan_models, plan_reject};
+use crate::plan::say::{plan_instead, plan_limited, plan_models, plan_reject};
 use crate::plan::{FixtureSet, Occasion, Request as ApiRequest, Timeline, plan};
 
 /// A request as far as it was read.
@@ -28,6 +30,14 @@ pub(super) struct Asked<'a> {
     /// Why it is refused already.
     pub(super) reject: Option<Reject>,
     pub(super) body: &'a Bytes,
+}
+
+/// When a request came, and which of its kind it is.
+#[derive(Clone, Copy)]
+struct Came {
+    /// When it was read, from the start of the server.
+    at: Duration,
+    turn: Turn,
 }
 
 /// A planned answer and who gave it.
@@ -89,8 +99,12 @@ impl Service {
             None if asked.served => Ok(()),
             None => request.call.route.dialect.validate(&request, asked.fixtures.models()),
         };
-        let answered = checked.and_then(|()| self.answer(&request, &asked));
-        let answered = answered.unwrap_or_else(|reject| self.refuse(&reject, &request.call));
+        let came = Came { at, turn: self.state.turn(&request.call, asked.body) };
+        let answered = checked.and_then(|()| self.answer(&request, &asked, came));
+        let answered = answered.unwrap_or_else(|reject| {
+            let limits = self.state.left(&asked.fixtures.charges(&request), at);
+            self.refuse(&reject, &request.call, limits, came.turn)
+        });
         let Answered { id, timeline, fixture, unmatched, refusal } = answered;
         let settlement = draft.begin(timeline.ending, |entry| {
             entry.id = id;
@@ -104,8 +118,10 @@ impl Service {
         (timeline, settlement)
     }
 
-    fn answer(&self, request: &ApiRequest, asked: &Asked<'_>) -> Result<Answered, Reject> {
+    fn answer(&self, request: &ApiRequest, asked: &Asked<'_>, came: Came) -> Result<Answered, Reject> {
         let (call, fixtures) = (&request.call, asked.fixtures);
+        let occasion =
+            |fixture, hit, limits| Occasion { limits, turn: came.turn, ..self.occasion(fixture, hit) };
         if let Some(timeline) = &self.state.config.timeline {
             let id = self.state.journal.next_id();
             return Ok(Answered::new(id, timeline.clone()));
@@ -113,14 +129,26 @@ impl Service {
         let lists = matches!(call.route.endpoint, Endpoint::Models | Endpoint::Model(_));
         // A fixture that serves the path itself goes first.
         if lists && !asked.served {
-            return Ok(self.list_models(call, fixtures));
+            return Ok(self.list_models(call, fixtures, came.turn));
         }
         let miss = match fixtures.candidates(request) {
             Ok(candidates) => {
+                let charges = fixtures.charges(request);
+                let tokens = if charges.is_empty() { 0 } else { estimate(request) };
+                let limits = match self.state.charge(&charges, tokens, came.at) {
+                    Ok(limits) => limits,
+                    Err(limited) => {
+                        let occasion = occasion("", self.state.next_refusal(), limited.allowance());
+                        return Ok(self.refused(plan_limited(&limited, request, &occasion)));
+                    }
+                };
+                if let Some(instead) = self.instead(request, |hit| occasion("", hit, limits)) {
+                    return Ok(instead);
+                }
                 let session = &call.scope.session;
                 let admitted = self.state.admit(session, |hits| fixtures.admit(&candidates, hits));
                 if let Some((admission, id)) = admitted {
-                    let occasion = self.occasion(admission.fixture, admission.hit);
+                    let occasion = occasion(admission.fixture, admission.hit, limits);
                     let timeline = plan(admission.reply, request, &occasion);
                     let fixture = Some((admission.fixture.to_owned(), admission.hit));
                     return Ok(Answered { fixture, ..Answered::new(id, timeline) });
@@ -130,7 +158,7 @@ impl Service {
             Err(miss) => miss.to_string(),
         };
         if lists && call.method == Method::GET {
-            return Ok(self.list_models(call, fixtures));
+            return Ok(self.list_models(call, fixtures, came.turn));
         }
         match self.state.config.unmatched {
             Unmatched::Error => Err(Reject::Unmatched(miss)),
@@ -138,28 +166,47 @@ impl Service {
                 self.state.count_unmatched();
                 let id = self.state.journal.next_id();
                 let reply = echo::reply(request);
-                let timeline = plan(&reply, request, &self.occasion("echo", id));
+                let limits = self.state.left(&fixtures.charges(request), came.at);
+                let timeline = plan(&reply, request, &occasion("echo", id, limits));
                 Ok(Answered { unmatched: true, ..Answered::new(id, timeline) })
             }
         }
     }
 
-    fn list_models(&self, call: &Call, fixtures: &FixtureSet) -> Answered {
+    /// What a fault of the scope or of the server answers in the place of a fixture, whose hit is not
+    /// counted then.
+    fn instead<'a>(
+        &self,
+        request: &ApiRequest,
+        occasion: impl FnOnce(u64) -> Occasion<'a>,
+    ) -> Option<Answered> {
+        if request.call.scope.faults.is_empty() && self.state.config.faults.is_empty() {
+            return None;
+        }
+        let timeline = plan_instead(request, &occasion(self.state.next_refusal()))?;
+        Some(Answered::new(self.state.journal.next_id(), timeline))
+    }
+
+    fn list_models(&self, call: &Call, fixtures: &FixtureSet, turn: Turn) -> Answered {
         let id = self.state.journal.next_id();
-        let timeline = plan_models(&fixtures.model_names(), call, &self.occasion("", id));
+        let occasion = Occasion { turn, ..self.occasion("", id) };
+        let timeline = plan_models(&fixtures.model_names(), call, &occasion);
         Answered::new(id, timeline)
     }
 
-    fn refuse(&self, reject: &Reject, call: &Call) -> Answered {
+    fn refuse(&self, reject: &Reject, call: &Call, limits: Allowance, turn: Turn) -> Answered {
         let unmatched = matches!(reject, Reject::Unmatched(_));
         if unmatched {
             self.state.count_unmatched();
         }
-        let occasion = self.occasion("", self.state.next_refusal());
-        let id = self.state.journal.next_id();
-        let timeline = plan_reject(reject, call, &occasion);
+        let occasion = Occasion { limits, turn, ..self.occasion("", self.state.next_refusal()) };
+        Answered { unmatched, ..self.refused(plan_reject(reject, call, &occasion)) }
+    }
+
+    /// A refusal, with its reason for the journal.
+    fn refused(&self, timeline: Timeline) -> Answered {
         let refusal = Some(record::refusal(&message(&timeline)));
-        Answered { unmatched, refusal, ..Answered::new(id, timeline) }
+        Answered { refusal, ..Answered::new(self.state.journal.next_id(), timeline) }
     }
 
     fn occasion<'a>(&'a self, fixture: &'a str, hit: u64) -> Occasion<'a> {
@@ -174,6 +221,7 @@ impl Service {
             max_hold: config.max_hold,
             faults: &config.faults,
             turn: Turn::default(),
+            limits: Allowance::default(),
         }
     }
 }

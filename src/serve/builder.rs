@@ -20,7 +20,7 @@ use crate::error::{LoadErrors, StartError};
 use crate::files;
 use crate::plan::fault::combine;
 use crate::plan::set::Source;
-use crate::plan::{Fault, Fixture, FixtureSet, Pacing, Timeline};
+use crate::plan::{Fault, Fixture, FixtureSet, Limit, Pacing, Timeline};
 
 /// What a server is made from.
 ///
@@ -60,6 +60,7 @@ pub(crate) struct Config {
     pub(crate) pacing: Pacing,
     pub(crate) time_scale: f64,
     pub(crate) faults: Vec<Fault>,
+    pub(crate) limits: Vec<Limit>,
     pub(crate) unmatched: Unmatched,
     pub(crate) timeline: Option<Timeline>,
     pub(crate) api_keys: Vec<String>,
@@ -90,6 +91,7 @@ impl Builder {
                 pacing: Pacing::default(),
                 time_scale: 1.0,
                 faults: Vec::new(),
+                limits: Vec::new(),
                 unmatched: Unmatched::Error,
                 timeline: None,
                 api_keys: Vec::new(),
@@ -143,6 +145,13 @@ impl Builder {
     /// Serves a loaded set instead of everything that was or will be added.
     pub fn fixtures(mut self, fixtures: FixtureSet) -> Self {
         self.fixtures = Some(fixtures);
+        self
+    }
+
+    /// Adds a limit of requests or tokens a minute, beside those of files and those given before. Who is over it
+    /// gets the provider's own 429, and every answer has rate-limit headers that agree with it.
+    pub fn limit(mut self, limit: Limit) -> Self {
+        self.config.limits.push(limit);
         self
     }
 
@@ -295,6 +304,7 @@ impl Builder {
             None if self.sources.is_empty() => FixtureSet::embedded(),
             None => FixtureSet::load(self.sources)?,
         };
+        let fixtures = fixtures.with_limits(&self.config.limits)?;
         let journal = Journal::new(self.journal_limit, self.on_settled);
         Ok(Service { state: Arc::new(State::new(self.config, fixtures, journal)) })
     }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::journal::Settlement;
 use super::record;
 use super::service::Service;
-use crate::plan::fault::early;
+use crate::plan::fault::meets_early;
 use crate::plan::request::{Call, Request};
 use crate::plan::say::plan_early;
 use crate::plan::{Occasion, Timeline};
@@ -20,16 +20,19 @@ impl Service {
     /// what chooses the fixture.
     pub(super) fn early(&self, call: &Call, read: Instant) -> Option<(Timeline, Settlement)> {
         let config = &self.state.config;
-        let fault = early([&call.scope.faults, &config.faults])?;
+        if !meets_early([&call.scope.faults, &config.faults]) {
+            return None;
+        }
         let id = self.state.journal.next_id();
         let occasion = Occasion {
             hit: id,
             seed: config.seed,
             now: config.clock.unix(),
             max_hold: config.max_hold,
+            faults: &config.faults,
             ..Occasion::default()
         };
-        let timeline = plan_early(fault, call, &occasion);
+        let timeline = plan_early(call, &occasion);
         let request = Request { call: call.clone(), body: Value::Null };
         let entry = record::entry(&request, &Bytes::new(), false, read - self.state.started);
         let draft = self.state.journal.draft(entry, Arc::clone(&self.state.lines));

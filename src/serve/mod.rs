@@ -50,6 +50,7 @@ mod takeover;
 #[cfg(feature = "tls")]
 mod tls;
 mod transport;
+mod turns;
 
 pub use builder::{Builder, Unmatched};
 pub use clock::Clock;

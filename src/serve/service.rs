@@ -106,7 +106,8 @@ impl Service {
         let late = (body.len() > limit).then_some(Reject::BodyTooLarge { limit });
         let reject = self.refuse_early(&call, served).or(late);
         let asked = Asked { fixtures: &fixtures, served, reject, body };
-        let (timeline, settlement) = self.admit(call, asked, clock::now());
+        // Nothing that is foreseen depends on when: all come at the moment of the start.
+        let (timeline, settlement) = self.admit(call, asked, self.state.started);
         let entry = settlement.foreseen(timeline.events_in(timeline.events.len()));
         (timeline, Some(entry))
     }

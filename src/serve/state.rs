@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -11,8 +12,12 @@ use super::casing::Casings;
 use super::clock;
 use super::journal::Journal;
 use super::lines::Lines;
-use crate::plan::FixtureSet;
+use super::turns::Turns;
+use crate::plan::fault::when::Turn;
+use crate::plan::limits::{Allowance, Buckets, Charge, Limited};
+use crate::plan::request::Call;
 use crate::plan::set::Hits;
+use crate::plan::{Fault, FixtureSet};
 
 /// The state of one server; there is none that servers share.
 #[derive(Debug)]
@@ -24,6 +29,8 @@ pub(crate) struct State {
     pub(crate) started: Instant,
     fixtures: RwLock<Arc<FixtureSet>>,
     sessions: Mutex<Sessions>,
+    turns: Turns,
+    buckets: Mutex<Buckets>,
     refused: AtomicU64,
     unmatched: AtomicU64,
 }
@@ -54,6 +61,8 @@ impl State {
             started: clock::now(),
             fixtures: RwLock::new(Arc::new(fixtures)),
             sessions: Mutex::default(),
+            turns: Turns::default(),
+            buckets: Mutex::default(),
             refused: AtomicU64::new(0),
             unmatched: AtomicU64::new(0),
         }
@@ -64,8 +73,9 @@ impl State {
         Arc::clone(&self.fixtures.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Answers later requests from another set. Hits stay.
+    /// Answers later requests from another set. Hits stay, and so do the buckets of limits that are in both.
     pub(crate) fn replace_fixtures(&self, fixtures: FixtureSet) {
+        let fixtures = fixtures.with_limits(&self.config.limits).expect("they were checked at the start");
         *self.fixtures.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fixtures);
     }
 
@@ -81,9 +91,36 @@ impl State {
         Some((admitted, self.journal.next_id()))
     }
 
-    /// Forgets hits and journal of one session, or of all: fixtures start anew. What was expected of the
-    /// whole run is not forgotten.
+    /// Which request of its kind this is. It is counted only where a fault could ask.
+    pub(crate) fn turn(&self, call: &Call, body: &[u8]) -> Turn {
+        if self.asks_for_turns(call) { self.turns.next(call, body) } else { Turn::default() }
+    }
+
+    fn asks_for_turns(&self, call: &Call) -> bool {
+        let mut faults = call.scope.faults.iter().chain(&self.config.faults);
+        faults.any(Fault::is_selective) || self.fixtures().is_selective()
+    }
+
+    /// Takes a request of so many tokens from the buckets that it counts in. `at` is when it was read, from
+    /// the start of the server.
+    ///
+    /// # Errors
+    ///
+    /// A bucket has too little left; then nothing is taken.
+    pub(crate) fn charge(&self, charges: &[Charge], tokens: u64, at: Duration) -> Result<Allowance, Limited> {
+        if charges.is_empty() { Ok(Allowance::default()) } else { self.buckets().charge(charges, tokens, at) }
+    }
+
+    /// What is left of the buckets that a request counts in.
+    pub(crate) fn left(&self, charges: &[Charge], at: Duration) -> Allowance {
+        if charges.is_empty() { Allowance::default() } else { self.buckets().left(charges, at) }
+    }
+
+    /// Forgets hits and journal of one session, or of all: fixtures, attempts and buckets start anew; of one
+    /// session only the buckets that are its own. What was expected of the whole run is not forgotten.
     pub(crate) fn reset(&self, session: Option<&str>) {
+        self.turns.reset(session);
+        self.buckets().reset(session);
         let mut sessions = self.sessions();
         match session {
             None => {
@@ -123,6 +160,10 @@ impl State {
     /// How many requests no fixture matched since the start.
     pub(crate) fn unmatched(&self) -> u64 {
         self.unmatched.load(Ordering::Relaxed)
+    }
+
+    fn buckets(&self) -> MutexGuard<'_, Buckets> {
+        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn sessions(&self) -> MutexGuard<'_, Sessions> {

@@ -59,12 +59,11 @@ fn a_file_of_another_shape_says_what_it_should_be() {
 #[test]
 fn what_a_later_version_does_is_not_called_misspelt() {
     check(
-        r#"{"fixtures": [], "limits": [], "defaults": {"pacing": {"ttft": "20", "tps": 5, "itl": "1ms"}}, "fixtures": []}"#,
+        r#"{"fixtures": [], "defaults": {"pacing": {"ttft": "20", "tps": 5, "itl": "1ms"}}, "fixtures": []}"#,
         &[
-            "f.json:1:18: /limits: `limits` is not supported yet: answers carry rate-limit headers that never run out",
-            r#"f.json:1:64: /defaults/pacing/ttft: expected a duration with a unit, like "20ms" or "1.5s", got "20""#,
-            "f.json:1:70: /defaults/pacing/tps: `tps` and `itl` are two words for one thing: give one",
-            r#"f.json:1:96: /fixtures: the key "fixtures" is there twice, first in line 1: leave one out"#,
+            r#"f.json:1:50: /defaults/pacing/ttft: expected a duration with a unit, like "20ms" or "1.5s", got "20""#,
+            "f.json:1:56: /defaults/pacing/tps: `tps` and `itl` are two words for one thing: give one",
+            r#"f.json:1:82: /fixtures: the key "fixtures" is there twice, first in line 1: leave one out"#,
         ],
     );
     check_fixture(
@@ -78,6 +77,34 @@ fn what_a_later_version_does_is_not_called_misspelt() {
         r#""reply": {"transcript": "x.json"}"#,
         &[
             "f.json:2:11: /fixtures/0/reply/transcript: `transcript` is not supported yet: write the stream as a `script`",
+        ],
+    );
+}
+
+#[test]
+fn a_limit_is_checked_as_the_rest_is() {
+    check(
+        r#"{"fixtures": [], "limits": [
+{"per": "keys", "requests_per_minute": 3},
+{"match": {"usr": "x"}, "requests_per_minute": 3},
+{"per": "model"},
+{"per": "key", "requests_per_minute": 0, "tokens_per_minute": 18446744073709551615},
+{"per": "session", "tokens_per_minute": -1},
+{"per": "key", "request_per_minute": 3},
+{"per": "key", "tokens_per_minute": 5, "match": {"method": "POST", "user": {"regex": "("}}},
+[]]}"#,
+        &[
+            r#"f.json:2:9: /limits/0/per: unknown `per` "keys"; did you mean "key"?"#,
+            r#"f.json:3:1: /limits/1: missing key "per" in a limit"#,
+            r#"f.json:3:12: /limits/1/match/usr: unknown key "usr" in a matcher; did you mean "user"?"#,
+            "f.json:4:1: /limits/2: a limit needs `requests_per_minute` or `tokens_per_minute`",
+            "f.json:5:39: /limits/3/requests_per_minute: a limit of 0 lets nothing through, however long one waits: leave it out, or make it 1 or more",
+            "f.json:5:63: /limits/3/tokens_per_minute: a limit is at most 2^53, 9007199254740992, got 18446744073709551615",
+            "f.json:6:41: /limits/4/tokens_per_minute: expected a whole number, 0 or more, got -1",
+            r#"f.json:7:16: /limits/5/request_per_minute: unknown key "request_per_minute" in a limit; did you mean "requests_per_minute"?"#,
+            "f.json:8:50: /limits/6/match/method: `method` goes with `path`: a limit without one counts chat completions, always POST",
+            "f.json:8:86: /limits/6/match/user/regex: not a regex: unclosed group",
+            "f.json:9:1: /limits/7: expected an object, got an array",
         ],
     );
 }

@@ -10,6 +10,7 @@
 
 mod admin;
 mod answer_faults;
+mod attempts;
 mod cli;
 mod event_faults;
 mod files;
@@ -23,6 +24,7 @@ mod mutations;
 mod pacing;
 mod planning;
 mod properties;
+mod rate_limits;
 mod raw;
 mod recorded;
 mod serving;

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use self::completion::Whole;
 use self::shape::Shape;
+use super::limits::{Allowance, Limited};
 use super::reject::Reject;
 use super::reply::ErrorReply;
 use super::request::{Call, Request, Route};
@@ -66,6 +67,12 @@ pub(crate) trait Dialect: fmt::Debug + Sync {
     /// Status line, headers and body of a request refused.
     fn reject(&self, reject: &Reject, facts: &Facts<'_>) -> (Head, Bytes);
 
+    /// Status line, headers and body of a request that is over a limit of the fixtures.
+    fn limited(&self, limited: &Limited, facts: &Facts<'_>) -> (Head, Bytes);
+
+    /// The model behind a name that requests give: of a deployment the model in it.
+    fn model_of<'a>(&self, name: &'a str) -> &'a str;
+
     /// Status line, headers and body of a fixture's error.
     fn error(&self, error: &ErrorReply, facts: &Facts<'_>) -> (Head, Bytes);
 
@@ -109,6 +116,8 @@ pub(crate) struct Facts<'a> {
     pub processing: Duration,
     /// What the rate limiter counts for this request, in tokens.
     pub tokens: u64,
+    /// What the limits of the fixtures leave.
+    pub limits: Allowance,
 }
 
 /// What kind of body follows a head.

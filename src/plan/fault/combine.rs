@@ -1,8 +1,6 @@
 //! Which faults go together: a response ends once, and one answer is sent.
 
 use super::answer::AnswerFault;
-use super::event::{EventFault, Then};
-use super::transport::TransportFault;
 use super::when::Asked;
 use super::{Fault, Kind};
 
@@ -96,10 +94,9 @@ impl Fault {
                 AnswerFault::RetryAfter { .. } => Some(Class::RetryAfter),
                 AnswerFault::ContentTypeWrong { .. } => Some(Class::ContentType),
             },
-            Kind::Event(EventFault::ErrorInStream { then: Then::Close, .. }) => Some(Class::Ending),
-            Kind::Event(_) | Kind::Stream(_) => None,
-            Kind::Transport(TransportFault::Informational { .. }) => None,
-            Kind::Transport(_) => Some(Class::Ending),
+            Kind::Event(fault) => fault.ends().then_some(Class::Ending),
+            Kind::Stream(_) => None,
+            Kind::Transport(fault) => fault.ends().then_some(Class::Ending),
         }
     }
 }

@@ -258,7 +258,9 @@ impl EventFault {
             | Self::StreamTruncated { .. } => Vec::new(),
         }
     }
+}
 
+impl EventFault {
     /// Whether it decides how the response ends.
     pub(crate) fn ends(&self) -> bool {
         matches!(self, Self::ErrorInStream { then: Then::Close, .. })

@@ -2,18 +2,13 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
 
 use super::declare::{faults, words};
-use super::response::{Piece, Response};
+use super::response::Response;
 use super::{At, Context};
-use crate::plan::dialect::Facts;
 use crate::plan::http1;
 use crate::plan::json::Span;
-use crate::plan::reply::ErrorReply;
-use crate::plan::say::FROZEN;
-use crate::plan::timeline::{self, Ending, EventKind, Framing, Head, Header};
-use crate::plan::wire::Profile;
+use crate::plan::timeline::{self, Ending, Framing};
 
 mod check;
 mod framing;
@@ -178,7 +173,7 @@ impl TransportFault {
             Self::AcceptBlackhole { hold } => {
                 silence(response, hold.map_or(longest, |hold| hold.0), Ending::Blackhole);
             }
-            Self::EarlyResponse { status } => answer_early(response, *status, context),
+            Self::EarlyResponse { status: _ } => answer_early(response),
             Self::SlowClose { delay } => {
                 http1::say_close(&mut response.head);
                 response.ending = Ending::Idle { after: delay.0.min(longest), reset: false };
@@ -269,30 +264,10 @@ fn silence(response: &mut Response, hold: Duration, ending: Ending) {
     response.ends_at = hold;
 }
 
-/// Sends an error in the dialect's words instead of the response, and closes at once.
-fn answer_early(response: &mut Response, status: u64, context: &Context<'_>) {
-    let status = u16::try_from(status).unwrap_or(StatusCode::PAYLOAD_TOO_LARGE.as_u16());
-    let error = ErrorReply { status, ..ErrorReply::default() };
-    let facts = Facts {
-        call: context.call,
-        model: "",
-        seed: context.seed,
-        now: FROZEN,
-        profile: Profile::NEWEST,
-        processing: Duration::ZERO,
-        tokens: 0,
-    };
-    let (mut head, body) = context.call.route.dialect.error(&error, &facts);
-    // Only what is answered knows what time it is.
-    let date = |header: &&mut Header| header.name.eq_ignore_ascii_case("date");
-    if let (Some(ours), Some(date)) = (head.headers.iter_mut().find(date), response.head.header("date")) {
-        ours.value = date.clone();
-    }
-    http1::say_close(&mut head);
-    response.head = Head { at: Duration::ZERO, ..head };
-    response.pieces = vec![Piece { at: Duration::ZERO, kind: EventKind::Body, bytes: body }];
+/// Closes at once after the error that is answered instead.
+fn answer_early(response: &mut Response) {
+    http1::say_close(&mut response.head);
     response.framing = Framing::default();
-    response.ends_at = Duration::ZERO;
     response.ending = Ending::Abandon;
 }
 

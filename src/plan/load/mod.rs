@@ -14,6 +14,7 @@ use serde_json::error::Category;
 use crate::error::{LoadError, LoadErrors};
 
 use super::fixture::{Fixture, FixtureFile};
+use super::limits::{Limit, Rule};
 use super::pacing::Pacing;
 use super::set::Source;
 
@@ -59,6 +60,8 @@ pub(crate) struct Loaded {
     pub(crate) fixtures: Vec<(Checked, Spot)>,
     /// The models that exist, if any file restricts them.
     pub(crate) models: Option<Vec<String>>,
+    /// The limits of all files.
+    pub(crate) limits: Vec<Rule>,
 }
 
 /// Where something stands.
@@ -80,7 +83,23 @@ pub(crate) fn load(sources: Vec<Source>) -> Result<Loaded, LoadErrors> {
             Source::Code(fixture) => loading.code(fixture),
         }
     }
+    // Their problems were found with those of their files.
+    loading.loaded.limits = check::limits(&loading.limits, &mut Problems::default());
     LoadErrors::new(loading.errors).map_or(Ok(loading.loaded), Err)
+}
+
+/// Checks limits built in code.
+pub(crate) fn limits(limits: &[Limit]) -> Result<Vec<Rule>, LoadErrors> {
+    let mut problems = Problems::default();
+    let rules = check::limits(limits, &mut problems);
+    let errors = problems.0.into_iter().map(|Problem { pointer, part: _, message }| LoadError {
+        file: None,
+        fixture: None,
+        place: None,
+        pointer,
+        message,
+    });
+    LoadErrors::new(errors.collect()).map_or(Ok(rules), Err)
 }
 
 #[derive(Default)]
@@ -88,6 +107,7 @@ struct Loading {
     loaded: Loaded,
     /// Where each name was first used.
     names: BTreeMap<String, String>,
+    limits: Vec<Limit>,
     errors: Vec<LoadError>,
 }
 
@@ -120,8 +140,11 @@ impl Loading {
         }
         let (file, fixtures) = split(tree, &mut problems);
         let defaults = file.as_ref().and_then(|file| file.defaults.pacing).unwrap_or_default();
-        if let Some(models) = file.and_then(|file| file.models) {
-            self.loaded.models.get_or_insert_default().extend(models);
+        if let Some(file) = file {
+            if let Some(models) = file.models {
+                self.loaded.models.get_or_insert_default().extend(models);
+            }
+            self.limits.extend(file.limits.into_iter().flatten());
         }
         for Read { fixture, at } in fixtures {
             let spot = Spot {

@@ -193,6 +193,7 @@ fn placeholder(key: &str) -> Value {
         "fixtures" => Value::Array(Vec::new()),
         "name" | "token" | "base64" => Value::String(String::new()),
         "p50" | "p95" => Value::from("1s"),
+        "per" => Value::from("key"),
         "status" => Value::from(500),
         "check_offset" | "start_offset" | "end_offset" | "logprob" => Value::from(0),
         _ => Value::Object(Map::new()),

@@ -29,18 +29,13 @@ pub(super) enum What {
 /// Rewrites what serde says of the value at `pointer`.
 pub(super) fn say(serde: &str, pointer: &str, value: Option<&Value>) -> Said {
     if let Some((key, known)) = unknown(serde, "unknown field ") {
-        let message = not_yet(&key, parent(pointer)).unwrap_or_else(|| {
-            let thing = thing(parent(pointer));
-            format!("unknown key {key:?} in {thing}; {}", did_you_mean(&key, &known))
-        });
+        let thing = thing(parent(pointer));
+        let message = format!("unknown key {key:?} in {thing}; {}", did_you_mean(&key, &known));
         let meant = nearest(&key, &known).map(str::to_owned);
         return Said { message, what: What::UnknownKey { meant } };
     }
     if let Some((name, known)) = unknown(serde, "unknown variant ") {
-        let message = not_yet(&name, pointer).unwrap_or_else(|| {
-            let kind = kind(pointer);
-            format!("unknown {kind} {name:?}; {}", did_you_mean(&name, &known))
-        });
+        let message = format!("unknown {} {name:?}; {}", kind(pointer), did_you_mean(&name, &known));
         let what = match value {
             Some(Value::Object(_)) => What::UnknownVariant { key: name },
             _ => What::Value,
@@ -133,6 +128,7 @@ fn thing(pointer: &str) -> &'static str {
     match last_key(pointer) {
         ("", _) => "a fixture file",
         ("fixtures", true) => "a fixture",
+        ("limits", true) => "a limit",
         ("match", false) => "a matcher",
         ("replies", true) | ("reply", false) => "a reply",
         ("answer", false) => "an answer",
@@ -169,6 +165,7 @@ fn kind(pointer: &str) -> &'static str {
         ("chunking", false) => "chunking",
         ("mode", false) => "mode",
         ("after_last", false) => "`after_last`",
+        ("per", false) => "`per`",
         ("hate" | "self_harm" | "sexual" | "violence", false) => "severity",
         _ => "word",
     }
@@ -223,17 +220,6 @@ fn one_key(pointer: &str, value: Option<&Value>) -> String {
         write!(message, ", got {got}").expect("a string takes any text");
     }
     message
-}
-
-/// What the format has, and this version does not do yet.
-fn not_yet(name: &str, pointer: &str) -> Option<String> {
-    let message = match (name, last_key(pointer)) {
-        ("limits", ("", _)) => {
-            "`limits` is not supported yet: answers carry rate-limit headers that never run out"
-        }
-        _ => return None,
-    };
-    Some(message.to_owned())
 }
 
 /// Characters of a text that messages show.

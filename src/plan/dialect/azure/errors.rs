@@ -12,6 +12,7 @@ use super::super::layout::{Envelope, ErrorObject, Layout};
 use super::super::retry::RetryAfter;
 use super::headers::{NAMED, apim_request_id, client_request_id, limits, model, service};
 use super::throttle::Throttle;
+use crate::plan::limits::Limited;
 use crate::plan::reject::Reject;
 use crate::plan::reply::ErrorReply;
 use crate::plan::request::Endpoint;
@@ -109,6 +110,16 @@ pub(super) fn reply(reply: &ErrorReply, facts: &Facts<'_>) -> (Head, Bytes) {
     }
     lines.add("Date", http_date(facts.now));
     (lines.head(status(reply.status)), body)
+}
+
+/// A request that is over a limit of the fixtures.
+pub(super) fn limited(limited: &Limited, facts: &Facts<'_>) -> (Head, Bytes) {
+    let throttle = Throttle::limited(limited);
+    let body = throttle.body(None, None, facts);
+    let mut lines = started(&body);
+    throttle.lines(&mut lines, facts);
+    lines.add("Date", http_date(facts.now));
+    (lines.head(StatusCode::TOO_MANY_REQUESTS), body)
 }
 
 /// The recorded refusal that an error is, which adds nothing of its own to it.

@@ -11,6 +11,7 @@ use super::super::limits::Bucket;
 use super::super::names::deployed;
 use super::super::{Facts, Form};
 use super::is_v1;
+use crate::plan::limits::Allowance;
 use crate::plan::timeline::Head;
 use crate::plan::wire::Profile;
 
@@ -118,7 +119,8 @@ pub(super) fn request_id(facts: &Facts<'_>) -> String {
     facts.seed.uuid("x-request-id")
 }
 
-/// The limits of a small deployment, of which this request is the only one in its minute.
+/// The limits of the fixtures; else those of a small deployment, of which this request is the only one in its
+/// minute.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     pub(super) requests: Bucket,
@@ -127,9 +129,10 @@ pub(super) struct Limits {
 
 impl Limits {
     pub(super) fn of(facts: &Facts<'_>) -> Self {
+        let Allowance { requests, tokens } = facts.limits;
         Self {
-            requests: Bucket { limit: 120, used: 1 },
-            tokens: Bucket { limit: 120_000, used: facts.tokens },
+            requests: requests.map_or_else(|| Bucket::new(120, 1), Bucket::from),
+            tokens: tokens.map_or_else(|| Bucket::new(120_000, facts.tokens), Bucket::from),
         }
     }
 }

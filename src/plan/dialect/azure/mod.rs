@@ -7,6 +7,7 @@ use super::completion::{Completion, Whole};
 use super::openai::{exists, model, models_body};
 use super::shape::Shape;
 use super::{Dialect, Facts, Form, names, paths, validate};
+use crate::plan::limits::Limited;
 use crate::plan::reject::{Reject, Violation};
 use crate::plan::reply::ErrorReply;
 use crate::plan::request::{Call, Endpoint, Request, Route};
@@ -91,6 +92,14 @@ impl Dialect for Azure {
 
     fn reject(&self, reject: &Reject, facts: &Facts<'_>) -> (Head, Bytes) {
         errors::reject(reject, facts)
+    }
+
+    fn limited(&self, limited: &Limited, facts: &Facts<'_>) -> (Head, Bytes) {
+        errors::limited(limited, facts)
+    }
+
+    fn model_of<'a>(&self, name: &'a str) -> &'a str {
+        names::deployed(name)
     }
 
     fn error(&self, error: &ErrorReply, facts: &Facts<'_>) -> (Head, Bytes) {

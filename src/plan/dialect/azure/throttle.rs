@@ -9,11 +9,13 @@ use serde_json::Value;
 use super::super::Facts;
 use super::super::head::Lines;
 use super::super::layout::{Envelope, Layout};
-use super::super::limits::Bucket;
+use super::super::limits::{Bucket, whole_millis};
 use super::super::names::deployed;
 use super::super::retry::{RetryAfter, whole_seconds};
 use super::errors::Short;
 use super::headers::{Limits, Names, REGION, REQUESTS, TOKENS, service};
+use crate::plan::fault::answer::Quantity;
+use crate::plan::limits::Limited;
 use crate::plan::wire::Profile;
 
 /// A 429 of the deployment's rate limiter.
@@ -23,6 +25,8 @@ pub(super) struct Throttle {
     tokens: bool,
     wait: Duration,
     header: Option<RetryAfter>,
+    /// Whether a limit of the fixtures is behind it, whose bucket need not be empty.
+    measured: bool,
 }
 
 impl Throttle {
@@ -31,7 +35,24 @@ impl Throttle {
     pub(super) fn new(kind: Option<&str>, retry_after: Option<&RetryAfter>, facts: &Facts<'_>) -> Self {
         let wait = retry_after.and_then(RetryAfter::wait).unwrap_or(Duration::from_secs(1));
         let usual = (facts.profile >= NEW).then_some(RetryAfter::Wait(wait));
-        Self { tokens: kind != Some("requests"), wait, header: retry_after.cloned().or(usual) }
+        Self {
+            tokens: kind != Some("requests"),
+            wait,
+            header: retry_after.cloned().or(usual),
+            measured: false,
+        }
+    }
+
+    /// That of a limit of the fixtures. A request that is larger than the bucket is told to wait the minute
+    /// in which that fills: this gateway always names a time. (U)
+    pub(super) fn limited(limited: &Limited) -> Self {
+        let wait = limited.wait.map_or(Duration::from_secs(60), |wait| whole_millis(wait, true));
+        Self {
+            tokens: limited.of == Quantity::Tokens,
+            wait,
+            header: Some(RetryAfter::Wait(wait)),
+            measured: true,
+        }
     }
 
     /// The body: this code and message, or the rate limiter's own.
@@ -76,7 +97,9 @@ impl Throttle {
         }
         let Limits { mut requests, mut tokens } = Limits::of(facts);
         let empty = if self.tokens { &mut tokens } else { &mut requests };
-        empty.used = empty.limit;
+        if !self.measured {
+            *empty = empty.emptied();
+        }
         if facts.profile < NEW {
             let names = if self.tokens { TOKENS } else { REQUESTS };
             lines.add(names.reset, whole_seconds(self.wait).to_string());

@@ -12,11 +12,13 @@ use serde_json::Value;
 
 use super::super::Facts;
 use super::super::layout::{ErrorObject, Layout};
-use super::super::limits::Bucket;
+use super::super::limits::{Bucket, whole_millis};
 use super::super::retry::RetryAfter;
 use super::duration::GoDuration;
 use super::headers::{Answer, Family, Limits, ORGANIZATION_ID, request_id};
 use super::shown;
+use crate::plan::fault::answer::Quantity;
+use crate::plan::limits::Limited;
 use crate::plan::reject::Reject;
 use crate::plan::reply::ErrorReply;
 use crate::plan::request::Endpoint;
@@ -110,6 +112,50 @@ pub(super) fn reply(reply: &ErrorReply, facts: &Facts<'_>) -> (Head, Bytes) {
     (Answer { limits, retry_after: header.as_deref(), ..answer }.lines(facts).head(status), body)
 }
 
+/// A request that is over a limit of the fixtures. The message, `retry-after` and `retry-after-ms` name the
+/// same time; the bucket's reset is, as ever, the time until it is full. (C, I)
+pub(super) fn limited(limited: &Limited, facts: &Facts<'_>) -> (Head, Bytes) {
+    let Limited { of, level, asked, wait, .. } = *limited;
+    let (unit, kind) = match of {
+        Quantity::Requests => ("requests per min (RPM)", "requests"),
+        Quantity::Tokens => ("tokens per min (TPM)", "tokens"),
+    };
+    let wait = wait.map(|wait| whole_millis(wait, true));
+    let message = match wait {
+        Some(wait) => reached(facts.model, unit, [level.limit, level.used(), asked], wait),
+        None => format!(
+            "Request too large for {} in organization {ORGANIZATION_ID} on {unit}: Limit {}, Requested {asked}. The input or output tokens must be reduced in order to run successfully. Visit https://platform.openai.com/account/rate-limits to learn more.",
+            facts.model, level.limit,
+        ),
+    };
+    let error = ErrorObject { message, kind: kind.into(), param: None, code: "rate_limit_exceeded".into() };
+    let body = error.print(layout(Family::Gateway, facts.profile));
+    let mut limits = Limits::of(facts);
+    // Rounded up, as the time to wait is: who waits until the bucket is full is not too early either.
+    let reset = Some(whole_millis(level.full_in, true));
+    match of {
+        Quantity::Requests => limits.requests_reset = reset,
+        Quantity::Tokens => limits.tokens_reset = reset,
+    }
+    let retry_after = wait.map(|wait| RetryAfter::Wait(wait).header());
+    let answer = Answer {
+        limits: Some(limits),
+        retry_after: retry_after.as_deref(),
+        retry_after_ms: wait.map(|wait| wait.as_millis()),
+        ..answer(Family::Gateway, body.len(), facts)
+    };
+    (answer.lines(facts).head(StatusCode::TOO_MANY_REQUESTS), body)
+}
+
+/// The message of a bucket that has too little left: how much it holds, how much is used, and how much is
+/// asked for.
+fn reached(model: &str, unit: &str, [limit, used, requested]: [u64; 3], wait: Duration) -> String {
+    format!(
+        "Rate limit reached for {model} in organization {ORGANIZATION_ID} on {unit}: Limit {limit}, Used {used}, Requested {requested}. Please try again in {}. Visit https://platform.openai.com/account/rate-limits to learn more.",
+        GoDuration(wait),
+    )
+}
+
 /// What an error says where its fixture does not.
 #[derive(Debug)]
 struct Defaults {
@@ -151,8 +197,8 @@ impl Defaults {
         let mut limits = Limits::of(facts);
         let bucket = if tokens { &mut limits.tokens } else { &mut limits.requests };
         let requested = bucket.used.max(1);
-        let wait = wait.unwrap_or_else(|| Bucket { limit: bucket.limit, used: requested }.reset());
-        bucket.used = bucket.limit;
+        let wait = wait.unwrap_or_else(|| Bucket::new(bucket.limit, requested).reset());
+        *bucket = bucket.emptied();
         let limit = bucket.limit;
         let (unit, kind) = if tokens {
             limits.tokens_reset = Some(wait);
@@ -161,11 +207,7 @@ impl Defaults {
             limits.requests_reset = Some(wait);
             ("requests per min (RPM)", "requests")
         };
-        let message = format!(
-            "Rate limit reached for {} in organization {ORGANIZATION_ID} on {unit}: Limit {limit}, Used {limit}, Requested {requested}. Please try again in {}. Visit https://platform.openai.com/account/rate-limits to learn more.",
-            facts.model,
-            GoDuration(wait),
-        );
+        let message = reached(facts.model, unit, [limit, limit, requested], wait);
         Self { message, kind, code: Some("rate_limit_exceeded"), limits: Some(limits) }
     }
 
@@ -203,7 +245,7 @@ fn answer(family: Family, length: usize, facts: &Facts<'_>) -> Answer<'static> {
     let gateway = family == Family::Gateway;
     let content_type = if gateway { "application/json; charset=utf-8" } else { "application/json" };
     let limits = (family == Family::Chat).then(|| Limits::of(facts));
-    Answer { content_type, length: Some(length), family, limits, retry_after: None }
+    Answer { content_type, length: Some(length), family, limits, retry_after: None, retry_after_ms: None }
 }
 
 fn layout(family: Family, age: Profile) -> Layout {

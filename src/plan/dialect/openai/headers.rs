@@ -12,6 +12,7 @@ use super::super::limits::Bucket;
 use super::super::names::snapshot;
 use super::super::{Facts, Form};
 use super::duration::GoDuration;
+use crate::plan::limits::Allowance;
 use crate::plan::request::Endpoint;
 use crate::plan::timeline::Head;
 use crate::plan::wire::Profile;
@@ -35,7 +36,14 @@ pub(super) fn success(facts: &Facts<'_>, form: Form) -> Head {
         Endpoint::Models | Endpoint::Model(_) => Family::Models,
         Endpoint::ChatCompletions | Endpoint::Other => Family::Chat,
     };
-    let answer = Answer { content_type, length, family, limits: Some(Limits::of(facts)), retry_after: None };
+    let answer = Answer {
+        content_type,
+        length,
+        family,
+        limits: Some(Limits::of(facts)),
+        retry_after: None,
+        retry_after_ms: None,
+    };
     answer.lines(facts).head(StatusCode::OK)
 }
 
@@ -60,6 +68,8 @@ pub(super) struct Answer<'a> {
     pub(super) limits: Option<Limits>,
     /// The value of `retry-after`, which OpenAI documents but was never recorded to send.
     pub(super) retry_after: Option<&'a str>,
+    /// The value of `retry-after-ms`, which the official SDKs look at first.
+    pub(super) retry_after_ms: Option<u128>,
 }
 
 /// The two buckets of the rate limiter.
@@ -73,13 +83,15 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// The limits of a first tier, of which this request is the only one in its minute.
+    /// The limits of the fixtures; else those of a first tier, of which this request is the only one in its
+    /// minute.
     pub(super) fn of(facts: &Facts<'_>) -> Self {
         let (requests, tokens) =
             if facts.profile < Profile::new(2024, 1, 1) { (3_500, 90_000) } else { (500, 200_000) };
+        let Allowance { requests: own_requests, tokens: own_tokens } = facts.limits;
         Self {
-            requests: Bucket { limit: requests, used: 1 },
-            tokens: Bucket { limit: tokens, used: facts.tokens },
+            requests: own_requests.map_or_else(|| Bucket::new(requests, 1), Bucket::from),
+            tokens: own_tokens.map_or_else(|| Bucket::new(tokens, facts.tokens), Bucket::from),
             requests_reset: None,
             tokens_reset: None,
         }
@@ -134,6 +146,9 @@ impl Answer<'_> {
             }
             if let Some(retry_after) = self.retry_after {
                 lines.add("retry-after", retry_after);
+            }
+            if let Some(millis) = self.retry_after_ms {
+                lines.add("retry-after-ms", millis.to_string());
             }
             lines.add("x-request-id", request_id(facts));
             lines.add_if(age >= WASM, "x-openai-proxy-wasm", "v0.1");

@@ -8,6 +8,7 @@ use super::chunk::Order;
 use super::completion::{Completion, Whole, pretty};
 use super::shape::Shape;
 use super::{Dialect, Facts, Form, paths, validate};
+use crate::plan::limits::Limited;
 use crate::plan::reject::{Reject, Violation};
 use crate::plan::reply::ErrorReply;
 use crate::plan::request::{Call, Endpoint, Request, Route};
@@ -71,6 +72,14 @@ impl Dialect for OpenAi {
 
     fn reject(&self, reject: &Reject, facts: &Facts<'_>) -> (Head, Bytes) {
         errors::reject(reject, facts)
+    }
+
+    fn limited(&self, limited: &Limited, facts: &Facts<'_>) -> (Head, Bytes) {
+        errors::limited(limited, facts)
+    }
+
+    fn model_of<'a>(&self, name: &'a str) -> &'a str {
+        name
     }
 
     fn error(&self, error: &ErrorReply, facts: &Facts<'_>) -> (Head, Bytes) {

@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Value, json};
 
 use super::{DIALECTS, Facts, Form};
+use crate::plan::limits::Allowance;
 use crate::plan::reject::Reject;
 use crate::plan::reply::ErrorReply;
 use crate::plan::request::{Call, Request, Scope};
@@ -56,6 +57,7 @@ fn facts<'a>(call: &'a Call, model: &'a str, profile: &str) -> Facts<'a> {
         profile: profile.parse::<Profile>().unwrap(),
         processing: Duration::from_millis(113),
         tokens: 7,
+        limits: Allowance::default(),
     }
 }
 

@@ -4,9 +4,8 @@ use serde_json::json;
 
 use super::*;
 use crate::plan::fault::when::Turn;
-use crate::plan::reply::ErrorReply;
 use crate::plan::request::Scope;
-use crate::plan::say::{Occasion, plan_error, plan_instead};
+use crate::plan::say::{Occasion, plan_instead};
 
 fn fault(text: &str) -> Fault {
     text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
@@ -64,14 +63,6 @@ fn an_answer_that_needs_no_reply_is_planned_without_one() {
     }
     let server = [fault("rate-limit")];
     assert_eq!(instead(&["close-mid-stream@byte:3"], &server).unwrap().body.len(), 3);
-}
-
-#[test]
-fn an_error_needs_the_head_of_a_request_only() {
-    let error = ErrorReply { status: 413, ..ErrorReply::default() };
-    let (head, body) = plan_error(&error, &request(&[]).call, &Occasion::default());
-    assert_eq!(head.status, 413);
-    assert!(body.starts_with(b"{\n  \"error\": {\n    \"message\": \"Payload Too Large\""), "{body:?}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::*;
 use crate::plan::Request;
 use crate::plan::fault::Fault;
 use crate::plan::seed::Seed;
-use crate::plan::timeline::{Ending, Framing, Head};
+use crate::plan::timeline::{Ending, Framing, Head, Header};
 
 mod any;
 mod azure;

@@ -9,10 +9,13 @@ use crate::plan::reply::{Prepared, Reply};
 use super::problems::{Problems, below};
 
 mod answer;
+mod limits;
 mod pacing;
 mod reply;
 mod script;
 mod usage;
+
+pub(super) use limits::limits;
 
 /// A fixture that was checked.
 #[derive(Clone, Debug)]
@@ -32,6 +35,7 @@ pub(super) fn file(file: &FixtureFile, problems: &mut Problems) {
     if let Some(defaults) = &file.defaults.pacing {
         pacing::pacing(defaults, "/defaults/pacing", problems);
     }
+    limits(file.limits.as_deref().unwrap_or_default(), problems);
     let Some(models) = &file.models else { return };
     if models.is_empty() {
         problems.value("/models", "`models` is empty, so that no model exists: leave it out, or name some");
