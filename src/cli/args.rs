@@ -9,9 +9,9 @@ use clap::builder::{FalseyValueParser, NonEmptyStringValueParser};
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::values::{Certificate, Listen, Size, factor, jitter, rate};
-use crate::plan::fault::Fault;
 use crate::plan::json::Span;
 use crate::plan::pacing::Jitter;
+use crate::plan::scenario::Choice;
 
 /// The command line, as typed.
 #[derive(Debug, Parser)]
@@ -32,7 +32,7 @@ pub struct LowArgs {
 pub enum Command {
     #[command(
         about = "Serve fixtures (the default command)",
-        override_usage = "llmirage [serve] [OPTIONS] [PATH]...\n       llmirage check|plan|schema --help",
+        override_usage = "llmirage [serve] [OPTIONS] [PATH]...\n       llmirage check|plan|faults|schema --help",
         before_long_help = BEFORE_SERVE,
         after_help = AFTER_SERVE_SHORT,
         after_long_help = AFTER_SERVE,
@@ -47,6 +47,9 @@ pub enum Command {
     #[command(after_help = AFTER_PLAN)]
     /// Print what a request would be answered with, and when; no sockets
     Plan(PlanArgs),
+    /// List the faults and scenarios, or explain one
+    #[command(after_help = AFTER_FAULTS)]
+    Faults(FaultsArgs),
     /// Print the JSON Schema of the fixture format
     Schema,
 }
@@ -125,7 +128,7 @@ pub struct ServeArgs {
     /// by name: `role`, `first-content`, `finish`, `usage`, `done`. May be given again, also in one
     /// word with spaces between, as in the environment; a space in a value is %20, a comma %2C.
     #[arg(long, value_name = "SPEC", env = "LLMIRAGE_FAULT", value_delimiter = ' ', help_heading = "Faults")]
-    pub(super) fault: Vec<Fault>,
+    pub(super) fault: Vec<Choice>,
 
     /// Where to listen; port 0 takes a free one
     ///
@@ -265,6 +268,14 @@ pub struct PlanArgs {
     pub(super) format: PlanFormat,
 }
 
+/// `llmirage faults [NAME]`
+#[derive(Args, Debug)]
+pub struct FaultsArgs {
+    /// A fault, or scenario:NAME [default: list all]
+    #[arg(value_name = "NAME")]
+    pub(super) name: Option<String>,
+}
+
 /// `--clock`
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum ClockArg {
@@ -332,6 +343,7 @@ Commands:
   llmirage [serve] [PATH]...             Serve fixtures (the default command)
   llmirage check PATH...                 Load fixtures and report every problem
   llmirage plan PATH... --request FILE   Print what a request would be answered with, and when
+  llmirage faults [NAME]                 List the faults and scenarios, or explain one
   llmirage schema                        Print the JSON Schema of the fixture format
 
 --help says more. Every flag has a twin in the environment: --ready-file is LLMIRAGE_READY_FILE.";
@@ -341,6 +353,7 @@ Commands:
   llmirage [serve] [PATH]...             Serve fixtures (the default command)
   llmirage check PATH...                 Load fixtures and report every problem
   llmirage plan PATH... --request FILE   Print what a request would be answered with, and when
+  llmirage faults [NAME]                 List the faults and scenarios, or explain one
   llmirage schema                        Print the JSON Schema of the fixture format
 
 Examples:
@@ -378,6 +391,12 @@ Examples:
   llmirage plan fixtures.json --request body.json --hit 2 --format json
   llmirage plan --request body.json \\
     --path '/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21'";
+
+const AFTER_FAULTS: &str = "\
+Examples:
+  llmirage faults                          all of them: name, place, what a good client does
+  llmirage faults close-mid-stream         one: its parameters, its bytes, who breaks on it
+  llmirage faults scenario:quota-wall      a scenario: what happens, and what to check";
 
 #[cfg(test)]
 mod tests {

@@ -10,6 +10,7 @@ mod authority;
 mod banner;
 mod check;
 mod failure;
+mod faults;
 mod fixtures;
 mod line;
 mod log;
@@ -47,6 +48,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(args) => serve::run(options::Serve::new(*args)?),
         Command::Check(args) => check::run(&args),
         Command::Plan(args) => plan::run(&args),
+        Command::Faults(args) => faults::run(&args),
         Command::Schema => schema::run(),
     }
 }

@@ -10,6 +10,7 @@ use super::failure::Failure;
 use super::fixtures::Fixtures;
 use super::values::Certificate;
 use crate::plan::Pacing;
+use crate::plan::scenario::Choice;
 use crate::serve::{Builder, Clock, MockServer, Unmatched};
 
 /// How to serve.
@@ -67,7 +68,10 @@ impl Serve {
             .journal_limit(size(args.journal_limit))
             .grace(args.grace.0);
         let key = args.api_key.first().cloned().unwrap_or_else(|| "sk-test".to_owned());
-        builder = args.fault.into_iter().fold(builder, Builder::fault);
+        builder = args.fault.into_iter().fold(builder, |builder, choice| match choice {
+            Choice::Fault(fault) => builder.fault(fault),
+            Choice::Scenario(scenario) => builder.scenario(scenario),
+        });
         builder = args.api_key.into_iter().fold(builder, Builder::api_key);
         builder = args.allow_host.into_iter().fold(builder, Builder::allow_host);
         let guarded = args.admin_token.is_some();

@@ -17,7 +17,9 @@ use super::seed::Seed;
 use super::timeline::EventKind;
 
 pub mod answer;
+pub mod catalogue;
 pub mod event;
+pub mod explain;
 pub mod stream;
 pub mod transport;
 
@@ -97,9 +99,15 @@ pub(crate) struct Context<'a> {
 /// Sources are the request's scope and the server, the nearest first. The selectors of a fault are about
 /// the whole request: one that has any waits for it, and so does everything that it may exclude.
 pub(crate) fn meets_early(sources: [&[Fault]; 2]) -> bool {
-    let ends = |fault: &&Fault| matches!(&fault.kind, Kind::Transport(fault) if fault.ends());
-    let Some(first) = sources.into_iter().flatten().find(ends) else { return false };
-    matches!(&first.kind, Kind::Transport(fault) if fault.is_early()) && !first.is_selective()
+    let mut nearer: Vec<&Fault> = Vec::new();
+    for fault in sources.into_iter().flatten() {
+        let is_early = matches!(&fault.kind, Kind::Transport(fault) if fault.is_early());
+        if is_early && !fault.is_selective() {
+            return !nearer.iter().any(|nearer| nearer.excludes(fault));
+        }
+        nearer.push(fault);
+    }
+    false
 }
 
 /// A place in a response.

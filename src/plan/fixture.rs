@@ -7,6 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::fault::catalogue::Expected;
 use super::limits::Limit;
 use super::matcher::Matcher;
 use super::pacing::Pacing;
@@ -19,6 +20,12 @@ pub struct FixtureFile {
     /// Where editors find the schema of this format.
     #[serde(rename = "$schema", default, skip_serializing_if = "Option::is_none")]
     pub(crate) schema: Option<String>,
+    /// What the file is for, in a few sentences.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) about: Option<String>,
+    /// What a good client makes of what the file answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) expect: Option<Expected>,
     /// What replies of this file say where they say nothing themselves.
     #[serde(default)]
     pub(crate) defaults: Defaults,

@@ -31,6 +31,7 @@ pub mod reply;
 pub mod request;
 pub(crate) mod said;
 pub mod say;
+pub mod scenario;
 pub mod seed;
 pub mod set;
 pub(crate) mod spoken;

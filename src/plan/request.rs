@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::dialect::{self, Dialect};
 use super::fault::Fault;
+use super::scenario::Scenario;
 
 /// The head of a request and where it goes, known before the body is read.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct Scope {
     pub faults: Vec<Fault>,
     /// What of the request's path is the scope, as sent.
     pub prefix: String,
+    /// The scenario whose fixtures answer, instead of the server's.
+    pub scenario: Option<&'static Scenario>,
 }
 
 /// Which provider's which endpoint a path is.

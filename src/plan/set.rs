@@ -135,6 +135,15 @@ impl FixtureSet {
         Self::load(sources).expect("the embedded fixtures load: a test loads them")
     }
 
+    /// The same fixtures under longer names, for hit counters and the journal.
+    #[must_use]
+    pub(crate) fn below(mut self, prefix: &str) -> Self {
+        for running in &mut self.fixtures {
+            running.name = format!("{prefix}/{}", running.name).into();
+        }
+        self
+    }
+
     /// The fixtures that match a request, in order, up to the first that is never used up.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ use super::tls::Tls;
 use crate::error::{LoadErrors, StartError};
 use crate::files;
 use crate::plan::fault::combine;
+use crate::plan::scenario::Scenario;
 use crate::plan::set::Source;
 use crate::plan::{Fault, Fixture, FixtureSet, Limit, Pacing, Timeline};
 
@@ -61,6 +62,7 @@ pub(crate) struct Config {
     pub(crate) time_scale: f64,
     pub(crate) faults: Vec<Fault>,
     pub(crate) limits: Vec<Limit>,
+    pub(crate) scenario: Option<&'static Scenario>,
     pub(crate) unmatched: Unmatched,
     pub(crate) timeline: Option<Timeline>,
     pub(crate) api_keys: Vec<String>,
@@ -92,6 +94,7 @@ impl Builder {
                 time_scale: 1.0,
                 faults: Vec::new(),
                 limits: Vec::new(),
+                scenario: None,
                 unmatched: Unmatched::Error,
                 timeline: None,
                 api_keys: Vec::new(),
@@ -185,6 +188,21 @@ impl Builder {
     /// over it, and it goes over the replies' own, where only one of two can be.
     pub fn fault(mut self, fault: Fault) -> Self {
         self.config.faults.push(fault);
+        self
+    }
+
+    /// Answers every request from a scenario, unless its base URL or a header chooses another; see
+    /// [`Scenario::find`].
+    ///
+    /// ```
+    /// use llmirage::MockServer;
+    /// use llmirage::plan::scenario::Scenario;
+    ///
+    /// let builder = MockServer::builder().scenario(Scenario::find("quota-wall")?);
+    /// # Ok::<(), String>(())
+    /// ```
+    pub fn scenario(mut self, scenario: &'static Scenario) -> Self {
+        self.config.scenario = Some(scenario);
         self
     }
 

@@ -5,6 +5,7 @@ use http::HeaderMap;
 use crate::plan::fault::combine;
 pub(crate) use crate::plan::fault::percent::decode;
 use crate::plan::request::Scope;
+use crate::plan::scenario::Choice;
 
 /// The scope of a request and the path below it.
 ///
@@ -36,7 +37,7 @@ pub(crate) fn split<'a>(path: &'a str, headers: &HeaderMap) -> Result<(Scope, &'
     let specs = headers.get_all(FAULT).iter().map(|value| value.to_str());
     let specs: Vec<&str> = specs.collect::<Result<_, _>>().map_err(|_| format!("{FAULT} is not text"))?;
     if !specs.is_empty() {
-        scope.faults.clear();
+        (scope.faults, scope.scenario) = (Vec::new(), None);
         // Clients and proxies join lines of one name like this; a word has no white space.
         let specs = specs.into_iter().flat_map(|line| line.split(", "));
         specs.map(str::trim).try_for_each(|spec| choose(&mut scope, spec))?;
@@ -62,10 +63,12 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Str
     }
 }
 
-/// Does what a word of a path or a header says.
+/// Adds a fault, or chooses a scenario in the place of one chosen before.
 fn choose(scope: &mut Scope, spec: &str) -> Result<(), String> {
-    let fault = spec.parse().map_err(|error| format!("fault {spec:?}: {error}"))?;
-    scope.faults.push(fault);
+    match spec.parse().map_err(|error| format!("fault {spec:?}: {error}"))? {
+        Choice::Fault(fault) => scope.faults.push(fault),
+        Choice::Scenario(scenario) => scope.scenario = Some(scenario),
+    }
     Ok(())
 }
 
@@ -125,6 +128,20 @@ mod tests {
         let (scope, rest) = split("/fault/stall/fault/gzip/session/a/v1", &headers).unwrap();
         assert_eq!((scope.session.as_str(), rest), ("h", "/v1"));
         assert_eq!(scope.faults, ["close-mid-stream@event:1", "bom"].map(|spec| spec.parse().unwrap()));
+    }
+
+    #[test]
+    fn a_scenario_is_chosen_like_a_fault_and_goes_with_faults() {
+        let path = "/fault/scenario:quota-wall/fault/close-mid-stream@event:3/session/a/v1";
+        let (scope, rest) = split(path, &HeaderMap::new()).unwrap();
+        assert_eq!((scope.scenario.map(|scenario| scenario.name()), rest), (Some("quota-wall"), "/v1"));
+        assert_eq!((scope.faults.len(), scope.session.as_str()), (1, "a"));
+        let mut headers = HeaderMap::new();
+        headers.insert("x-llmirage-fault", "scenario:clean-cut".parse().unwrap());
+        let (scope, _) = split("/v1", &headers).unwrap();
+        assert_eq!(scope.scenario.map(|scenario| scenario.name()), Some("clean-cut"));
+        let error = split("/fault/scenario:quota-wal/v1", &HeaderMap::new()).unwrap_err();
+        assert!(error.ends_with("did you mean \"quota-wall\"?"), "{error}");
     }
 
     #[test]

@@ -100,7 +100,7 @@ impl Service {
             }
             Bound::Api(call) => call,
         };
-        let fixtures = self.state.fixtures();
+        let fixtures = self.state.fixtures_for(&call.scope);
         let served = self.serves(&call, &fixtures);
         let limit = self.state.config.max_body;
         let late = (body.len() > limit).then_some(Reject::BodyTooLarge { limit });
@@ -165,7 +165,7 @@ impl Service {
             exchange.keep_unread(incoming);
             return (timeline, Some(settlement));
         }
-        let fixtures = self.state.fixtures();
+        let fixtures = self.state.fixtures_for(&call.scope);
         let served = self.serves(&call, &fixtures);
         let early = self.refuse_early(&call, served);
         let received = match early.is_some() && waits {

@@ -15,7 +15,8 @@ use super::lines::Lines;
 use super::turns::Turns;
 use crate::plan::fault::when::Turn;
 use crate::plan::limits::{Allowance, Buckets, Charge, Limited};
-use crate::plan::request::Call;
+use crate::plan::request::{Call, Scope};
+use crate::plan::scenario::Scenarios;
 use crate::plan::set::Hits;
 use crate::plan::{Fault, FixtureSet};
 
@@ -28,6 +29,7 @@ pub(crate) struct State {
     pub(crate) casings: Casings,
     pub(crate) started: Instant,
     fixtures: RwLock<Arc<FixtureSet>>,
+    scenarios: Scenarios,
     sessions: Mutex<Sessions>,
     turns: Turns,
     buckets: Mutex<Buckets>,
@@ -60,6 +62,7 @@ impl State {
             casings: Casings::default(),
             started: clock::now(),
             fixtures: RwLock::new(Arc::new(fixtures)),
+            scenarios: Scenarios::default(),
             sessions: Mutex::default(),
             turns: Turns::default(),
             buckets: Mutex::default(),
@@ -71,6 +74,14 @@ impl State {
     /// The fixtures now; a request keeps what it started with.
     pub(crate) fn fixtures(&self) -> Arc<FixtureSet> {
         Arc::clone(&self.fixtures.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Who answers a request: the scenario that it or the server chose, else the server's fixtures.
+    pub(crate) fn fixtures_for(&self, scope: &Scope) -> Arc<FixtureSet> {
+        match scope.scenario.or(self.config.scenario) {
+            Some(scenario) => self.scenarios.fixtures(scenario),
+            None => self.fixtures(),
+        }
     }
 
     /// Answers later requests from another set. Hits stay, and so do the buckets of limits that are in both.
@@ -98,7 +109,7 @@ impl State {
 
     fn asks_for_turns(&self, call: &Call) -> bool {
         let mut faults = call.scope.faults.iter().chain(&self.config.faults);
-        faults.any(Fault::is_selective) || self.fixtures().is_selective()
+        faults.any(Fault::is_selective) || self.fixtures_for(&call.scope).is_selective()
     }
 
     /// Takes a request of so many tokens from the buckets that it counts in. `at` is when it was read, from

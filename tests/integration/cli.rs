@@ -3,6 +3,7 @@
 mod arguments;
 mod check;
 mod docs;
+mod faults;
 mod plan;
 mod reload;
 mod schema;

@@ -27,6 +27,7 @@ mod properties;
 mod rate_limits;
 mod raw;
 mod recorded;
+mod scenarios;
 mod serving;
 mod shipped;
 mod signatures;

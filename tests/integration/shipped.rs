@@ -1,10 +1,13 @@
-//! What is shipped beside the code: the embedded fixtures and the schema of the format.
+//! What is shipped beside the code: the embedded fixtures and scenarios, the schema of the format, and the
+//! page of faults.
 
 use std::fs;
 use std::path::PathBuf;
 
 use llmirage::files;
+use llmirage::plan::fault::explain;
 use llmirage::plan::load::schema;
+use llmirage::plan::scenario::Scenario;
 use llmirage::plan::set::FixtureSet;
 
 fn root(path: &str) -> PathBuf {
@@ -36,4 +39,32 @@ fn the_committed_schema_is_that_of_the_types() {
     }
     let committed = fs::read_to_string(&path).unwrap();
     assert!(committed == current, "schema/fixtures.json is out of date: run with UPDATE_GOLDEN=1");
+}
+
+/// Run with `UPDATE_GOLDEN=1` to write the document anew.
+#[test]
+fn the_committed_page_of_faults_is_that_of_the_catalogue() {
+    let path = root("docs/faults.md");
+    let current = explain::document();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, &current).unwrap();
+    }
+    let committed = fs::read_to_string(&path).unwrap();
+    let differs = committed.lines().zip(current.lines()).find(|(old, new)| old != new);
+    assert!(committed == current, "docs/faults.md is out of date: run with UPDATE_GOLDEN=1; {differs:?}");
+}
+
+#[test]
+fn the_scenarios_are_the_files_of_their_folder() {
+    let folder = fs::read_dir(root("fixtures/scenarios")).unwrap();
+    let mut files: Vec<PathBuf> = folder.map(|entry| entry.unwrap().path()).collect();
+    let stem = |path: &PathBuf| path.file_stem().unwrap().to_str().unwrap().to_owned();
+    files.sort_by_key(stem);
+    let known: Vec<&str> = Scenario::all().map(Scenario::name).collect();
+    assert_eq!(files.iter().map(stem).collect::<Vec<_>>(), known);
+    for (file, scenario) in files.iter().zip(Scenario::all()) {
+        assert_eq!(fs::read_to_string(file).unwrap(), scenario.text(), "{scenario}");
+        let folder = FixtureSet::load(files::read(std::slice::from_ref(file)).unwrap()).unwrap();
+        assert!(folder.lints().is_empty(), "{scenario}");
+    }
 }

@@ -134,7 +134,7 @@ async fn a_stall_over_json_holds_half_of_the_body() {
     let start = Instant::now();
     let mut text = String::new();
     client.read_to_string(&mut text).await.unwrap();
-    let healthy = raw::once(&service, &chat("/v1/chat/completions", "", &body)).await.body;
+    let healthy = raw::once(&self::service(), &chat("/v1/chat/completions", "", &body)).await.body;
     let (half, _) = healthy.split_at(healthy.len() / 2);
     assert!(text.ends_with(&format!("\r\n\r\n{:X}\r\n{half}\r\n", half.len())), "{text}");
     assert!(start.elapsed() >= Duration::from_secs(5));

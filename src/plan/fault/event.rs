@@ -1,5 +1,6 @@
 //! Layer 2: what the events say. Each fault edits the JSON of events, and nothing else of it: whatever
-//! is not edited keeps its bytes.
+//! is not edited keeps its bytes, `obfuscation` included, which hides how long the text was. What is
+//! inserted is due as soon as that which is before it.
 
 use std::time::Duration;
 

@@ -100,11 +100,13 @@ faults! {
         ResetBeforeResponse = "reset-before-response", tier 1, Whole "", expect "retry-ok", evidence "M28" {
         }
         /// FIN while the request is still read, which goes on.
+        /// From the head of the request on; in a fixture, or with a selector, once the body was read.
         HalfClose = "half-close", tier 3, Whole "", expect "retry-ok", evidence "tools" {
             /// How long it is read; without it, as long as `--max-hold` allows.
             "hold" hold: Option<Span> = None;
         }
         /// An error before the body of the request is read, and the connection closed at once.
+        /// In a fixture, or with a selector, once the body was read.
         EarlyResponse = "early-response", tier 3, Whole "", expect "fail-typed", evidence "tools" {
             /// 413 or 429, or another error.
             "status" status: u64 = 413;
@@ -115,6 +117,7 @@ faults! {
             "delay" delay: Span = Span(Duration::from_secs(5));
         }
         /// Nothing more is read, and nothing is sent.
+        /// From the head of the request on; in a fixture, or with a selector, once the body was read.
         AcceptBlackhole = "accept-blackhole", tier 3, Whole "", expect "timeout", evidence "B7" {
             /// How long; without it, as long as `--max-hold` allows.
             "hold" hold: Option<Span> = None;
@@ -196,33 +199,6 @@ impl TransportFault {
     /// What is wrong with its parameters: which, and how.
     pub(crate) fn problems(&self) -> Vec<(&'static str, String)> {
         check::problems(self)
-    }
-
-    /// Whether it decides how the response ends, so that there can be only one of its kind.
-    pub(crate) fn ends(&self) -> bool {
-        match self {
-            Self::Informational { .. } => false,
-            Self::Trailers { .. }
-            | Self::MalformedChunk { .. }
-            | Self::ContentLengthMismatch { .. }
-            | Self::CloseDelimited { .. }
-            | Self::PartialHead { .. }
-            | Self::Garbage { .. }
-            | Self::CloseMidStream { .. }
-            | Self::ResetMidStream { .. }
-            | Self::ResetUndrained { .. }
-            | Self::Stall { .. }
-            | Self::StallHeartbeat { .. }
-            | Self::EmptyResponse { .. }
-            | Self::ResetBeforeResponse { .. }
-            | Self::HalfClose { .. }
-            | Self::EarlyResponse { .. }
-            | Self::SlowClose { .. }
-            | Self::AcceptBlackhole { .. }
-            | Self::KeepaliveClose { .. }
-            | Self::KeepaliveResetOnReuse { .. }
-            | Self::ConnectionRefused { .. } => true,
-        }
     }
 
     /// Whether it is about a request whose body was not read yet.

@@ -76,7 +76,11 @@ fn a_folder_without_fixtures_is_a_problem() {
 
 #[test]
 fn the_shipped_fixtures_have_neither_problems_nor_warnings() {
-    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures");
-    let printed = Dir::new().command("check").arg(shipped).succeeds();
-    assert!(printed.starts_with("ok: ") && !printed.contains("warning"), "{printed}");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures");
+    let scenarios = std::fs::read_dir(format!("{folder}/scenarios")).unwrap();
+    let scenarios = scenarios.map(|entry| entry.unwrap().path());
+    for set in scenarios.chain([format!("{folder}/default").into()]) {
+        let printed = Dir::new().command("check").arg(&set).succeeds();
+        assert!(printed.starts_with("ok: ") && !printed.contains("warning"), "{}: {printed}", set.display());
+    }
 }

@@ -73,7 +73,14 @@ fn every_example_of_fixtures_loads_without_a_warning() {
 
 #[test]
 fn links_between_documents_lead_somewhere() {
-    for path in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/cli.md", "docs/fixtures.md"] {
+    for path in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "docs/cli.md",
+        "docs/fixtures.md",
+        "docs/faults.md",
+    ] {
         let text = read(path);
         let targets = text.split("](").skip(1).map(|rest| rest.split([')', '#']).next().unwrap_or_default());
         for target in targets.filter(|target| !target.is_empty() && !target.contains("://")) {

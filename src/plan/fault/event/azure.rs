@@ -112,13 +112,19 @@ pub(super) fn content_filter_finish(
     severity: Severity,
 ) {
     let order = chunk::order(response, context);
-    let verdict = chunk::is_azure(context).then(|| categories(Some((category, severity))));
+    let hit = Some((category, severity));
     let filtered = |choice: &[u8]| {
         let finished = chunk::set_finish(choice, "\"content_filter\"", order)?;
-        match &verdict {
-            Some(verdict) => edit::set(&finished, "content_filter_results", verdict, order, CHOICE),
-            None => Some(finished),
+        if !chunk::is_azure(context) {
+            return Some(finished);
         }
+        // What else the filter says of the choice stays.
+        let in_place = edit::edit(&finished, "content_filter_results", |results| {
+            let (name, verdict) = verdicts(hit).into_iter().find(|(_, verdict)| verdict.contains("true"))?;
+            edit::get(results, name)?;
+            edit::set(results, name, &verdict, order, &[])
+        });
+        in_place.or_else(|| edit::set(&finished, "content_filter_results", &categories(hit), order, CHOICE))
     };
     if !response.is_stream() {
         response.pieces.iter_mut().for_each(|piece| {

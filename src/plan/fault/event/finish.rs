@@ -13,23 +13,26 @@ use crate::plan::timeline::EventKind;
 pub(super) fn with_content(response: &mut Response, context: &Context<'_>) {
     let order = chunk::order(response, context);
     let mut last_content: BTreeMap<u64, usize> = BTreeMap::new();
+    let mut moves = Vec::new();
     let mut stays = vec![true; response.pieces.len()];
-    for index in 0..response.pieces.len() {
-        let piece = &response.pieces[index];
+    for (index, piece) in response.pieces.iter().enumerate() {
         let &[choice] = chunk::choices(piece).as_slice() else { continue };
         let number = chunk::index(choice);
         if piece.kind == EventKind::Content {
             last_content.insert(number, index);
         }
-        if piece.kind != EventKind::Finish {
-            continue;
+        let reason = chunk::finish(choice).filter(|_| piece.kind == EventKind::Finish);
+        if let Some(reason) = reason
+            && let Some(last) = last_content.remove(&number)
+        {
+            moves.push((last, String::from_utf8_lossy(reason).into_owned()));
+            stays[index] = false;
         }
-        let reason = chunk::finish(choice).map(|reason| String::from_utf8_lossy(reason).into_owned());
-        let (Some(reason), Some(last)) = (reason, last_content.remove(&number)) else { continue };
+    }
+    for (last, reason) in moves {
         let content = &mut response.pieces[last];
         chunk::edit_choices(content, |choice| chunk::set_finish(choice, &reason, order));
         content.kind = EventKind::Finish;
-        stays[index] = false;
     }
     let mut stays = stays.into_iter();
     response.pieces.retain(|_| stays.next().unwrap_or(true));
@@ -93,7 +96,10 @@ pub(super) fn chunk_after(response: &mut Response, context: &Context<'_>, what: 
     let pattern = said.and_then(|_| response.pieces[..last].iter().rfind(texts));
     let mut piece = pattern.unwrap_or(&response.pieces[last]).clone();
     let changed = chunk::edit_choices(&mut piece, |choice| {
-        let delta = said.map_or(Some(b"{}".to_vec()), |text| edit::set(b"{}", "content", text, order, DELTA));
+        let delta = match said {
+            Some(text) => edit::set(b"{}", "content", text, order, DELTA),
+            None => Some(b"{}".to_vec()),
+        };
         let said = edit::edit(choice, "delta", |_| delta)?;
         Some(edit::edit(&said, "finish_reason", |_| Some(b"null".to_vec())).unwrap_or(said))
     });

@@ -82,7 +82,7 @@ impl Identity {
         let set = |call: &[u8], key, value: &str| edit::set(call, key, value, order, CALL);
         let number = chunk::index(call);
         let Self { index, id: id_form, kind, name } = self;
-        let steps: [&dyn Fn(&[u8]) -> Option<Vec<u8>>; 4] = [
+        let steps: [Step<'_>; 4] = [
             &|call| match index {
                 IndexForm::Missing => edit::remove(call, &["index"]),
                 IndexForm::Zero if has("index") => set(call, "index", "0"),
@@ -115,6 +115,8 @@ impl Identity {
         edited
     }
 }
+
+type Step<'a> = &'a dyn Fn(&[u8]) -> Option<Vec<u8>>;
 
 /// The first call of the first choice in a piece: whether it is a function call, and its index.
 fn first_call(piece: &Piece) -> Option<(bool, u64)> {

@@ -1,10 +1,7 @@
 //! Compression, right and wrong.
 
-use std::io::Write;
-
 use bytes::Bytes;
-use flate2::write::GzEncoder;
-use flate2::{Compression, GzBuilder};
+use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 use http::header::CONTENT_ENCODING;
 
 use super::GzipForm;
@@ -31,23 +28,23 @@ pub(super) fn compress(response: &mut Response, form: GzipForm) {
 
 /// One stream of gzip, flushed after each piece.
 fn flush_each(response: &mut Response) {
-    let mut encoder = encoder();
+    let mut packer = Packer::new();
     let last = response.pieces.len() - 1;
     for (index, piece) in response.pieces.iter_mut().enumerate() {
-        put(&mut encoder, &piece.bytes, index < last);
+        packer.put(&piece.bytes, FlushCompress::Sync);
         if index == last {
-            finish(&mut encoder);
+            packer.finish();
         }
-        piece.bytes = Bytes::from(std::mem::take(encoder.get_mut()));
+        piece.bytes = packer.take();
     }
 }
 
 /// One stream of gzip that comes with the last piece; what the pieces get of it says nothing.
 fn buffer(response: &mut Response) {
-    let mut encoder = encoder();
-    response.pieces.iter().for_each(|piece| put(&mut encoder, &piece.bytes, false));
-    finish(&mut encoder);
-    let packed = Bytes::from(std::mem::take(encoder.get_mut()));
+    let mut packer = Packer::new();
+    response.pieces.iter().for_each(|piece| packer.put(&piece.bytes, FlushCompress::None));
+    packer.finish();
+    let packed = packer.take();
     let at = response.pieces.last().map_or(response.head.at, |piece| piece.at);
     let count = response.pieces.len();
     for (index, piece) in response.pieces.iter_mut().enumerate() {
@@ -76,17 +73,49 @@ fn announce(response: &mut Response) {
     headers.insert(index, Header::new("Content-Encoding", "gzip"));
 }
 
-/// An encoder whose bytes depend on nothing but the input: no time, no name, and Unix as the system, as
-/// nginx and Cloudflare say.
-fn encoder() -> GzEncoder<Vec<u8>> {
-    GzBuilder::new().operating_system(3).write(Vec::new(), Compression::default())
+/// A stream of gzip whose bytes depend on nothing but what is put in.
+#[derive(Debug)]
+struct Packer {
+    deflate: Compress,
+    crc: Crc,
+    packed: Vec<u8>,
 }
 
-fn put(encoder: &mut GzEncoder<Vec<u8>>, bytes: &[u8], flush: bool) {
-    let put = encoder.write_all(bytes).and_then(|()| if flush { encoder.flush() } else { Ok(()) });
-    put.expect("writing to memory does not fail");
-}
+impl Packer {
+    fn new() -> Self {
+        // No time, no name, and Unix as the system, as nginx and Cloudflare say.
+        let head = b"\x1F\x8B\x08\0\0\0\0\0\0\x03".to_vec();
+        Self { deflate: Compress::new(Compression::default(), false), crc: Crc::new(), packed: head }
+    }
 
-fn finish(encoder: &mut GzEncoder<Vec<u8>>) {
-    encoder.try_finish().expect("writing to memory does not fail");
+    fn put(&mut self, bytes: &[u8], flush: FlushCompress) {
+        self.crc.update(bytes);
+        self.deflate(bytes, flush);
+    }
+
+    fn finish(&mut self) {
+        self.deflate(&[], FlushCompress::Finish);
+        self.packed.extend_from_slice(&self.crc.sum().to_le_bytes());
+        self.packed.extend_from_slice(&self.crc.amount().to_le_bytes());
+    }
+
+    fn take(&mut self) -> Bytes {
+        std::mem::take(&mut self.packed).into()
+    }
+
+    fn deflate(&mut self, mut bytes: &[u8], flush: FlushCompress) {
+        loop {
+            self.packed.reserve(4096 + bytes.len() / 2);
+            let before = self.deflate.total_in();
+            let status = self.deflate.compress_vec(bytes, &mut self.packed, flush);
+            let status = status.expect("deflate takes all bytes");
+            let taken = self.deflate.total_in() - before;
+            bytes = &bytes[usize::try_from(taken).unwrap_or(bytes.len())..];
+            // As long as there is no space left, there may be more to write.
+            let is_full = self.packed.len() == self.packed.capacity();
+            if status == Status::StreamEnd || bytes.is_empty() && !is_full {
+                return;
+            }
+        }
+    }
 }

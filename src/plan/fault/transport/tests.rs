@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::plan::Request;
-use crate::plan::fault::Fault;
+use crate::plan::fault::{Fault, Kind};
 use crate::plan::http1::{Segment, Wire, wire};
 use crate::plan::seed::Seed;
 use crate::plan::timeline::{Event, EventKind, Head, Header, Timeline};
@@ -353,7 +353,7 @@ fn every_fault_can_be_anywhere_in_anything() {
 fn parameters_that_make_no_sense_are_told() {
     let problem = |spec: &str| {
         let fault: Fault = spec.parse().unwrap();
-        let crate::plan::fault::Kind::Transport(fault) = fault.kind else { panic!("{spec}") };
+        let Kind::Transport(fault) = fault.kind else { panic!("{spec}") };
         fault
             .problems()
             .into_iter()

@@ -3,24 +3,24 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::plan::fault::{ArgumentKind, Kind, Layer, Name};
+use crate::plan::fault::{ArgumentKind, Kind, Layer, Name, Places};
 
 #[test]
 fn what_is_out_of_range_is_told() {
     #[track_caller]
-    fn told(kind: EventFault, expected: &[(&str, &str)]) {
+    fn told(kind: &EventFault, expected: &[(&str, &str)]) {
         let found = kind.problems();
         let found: Vec<_> = found.iter().map(|(name, problem)| (*name, problem.as_str())).collect();
         assert_eq!(found, expected);
     }
-    told(EventFault::EventOversize { bytes: 16 << 20 }, &[]);
+    told(&EventFault::EventOversize { bytes: 16 << 20 }, &[]);
     told(
-        EventFault::EventOversize { bytes: (16 << 20) + 1 },
+        &EventFault::EventOversize { bytes: (16 << 20) + 1 },
         &[("bytes", "expected at most 16777216, got 16777217")],
     );
-    told(EventFault::DuplicateEvent { times: 10_001 }, &[("times", "expected at most 10000, got 10001")]);
+    told(&EventFault::DuplicateEvent { times: 10_001 }, &[("times", "expected at most 10000, got 10001")]);
     told(
-        EventFault::EnvelopeMissing { drop: "id+idd".to_owned(), add: None },
+        &EventFault::EnvelopeMissing { drop: "id+idd".to_owned(), add: None },
         &[(
             "drop",
             "expected keys of \"id\", \"object\", \"created\", \"model\", \"service_tier\", \"system_fingerprint\", \"choices\", \"usage\", \"obfuscation\", \"prompt_filter_results\", \"prompt_annotations\", joined by \"+\", got \"idd\"",
@@ -128,7 +128,16 @@ proptest! {
         fault.apply(&mut broken, &context);
         let times = std::iter::once(broken.head.at).chain(broken.pieces.iter().map(|piece| piece.at)).chain([broken.ends_at]);
         prop_assert!(times.is_sorted());
-        // Everything before the first piece that changed is what it was, and what holds no JSON stays.
+        // What is before the place is what it was.
+        let at = fault.place();
+        let is_finish = |piece: &Piece| piece.kind == EventKind::Finish;
+        let first = response.target(at).unwrap_or(response.pieces.len()).min(response.spot(at).index);
+        let first = first.min(chunk::done(&response));
+        let first = first.min(response.pieces.iter().position(is_finish).unwrap_or(first));
+        if matches!(fault.kind.entry().places, Places::Event | Places::Anywhere) && response.is_stream() {
+            prop_assert_eq!(broken.pieces.get(..first), response.pieces.get(..first));
+        }
+        // What holds no JSON stays, if it is not cut.
         for piece in broken.pieces.iter().filter(|piece| chunk::json(piece).is_none()) {
             let whole = response.pieces.iter().any(|old| old.bytes == piece.bytes);
             let cut = response.pieces.iter().any(|old| old.bytes.starts_with(&piece.bytes));

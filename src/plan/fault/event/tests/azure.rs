@@ -151,4 +151,13 @@ fn the_filter_ends_the_stream_and_nothing_follows_but_done() {
             ),
         ),
     );
+    // What else the filter says of the choice stays.
+    let verdicts = BODY.replace(
+        "\"stop\"",
+        r#""stop","content_filter_results":{"hate":{"filtered":false,"severity":"safe"},"x":1}"#,
+    );
+    let hit = verdicts
+        .replace("stop", "content_filter")
+        .replace(r#"false,"severity":"safe""#, r#"true,"severity":"medium""#);
+    check("content-filter-finish:category=hate", AZURE, &verdicts, &hit);
 }

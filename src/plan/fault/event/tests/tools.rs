@@ -5,41 +5,19 @@ use super::*;
 #[test]
 fn arguments_end_between_two_characters_and_the_finish_is_told() {
     let lines: Vec<&str> = TOOLS.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let first = r#"20 Content <o {"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\"é\": "}}]},"finish_reason":null} o>"#;
-    // Half of 12 bytes; then in the middle of `é`, which goes; then nothing at all.
-    check(
-        "tool-args-truncated",
-        OPENAI,
-        TOOLS,
-        &[
-            lines[0],
-            &first.replace(": ", ":").replacen("index\\\":", "index\\\":", 1),
-            lines[3],
-            lines[4],
-            lines[5],
-        ]
-        .join("\n")
-        .replace("{\\\"é\\\": ", "{\\\"é\\\":"),
-    );
-    check(
-        "tool-args-truncated:byte=3,finish=length",
-        OPENAI,
-        TOOLS,
-        &[
-            lines[0],
-            &first.replace("é\\\": ", ""),
-            lines[3],
-            &lines[4].replace("tool_calls", "length"),
-            lines[5],
-        ]
-        .join("\n"),
-    );
-    check(
-        "tool-args-truncated:byte=0,finish=none",
-        OPENAI,
-        TOOLS,
-        &[lines[0], lines[3], lines[5]].join("\n"),
-    );
+    let whole = r#"{\"é\": "#;
+    let with = |arguments: &str| lines[1].replace(whole, arguments);
+    // Half of 12 bytes.
+    let half = with(r#"{\"é\":"#);
+    let kept = [lines[0], &half, lines[3], lines[4], lines[5]].join("\n");
+    check("tool-args-truncated", OPENAI, TOOLS, &kept);
+    // In the middle of `é`, which goes.
+    let (three, length) = (with(r#"{\""#), lines[4].replace("tool_calls", "length"));
+    let kept = [lines[0], &three, lines[3], &length, lines[5]].join("\n");
+    check("tool-args-truncated:byte=3,finish=length", OPENAI, TOOLS, &kept);
+    // Nothing is left of them but the event that names the call.
+    let kept = [lines[0], lines[3], lines[5]].join("\n");
+    check("tool-args-truncated:byte=0,finish=none", OPENAI, TOOLS, &kept);
     check("tool-args-truncated:byte=99", OPENAI, TOOLS, TOOLS);
     check("tool-args-truncated", OPENAI, TEXT, TEXT);
     check("tool-args-truncated:byte=4", OPENAI, TOOL_BODY, &TOOL_BODY.replace(r#"{\"a\":1}"#, r#"{\"a\""#));
@@ -49,6 +27,18 @@ fn arguments_end_between_two_characters_and_the_finish_is_told() {
         TOOL_BODY,
         &TOOL_BODY.replace(r#"{\"a\":1}"#, "").replace("\"tool_calls\"}]", "null}]"),
     );
+}
+
+#[test]
+fn the_arguments_of_a_function_call_end_early_too() {
+    let stream = r#"10 Role <o {"index":0,"delta":{"role":"assistant","function_call":{"name":"f","arguments":""}},"finish_reason":null} o>
+        20 Content <o {"index":0,"delta":{"function_call":{"arguments":"{\"a\":"}},"finish_reason":null} o>
+        30 Content <o {"index":0,"delta":{"function_call":{"arguments":"1}"}},"finish_reason":null} o>
+        30 Finish <o {"index":0,"delta":{},"finish_reason":"stop"} o>"#;
+    let lines: Vec<&str> = stream.lines().collect();
+    let finish = lines[3].replace("stop", "function_call");
+    let kept = [lines[0], &lines[1].replace(r#"\"a\":"#, r#"\"a"#), &finish].join("\n");
+    check("tool-args-truncated", OPENAI, stream, &kept);
 }
 
 #[test]
@@ -106,7 +96,7 @@ fn tool_calls_lose_what_tells_them_apart() {
 
 #[test]
 fn choices_come_in_another_order_at_the_same_times() {
-    let event = |at: u32, choice: u32, text: &str| {
+    let event = |at: usize, choice: u32, text: &str| {
         format!(
             r#"{at} Content <o {{"index":{choice},"delta":{{"content":"{text}"}},"finish_reason":null}} o>"#
         )
@@ -121,10 +111,8 @@ fn choices_come_in_another_order_at_the_same_times() {
     ]
     .join("\n");
     let expected = |order: &[(u32, &str)]| {
-        let events = order
-            .iter()
-            .enumerate()
-            .map(|(slot, (choice, text))| event(10 + 10 * slot as u32, *choice, text));
+        let events =
+            order.iter().enumerate().map(|(slot, (choice, text))| event(10 + 10 * slot, *choice, text));
         events.chain(["60 Done [DONE]".to_owned()]).collect::<Vec<_>>().join("\n")
     };
     check(

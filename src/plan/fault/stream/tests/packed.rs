@@ -77,6 +77,17 @@ fn a_buffered_stream_comes_with_its_last_event() {
 }
 
 #[test]
+fn large_bodies_that_barely_compress_are_whole() {
+    // Digits of a sequence that repeats late, far more than one buffer of the compressor.
+    let digits = |index: u64| (index.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20).to_string();
+    let text: String = (0..20_000).map(digits).collect();
+    let timeline = stream(&[(0, EventKind::Content, &text), (0, EventKind::Content, &text)]);
+    for form in ["ok", "buffered"] {
+        assert_eq!(unpack(&packed(timeline.clone(), form).body), (timeline.body.to_vec(), true));
+    }
+}
+
+#[test]
 fn a_body_is_compressed_too_and_an_empty_one_is_not() {
     for form in ["ok", "buffered"] {
         assert_eq!(unpack(&packed(json(), form).body), (json().body.to_vec(), true));
