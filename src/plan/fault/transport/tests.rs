@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::plan::Request;
-use crate::plan::fault::{Fault, Kind};
+use crate::plan::fault::Fault;
 use crate::plan::http1::{Segment, Wire, wire};
 use crate::plan::seed::Seed;
 use crate::plan::timeline::{Event, EventKind, Head, Header, Timeline};
