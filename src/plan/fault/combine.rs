@@ -1,6 +1,7 @@
 //! Which faults go together: a response ends once, and one answer is sent.
 
 use super::answer::AnswerFault;
+use super::transport::TransportFault;
 use super::when::Asked;
 use super::{Fault, Kind};
 
@@ -96,7 +97,8 @@ impl Fault {
             },
             Kind::Event(fault) => fault.ends().then_some(Class::Ending),
             Kind::Stream(_) => None,
-            Kind::Transport(fault) => fault.ends().then_some(Class::Ending),
+            Kind::Transport(TransportFault::Informational { .. }) => None,
+            Kind::Transport(_) => Some(Class::Ending),
         }
     }
 }

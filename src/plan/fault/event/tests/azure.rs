@@ -129,7 +129,7 @@ fn the_filter_ends_the_stream_and_nothing_follows_but_done() {
     );
     // A place after the finish is at the finish.
     check(
-        "content-filter-finish@end",
+        "content-filter-finish@event:99",
         OPENAI,
         TEXT,
         &TEXT.replace("40 ", "30 ").replace("stop", "content_filter"),
