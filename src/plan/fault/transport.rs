@@ -144,12 +144,6 @@ faults! {
 }
 
 impl TransportFault {
-    /// Whether it decides how the response ends, or what HTTP makes of its end: only one such fault can be
-    /// applied.
-    pub(crate) fn ends(&self) -> bool {
-        !matches!(self, Self::Informational { .. })
-    }
-
     /// Applies the fault to a response.
     pub(crate) fn apply(&self, at: At, response: &mut Response, context: &Context<'_>) {
         let longest = context.max_hold;
