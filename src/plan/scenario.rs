@@ -81,6 +81,9 @@ impl Scenario {
     pub fn find(name: &str) -> Result<&'static Self, String> {
         ALL.iter().find(|scenario| scenario.name == name).ok_or_else(|| {
             let known: Vec<&str> = ALL.iter().map(|scenario| scenario.name).collect();
+            if let Some((known, _)) = name.split_once([':', '@']).filter(|(name, _)| known.contains(name)) {
+                return format!("a scenario takes no parameters and no place: write {PREFIX}{known}");
+            }
             format!("unknown scenario {name:?}; {}", did_you_mean(name, &known))
         })
     }
@@ -148,6 +151,16 @@ pub enum Choice {
     Fault(Fault),
     /// Who answers.
     Scenario(&'static Scenario),
+}
+
+/// The form that parses back.
+impl fmt::Display for Choice {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fault(fault) => fault.fmt(out),
+            Self::Scenario(scenario) => scenario.fmt(out),
+        }
+    }
 }
 
 /// `scenario:NAME`, or a [`Fault`] as one word.

@@ -581,7 +581,7 @@ fn selectors_choose_something() {
     check_faults(
         r#"[{"fault": "bom", "when": {"attempt": 0, "probability": 1.5, "frist": 1}}, {"fault": "bom", "when": 5}, {"fault": "bom", "first": 1}, {"fault": "bom", "when": {"match": {"usr": "x", "turn": 0}}}, {"fault": "bom", "when": {"match": {"user": {"regex": "("}}}}]"#,
         &[
-            "f.json:2:84: /fixtures/0/reply/faults/0/when/attempt: `attempt` counts from 1, got 0",
+            "f.json:2:84: /fixtures/0/reply/faults/0/when/attempt: it counts from 1, got 0",
             "f.json:2:102: /fixtures/0/reply/faults/0/when/probability: expected a number from 0 to 1, got 1.5",
             r#"f.json:2:107: /fixtures/0/reply/faults/0/when/frist: unknown key "frist" in a selector; did you mean "first"?"#,
             "f.json:2:146: /fixtures/0/reply/faults/1/when: expected an object, got 5",

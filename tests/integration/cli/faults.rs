@@ -10,7 +10,7 @@ fn lists_every_fault_and_scenario_with_what_a_good_client_does() {
     let printed = Dir::new().command("faults").succeeds();
     assert!(printed.starts_with("answer: what is answered instead"), "{printed}");
     for entry in Kind::entries() {
-        let line = format!("\n  {:<26} ", entry.name);
+        let line = format!("\n  {:<25} ", entry.name);
         assert!(printed.contains(&line), "{}", entry.name);
     }
     assert!(Scenario::all().all(|scenario| printed.contains(&scenario.to_string())), "{printed}");

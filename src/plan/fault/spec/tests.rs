@@ -171,7 +171,7 @@ fn a_wrong_place_says_which_would_be_right() {
 
 #[test]
 fn selectors_that_choose_nothing_are_refused() {
-    refused("bom:attempt=0", "`attempt` of bom: `attempt` counts from 1, got 0");
+    refused("bom:attempt=0", "`attempt` of bom: it counts from 1, got 0");
     refused("bom:first=x", r#"`first` of bom: expected a whole number, 0 or more, got "x""#);
     refused(
         "bom:attempt=3,first=2",
@@ -188,7 +188,7 @@ fn selectors_that_choose_nothing_are_refused() {
 fn every_problem_of_a_word_is_told_at_once() {
     refused(
         "stall:hold=5,the=close,first=0@finsh",
-        "unknown place \"finsh\"; did you mean \"finish\"?; `first` of stall: `first` counts from 1, got 0; \
+        "unknown place \"finsh\"; did you mean \"finish\"?; `first` of stall: it counts from 1, got 0; \
          `hold` of stall: expected a duration with a unit, like \"20ms\" or \"1.5s\", got \"5\"; \
          stall has no parameter \"the\"; did you mean \"then\"?",
     );
