@@ -105,7 +105,10 @@ fn check(args: &ServeArgs) -> Result<(), Failure> {
         .map(Choice::to_string)
         .collect();
     if scenarios.len() > 1 {
-        return usage(format!("--fault: one scenario answers a request: {} do not go together", scenarios.join(" and ")));
+        return usage(format!(
+            "--fault: one scenario answers a request: {} do not go together",
+            scenarios.join(" and ")
+        ));
     }
     let address = args.listen.0;
     if !address.ip().is_loopback() && args.admin_token.is_none() {

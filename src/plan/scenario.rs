@@ -221,5 +221,9 @@ mod tests {
             "scenario:quota-wal".parse::<Choice>(),
             Err(r#"unknown scenario "quota-wal"; did you mean "quota-wall"?"#.to_owned())
         );
+        for text in ["scenario:quota-wall:first=2", "scenario:quota-wall@head"] {
+            let error = text.parse::<Choice>().unwrap_err();
+            assert_eq!(error, "a scenario takes no parameters and no place: write scenario:quota-wall");
+        }
     }
 }

@@ -173,6 +173,15 @@ mod tests {
             "a response ends once: close-mid-stream does not go with stall; leave one out, or choose another \
              attempt for it"
         );
+        assert_eq!(
+            error("/fault/stal/fault/bom/fault/stall:hold=5/v1"),
+            "fault \"stal\": unknown fault \"stal\"; did you mean \"stall\"?; fault \"stall:hold=5\": `hold` of stall: \
+             expected a duration with a unit, like \"20ms\" or \"1.5s\", got \"5\""
+        );
+        assert_eq!(
+            error("/fault/scenario:quota-wall/fault/scenario:clean-cut/v1"),
+            "one scenario answers a request: scenario:clean-cut does not go with scenario:quota-wall"
+        );
         assert!(error("/session/%ff/v1").contains("is not UTF-8"));
         assert!(error(&format!("/session/{}/v1", "a".repeat(300))).contains("at most 256 bytes"));
     }

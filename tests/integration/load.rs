@@ -594,6 +594,25 @@ fn selectors_choose_something() {
 }
 
 #[test]
+fn a_fault_that_is_written_as_elsewhere_is_told_how_it_is_written_here() {
+    check_faults(
+        r#"["stall", {"fault": "stall:hold=5s@event:3"}, {"fault": "scenario:quota-wall"}, {"fault": "stall", "event": 3}]"#,
+        &[
+            r#"f.json:2:47: /fixtures/0/reply/faults/0: a fault is an object: write {"fault": "stall"}"#,
+            r#"f.json:2:66: /fixtures/0/reply/faults/1/fault: unknown fault "stall:hold=5s@event:3"; that is one word for flags and URLs; here it is {"fault":"stall","at":{"event":3},"hold":"5s"}"#,
+            r#"f.json:2:102: /fixtures/0/reply/faults/2/fault: unknown fault "scenario:quota-wall"; scenario:quota-wall is a scenario: a flag, a base URL or a header chooses it by that name"#,
+            r#"f.json:2:145: /fixtures/0/reply/faults/3/event: "event" says where: write {"at": {"event": …}}"#,
+        ],
+    );
+    check_fixture(
+        r#""faults": [{"fault": "stall"}], "reply": "x""#,
+        &[
+            r#"f.json:2:1: /fixtures/0/faults: unknown key "faults" in a fixture; a reply has it: write {"reply": {…, "faults": …}}"#,
+        ],
+    );
+}
+
+#[test]
 fn faults_of_a_reply_go_together() {
     let both = |first: &str, second: &str| {
         format!(r#"[{{"fault": "stall"{first}}}, {{"fault": "close-mid-stream"{second}}}]"#)

@@ -96,7 +96,10 @@ pub fn document() -> String {
             let Entry { name, tier, default, expect, about, .. } = entry;
             let place = if default.is_empty() { String::new() } else { format!("`{default}`") };
             let about = first_sentence(about);
-            push(&mut out, format_args!("| [`{name}`](#{name}) | {tier} | {place} | `{expect}` | {about} |\n"));
+            push(
+                &mut out,
+                format_args!("| [`{name}`](#{name}) | {tier} | {place} | `{expect}` | {about} |\n"),
+            );
         }
         out.push('\n');
     }
@@ -164,17 +167,19 @@ fn fault(entry: &Entry) -> String {
     out
 }
 
-/// What the words of parameters mean, a line for each parameter.
+/// What the words of parameters mean, a line for each parameter whose words need it.
 fn words_of(parameters: &[Parameter]) -> String {
     let mut out = String::new();
-    for parameter in parameters {
-        if let ArgumentKind::Words(words) = parameter.kind {
-            let told = words.iter().zip(parameter.meanings);
-            let told: Vec<String> = told
-                .map(|(word, about)| format!("`{word}`: {}", sentence(about).trim_end_matches('.')))
-                .collect();
-            push(&mut out, format_args!("\n* `{}`: {}.", parameter.name, told.join("; ")));
+    for Parameter { name, kind, meanings, .. } in parameters {
+        let ArgumentKind::Words(words) = kind else { continue };
+        let about = |about: &str| sentence(about).trim_end_matches('.').to_owned();
+        let told: Vec<(&str, String)> =
+            words.iter().copied().zip(meanings.iter().copied().map(about)).collect();
+        if told.iter().all(|(word, about)| about.eq_ignore_ascii_case(word)) {
+            continue;
         }
+        let told: Vec<String> = told.iter().map(|(word, about)| format!("`{word}`: {about}")).collect();
+        push(&mut out, format_args!("\n* `{name}`: {}.", told.join("; ")));
     }
     if !out.is_empty() {
         out.push('\n');

@@ -197,7 +197,10 @@ fn no_parameter(written: &str, entry: &Entry, key: &str, other_keys: &[&str]) ->
             format!("{key:?} says where: write {{\"at\": {{{key:?}: …}}}}")
         }
         ("at" | "event" | "byte" | "elapsed", None, _) => {
-            format!("{written} has no parameter {key:?}: a place stands at the end, as in {}@event:3", entry.name)
+            format!(
+                "{written} has no parameter {key:?}: a place stands at the end, as in {}@event:3",
+                entry.name
+            )
         }
         ("when", _, _) if !in_json => {
             format!("{written} has no parameter \"when\": selectors are keys, as in {}:first=2", entry.name)

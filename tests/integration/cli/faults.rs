@@ -52,4 +52,8 @@ fn a_scenario_is_a_fault_for_every_answer() {
     let (code, stderr) = dir.command("--fault scenario:quota-wal").fails();
     assert_eq!(code, 2);
     assert!(stderr.contains("did you mean \"quota-wall\"?"), "{stderr}");
+    let (code, stderr) = dir.command("--fault scenario:quota-wall --fault scenario:clean-cut").fails();
+    let expected = "llmirage: --fault: one scenario answers a request: scenario:quota-wall and scenario:clean-cut \
+                    do not go together\n";
+    assert_eq!((code, stderr.as_str()), (2, expected));
 }

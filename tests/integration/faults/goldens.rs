@@ -8,6 +8,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Semaphore;
 
 use super::case::{self, Case, Way, server};
@@ -74,9 +75,34 @@ async fn section(case: &Case, way: Way) -> String {
     };
     let mut text = String::new();
     let _ = writeln!(text, "\n=== {}: {}", way.name(), case.spec());
-    text.push_str(&show(&bytes));
+    let shown = show(&bytes);
+    text.push_str(&match case.parameters.get("form").map(String::as_str) {
+        Some("date" | "past-date") => frozen(&shown),
+        _ => shown,
+    });
     let _ = writeln!(text, "=== {ends}");
     text
+}
+
+/// An answer whose dates count from the system's clock, as if they counted from the frozen one.
+fn frozen(shown: &str) -> String {
+    const FORMAT: &str = "%a, %d %b %Y %H:%M:%S GMT";
+    let date = |line: &str, name: &str| {
+        let value = line.strip_prefix(name)?.strip_prefix(": ")?.strip_suffix("\\r\\n")?;
+        Some(Timestamp::strptime("%a, %d %b %Y %H:%M:%S GMT %z", format!("{value} +0000")).unwrap())
+    };
+    let head = shown.lines().find_map(|line| date(line, "Date")).expect("the answer is dated");
+    let age = Timestamp::now().duration_since(head);
+    assert!(age.abs() < SignedDuration::from_secs(60), "the answer is dated {head}");
+    let shift = Timestamp::from_second(1_767_225_600).unwrap().duration_since(head);
+    let line = |line: &str| {
+        let dated = ["Date", "retry-after"].into_iter().find_map(|name| Some((name, date(line, name)?)));
+        match dated {
+            Some((name, date)) => format!("{name}: {}\\r\\n\n", (date + shift).strftime(FORMAT)),
+            None => format!("{line}\n"),
+        }
+    };
+    shown.lines().map(line).collect()
 }
 
 /// What is wrong with the golden file of a fault; writes it if `UPDATE_GOLDEN` is set.

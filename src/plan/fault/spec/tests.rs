@@ -110,6 +110,23 @@ fn a_word_that_is_no_fault_says_what_would_be() {
 fn an_unknown_or_wrong_parameter_says_what_would_be() {
     refused("close-mid-stream:hold=5s@event:3", r#"close-mid-stream has no parameters, got "hold""#);
     refused("stall:hol=5s", r#"stall has no parameter "hol"; did you mean "hold"?"#);
+    refused(
+        "stall:at=head",
+        r#"stall has no parameter "at": a place stands at the end, as in stall@event:3"#,
+    );
+    refused(
+        "stall:event=3",
+        r#"stall has no parameter "event": a place stands at the end, as in stall@event:3"#,
+    );
+    refused("stall:when=2", r#"stall has no parameter "when": selectors are keys, as in stall:first=2"#);
+    refused(
+        "stall,hold=5s",
+        r#"unknown fault "stall,hold=5s"; parameters stand after the name, as in stall:hold=5s; `llmirage faults` lists them"#,
+    );
+    refused(
+        "quota-wall",
+        r#"unknown fault "quota-wall"; scenario:quota-wall is a scenario: a flag, a base URL or a header chooses it by that name"#,
+    );
     refused("stall:frist=5", r#"stall has no parameter "frist"; did you mean "first"?"#);
     refused("stall:duration=5s", r#"stall has no parameter "duration"; known: "hold", "then""#);
     refused("stall:hold=5s,hold=6s", "the parameter `hold` of stall is there twice");
