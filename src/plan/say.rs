@@ -184,7 +184,8 @@ fn refused((head, body): (Head, Bytes), call: &Call, occasion: &Occasion<'_>) ->
 pub(crate) fn plan_early(call: &Call, occasion: &Occasion<'_>) -> Timeline {
     let mut faults = faults(call, None, &[], occasion);
     faults.retain(|fault| !fault.is_selective());
-    let facts = bare_facts(call, "", occasion);
+    let deployment = call.route.deployment.as_deref().unwrap_or_default();
+    let facts = bare_facts(call, deployment, occasion);
     let silent = || {
         let error = ErrorReply { status: StatusCode::SERVICE_UNAVAILABLE.as_u16(), ..ErrorReply::default() };
         let (head, body) = call.route.dialect.error(&error, &facts);
