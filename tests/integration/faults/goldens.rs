@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use super::case::{self, Case, Way, server};
 use super::peer::End;
 use super::show::show;
+use crate::raw::http_date;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_fault_sends_these_bytes_and_ends_so() {
@@ -88,8 +89,7 @@ async fn section(case: &Case, way: Way) -> String {
 fn frozen(shown: &str) -> String {
     const FORMAT: &str = "%a, %d %b %Y %H:%M:%S GMT";
     let date = |line: &str, name: &str| {
-        let value = line.strip_prefix(name)?.strip_prefix(": ")?.strip_suffix("\\r\\n")?;
-        Some(Timestamp::strptime("%a, %d %b %Y %H:%M:%S GMT %z", format!("{value} +0000")).unwrap())
+        Some(http_date(line.strip_prefix(name)?.strip_prefix(": ")?.strip_suffix("\\r\\n")?))
     };
     let head = shown.lines().find_map(|line| date(line, "Date")).expect("the answer is dated");
     let age = Timestamp::now().duration_since(head);
