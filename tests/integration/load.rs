@@ -606,7 +606,13 @@ fn faults_of_a_reply_go_together() {
     );
     check_faults(&both(r#", "when": {"attempt": 1}"#, r#", "when": {"attempt": 2}"#), &[]);
     check_faults(&both(r#", "when": {"every": 2}"#, ""), &[]);
-    check_faults(&both("", r#", "when": {"match": {"stream": true}}"#), &[]);
+    check_faults(&both(r#", "when": {"match": {"stream": true}}"#, ""), &[]);
+    check_faults(
+        &both("", r#", "when": {"every": 2}"#),
+        &[
+            "f.json:2:67: /fixtures/0/reply/faults/1: a response ends once: close-mid-stream:every=2 does not go with stall; leave one out, or put it first",
+        ],
+    );
     check_fixture(
         r#""reply": {"script": ["done", {"fault": {"fault": "stall"}}], "faults": [{"fault": "empty-response"}]}"#,
         &[
