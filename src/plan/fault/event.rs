@@ -2,8 +2,6 @@
 //! is not edited keeps its bytes, `obfuscation` included, which hides how long the text was. What is
 //! inserted is due as soon as that which is before it.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 
 use self::errors::StreamError;
@@ -63,8 +61,8 @@ faults! {
         }
         /// Tool calls whose index, id, type or name is wrong.
         ToolCallIdentity = "tool-call-identity", tier 1, Whole "", expect "tolerate", evidence "D6 M31" {
-            /// The index.
-            "index" index: IndexForm = IndexForm::Missing;
+            /// The index; without it, it is missing, unless something else is wrong.
+            "index" index: Option<IndexForm> = None;
             /// The id.
             "id" id: IdForm = IdForm::Right;
             /// The type.
@@ -187,7 +185,9 @@ impl EventFault {
                 tools::truncate_arguments(response, context, *byte, *finish);
             }
             Self::ToolCallIdentity { index, id, kind, name } => {
-                let identity = Identity { index: *index, id: *id, kind: *kind, name: *name };
+                let others = (*id, *kind, *name) != (IdForm::Right, TypeForm::Right, NameForm::Right);
+                let own = if others { IndexForm::Right } else { IndexForm::Missing };
+                let identity = Identity { index: index.unwrap_or(own), id: *id, kind: *kind, name: *name };
                 tools::misname(response, context, identity);
             }
             Self::ChoicesInterleaved { order } => choices::interleave(response, context, *order),
@@ -279,26 +279,7 @@ fn at_each(at: At, response: &mut Response, edit: impl FnMut(&mut Piece)) {
 /// Leaves out the piece at `index` and all after it.
 fn end_before(response: &mut Response, at: At, index: usize) {
     response.pieces.truncate(index);
-    response.ends_at = moment(response, at, index);
-}
-
-/// Adds a piece: when what is before it is out, or at the time that the place is.
-fn insert(response: &mut Response, at: At, index: usize, kind: EventKind, bytes: impl Into<Bytes>) {
-    let moment = moment(response, at, index);
-    response.pieces.insert(index, Piece { at: moment, kind, bytes: bytes.into() });
-    response.ends_at = response.ends_at.max(moment);
-}
-
-/// When something at a place is due, if it stands before the piece at `index`.
-fn moment(response: &Response, at: At, index: usize) -> Duration {
-    let before = response.time_before(index);
-    match at {
-        At::Elapsed(time) => {
-            let next = response.pieces.get(index).map_or(Duration::MAX, |piece| piece.at);
-            time.min(next).max(before)
-        }
-        _ => before,
-    }
+    response.ends_at = response.moment(at, index);
 }
 
 /// The stream's own `[DONE]`, or one as everybody sends it.

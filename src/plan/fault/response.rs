@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 
 use super::At;
 use crate::plan::timeline::{Ending, Event, EventKind, Framing, Head, Header, Timeline};
@@ -68,9 +68,15 @@ impl Response {
         Timeline { head, body: body.freeze(), events, framing, ending, ends_at, faults: Vec::new() }
     }
 
-    /// Whether it is a stream; else its body is one piece, or none.
+    /// Whether it is a stream, if perhaps one of no events; else its body is one piece, or none.
     pub(crate) fn is_stream(&self) -> bool {
-        !self.pieces.iter().any(|piece| piece.kind == EventKind::Body)
+        match self.pieces.as_slice() {
+            [] => {
+                let kind = self.head.header(CONTENT_TYPE.as_str());
+                kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
+            }
+            pieces => !pieces.iter().any(|piece| piece.kind == EventKind::Body),
+        }
     }
 
     /// Where a place is. A place past the end is the end; of a body that is not a stream, a place among
@@ -154,8 +160,33 @@ impl Response {
 
     /// Adds a piece before the piece at `index`, as soon as that which is before it is out.
     pub(crate) fn insert(&mut self, index: usize, kind: EventKind, bytes: impl Into<Bytes>) {
-        let at = self.time_before(index);
+        self.insert_at(At::End, index, kind, bytes);
+    }
+
+    /// Adds a piece before the piece at `index`, at the time of a place that is one.
+    pub(crate) fn insert_at(&mut self, at: At, index: usize, kind: EventKind, bytes: impl Into<Bytes>) {
+        let at = self.moment(at, index);
         self.pieces.insert(index, Piece { at, kind, bytes: bytes.into() });
+        self.ends_at = self.ends_at.max(at);
+    }
+
+    /// When something at a place is due that stands before the piece at `index`: as soon as that which is
+    /// before it is out, or at the time that the place is.
+    pub(crate) fn moment(&self, at: At, index: usize) -> Duration {
+        let before = self.time_before(index);
+        match at {
+            At::Elapsed(time) => {
+                let next = self.pieces.get(index).map_or(Duration::MAX, |piece| piece.at);
+                time.min(next).max(before)
+            }
+            At::Head
+            | At::Event { .. }
+            | At::Named(_)
+            | At::Byte(_)
+            | At::End
+            | At::Idle
+            | At::NextRequest => before,
+        }
     }
 
     /// Moves everything from the piece at `index` on by this much.
@@ -350,6 +381,16 @@ mod tests {
             check(&empty, at, (0, 0), None);
         }
         assert_eq!(empty.targets(At::event(0)), 0..0);
+    }
+
+    #[test]
+    fn nothing_is_a_stream_if_its_head_says_so() {
+        let mut empty = response(&[]);
+        assert!(!empty.is_stream());
+        empty.head.headers.push(Header::new("Content-Type", "text/event-stream; charset=utf-8"));
+        assert!(empty.is_stream());
+        empty.pieces = response(&[(EventKind::Body, "{}")]).pieces;
+        assert!(!empty.is_stream());
     }
 
     #[test]
