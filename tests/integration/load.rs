@@ -625,7 +625,13 @@ fn faults_of_a_reply_go_together() {
     );
     check_faults(&both(r#", "when": {"attempt": 1}"#, r#", "when": {"attempt": 2}"#), &[]);
     check_faults(&both(r#", "when": {"every": 2}"#, ""), &[]);
-    check_faults(&both("", r#", "when": {"match": {"stream": true}}"#), &[]);
+    check_faults(&both(r#", "when": {"match": {"stream": true}}"#, ""), &[]);
+    check_faults(
+        &both("", r#", "when": {"every": 2}"#),
+        &[
+            "f.json:2:67: /fixtures/0/reply/faults/1: a response ends once: close-mid-stream:every=2 does not go with stall; leave one out, or put it first",
+        ],
+    );
     check_fixture(
         r#""reply": {"script": ["done", {"fault": {"fault": "stall"}}], "faults": [{"fault": "empty-response"}]}"#,
         &[
@@ -966,13 +972,15 @@ fn lints_name_faults_that_do_nothing_where_they_stand() {
         {"name": "b", "match": {"user": "b"}, "reply": {"answer": {"text": "b"}, "faults": [{"fault": "early-response"}]}},
         {"name": "c", "match": {"user": "c"}, "reply": {"script": [{"fault": {"fault": "bom"}}, {"fault": {"fault": "stall", "then": "resume", "hold": "1s"}}, "done"]}},
         {"name": "d", "match": {"user": "d"}, "reply": {"script": [{"fault": {"fault": "stall", "when": {"first": 1}}}, "done"]}},
-        {"name": "e", "match": {"user": "e"}, "reply": {"script": [{"fault": {"fault": "truncate_after_frames"}}, "done"]}}
+        {"name": "e", "match": {"user": "e"}, "reply": {"script": [{"fault": {"fault": "truncate_after_frames"}}, "done"]}},
+        {"name": "f", "match": {"user": "f"}, "reply": {"error": {"status": 500}, "faults": [{"fault": "line-ending"}, {"fault": "events-glued"}, {"fault": "event-oversize"}]}}
     ]}"#;
     let set = FixtureSet::load(vec![file("f.json", text)]).unwrap();
     let expected = [
         "f.json:2:9: /fixtures/0/reply: finish-missing does nothing here: an error has no events",
         "f.json:3:9: /fixtures/1/reply: early-response meets a request before its body is read; of a fixture it comes after that. With --fault or in the base URL it is early",
         "f.json:6:9: /fixtures/4: steps of its script after a fault are never sent",
+        "f.json:7:9: /fixtures/5/reply: line-ending does nothing here: an error has no events",
     ];
     let found: Vec<String> = set.lints().iter().map(ToString::to_string).collect();
     assert_eq!(found, expected);

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-
 use super::declare::{faults, words};
 use super::response::Response;
 use super::{At, Context};
