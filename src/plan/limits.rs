@@ -33,10 +33,12 @@ pub struct Limit {
     pub(crate) per: Per,
     /// How many requests a minute holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub(crate) requests_per_minute: Option<u64>,
     /// How many tokens a minute holds, as the limiter estimates them: 1 and a quarter of the characters
     /// of the messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub(crate) tokens_per_minute: Option<u64>,
 }
 

@@ -39,6 +39,7 @@ fn the_committed_schema_is_that_of_the_types() {
     }
     let committed = fs::read_to_string(&path).unwrap();
     assert!(committed == current, "schema/fixtures.json is out of date: run with UPDATE_GOLDEN=1");
+    assert!(!current.contains("```"), "descriptions are for authors of JSON, without code");
 }
 
 /// Run with `UPDATE_GOLDEN=1` to write the document anew.

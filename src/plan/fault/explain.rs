@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::catalogue::Expected;
 use super::declare::{ArgumentKind, Entry, Parameter, Places};
 use super::{Fault, Kind, Layer};
-use crate::plan::load::words::did_you_mean;
+use crate::plan::load::words::nearest;
 use crate::plan::scenario::Scenario;
 use crate::plan::set::{FixtureSet, Hits, Source};
 use crate::plan::timeline::{Ending, Event, EventKind, Timeline};
@@ -56,24 +56,33 @@ fn row(out: &mut String, name: &str, expect: &str, about: &str) {
     push(out, format_args!("{lead:<LEAD$}{line}\n"));
 }
 
-/// A fault by its name or an alias, or a scenario as `scenario:NAME`.
+/// A fault by its name, an alias or its one-word form, or a scenario, with `scenario:` or without.
 ///
 /// # Errors
 ///
 /// What to write instead.
 pub fn explain(name: &str) -> Result<String, String> {
+    let about = |scenario| format!("{}```json\n{}```\n", self::scenario(scenario), scenario.text());
     if let Some(scenario) = name.strip_prefix("scenario:") {
-        let scenario = Scenario::find(scenario)?;
-        return Ok(format!("{}```json\n{}```\n", self::scenario(scenario), scenario.text()));
+        return Scenario::find(scenario).map(about);
     }
+    if let Ok(scenario) = Scenario::find(name) {
+        return Ok(about(scenario));
+    }
+    // Of a whole word, its name.
+    let name = name.split([':', '@']).next().unwrap_or_default();
     let alias = || ALIASES.contains(&name).then(|| name.parse::<Fault>().ok()).flatten();
     let entry = Kind::entries().find(|entry| entry.name == name);
     match entry.or_else(|| alias().map(|fault| fault.kind.entry())) {
         Some(entry) => Ok(fault(entry)),
         None => {
             let mut known: Vec<String> = Kind::entries().map(|entry| entry.name.to_owned()).collect();
-            known.extend(Scenario::all().map(ToString::to_string));
-            Err(format!("unknown fault {name:?}; {}", did_you_mean(name, &known)))
+            known.extend(Scenario::all().map(|scenario| scenario.name().to_owned()));
+            let help = match nearest(name, &known) {
+                Some(best) => format!("did you mean {best:?}?"),
+                None => "`llmirage faults` lists them".to_owned(),
+            };
+            Err(format!("unknown fault {name:?}; {help}"))
         }
     }
 }
@@ -140,10 +149,7 @@ fn fault(entry: &Entry) -> String {
     let aliases = ALIASES.iter().filter(|alias| stands_for(alias, entry));
     let aliases: Vec<String> = aliases.map(|alias| format!("`{alias}`")).collect();
     if !aliases.is_empty() {
-        push(
-            &mut out,
-            format_args!("Other tools call it {}; these names are accepted.\n", aliases.join(", ")),
-        );
+        push(&mut out, format_args!("Accepted names of other tools: {}.\n", aliases.join(", ")));
     }
     let parameters = (entry.parameters)();
     if !parameters.is_empty() {
@@ -576,6 +582,12 @@ mod tests {
     #[test]
     fn a_fault_is_found_by_an_alias_and_an_unknown_one_is_guessed() {
         assert_eq!(explain("slow_close"), explain("slow-close"));
+        assert_eq!(explain("stall:hold=5s@event:3"), explain("stall"));
+        assert_eq!(explain("quota-wall"), explain("scenario:quota-wall"));
+        assert_eq!(
+            explain("timeout"),
+            Err("unknown fault \"timeout\"; `llmirage faults` lists them".to_owned())
+        );
         assert_eq!(
             explain("close-mid-steam"),
             Err(r#"unknown fault "close-mid-steam"; did you mean "close-mid-stream"?"#.to_owned())

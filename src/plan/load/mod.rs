@@ -34,7 +34,25 @@ use read::Mended;
 
 /// The JSON Schema of fixture files, for editors.
 pub fn schema() -> Value {
-    schemars::schema_for!(FixtureFile).to_value()
+    let mut schema = schemars::schema_for!(FixtureFile).to_value();
+    without_code(&mut schema);
+    schema
+}
+
+/// Cuts examples in Rust off descriptions: they are for who builds a value in code, not for who writes JSON.
+fn without_code(schema: &mut Value) {
+    match schema {
+        Value::Object(object) => {
+            if let Some(Value::String(text)) = object.get_mut("description")
+                && let Some((words, _)) = text.split_once("\n\n```")
+            {
+                *text = words.to_owned();
+            }
+            object.values_mut().for_each(without_code);
+        }
+        Value::Array(values) => values.iter_mut().for_each(without_code),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 /// Reads a part of the format that stands at a pointer, as far as it can be, and checks it; what is wrong

@@ -80,15 +80,32 @@ fn links_between_documents_lead_somewhere() {
         "docs/cli.md",
         "docs/fixtures.md",
         "docs/faults.md",
+        "docs/fidelity.md",
+        "docs/sdk.md",
     ] {
         let text = read(path);
-        let targets = text.split("](").skip(1).map(|rest| rest.split([')', '#']).next().unwrap_or_default());
-        for target in targets.filter(|target| !target.is_empty() && !target.contains("://")) {
+        let targets = text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap_or_default());
+        for link in targets.filter(|target| !target.contains("://")) {
+            let (target, anchor) = link.split_once('#').unwrap_or((link, ""));
             let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-            let file = format!("{}/{folder}/{target}", env!("CARGO_MANIFEST_DIR"));
-            assert!(fs::exists(&file).unwrap(), "{path}: {target}");
+            let target = if target.is_empty() { path.to_owned() } else { format!("{folder}/{target}") };
+            let file = format!("{}/{target}", env!("CARGO_MANIFEST_DIR"));
+            assert!(fs::exists(&file).unwrap(), "{path}: {link}");
+            assert!(
+                anchor.is_empty() || anchors(&read(&target)).any(|known| known == anchor),
+                "{path}: {link}"
+            );
         }
     }
+}
+
+/// What links can lead to in a document: its headings, in lower case, with hyphens and without marks.
+fn anchors(text: &str) -> impl Iterator<Item = String> {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    headings.map(|line| {
+        let heading = line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+        heading.replace(|c: char| !c.is_alphanumeric() && c != '-' && c != '_', "")
+    })
 }
 
 #[test]
