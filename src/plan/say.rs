@@ -38,6 +38,9 @@ pub struct Occasion<'a> {
     pub seed: u64,
     /// The time, in Unix seconds.
     pub now: u64,
+    /// What a client's clock shows, in Unix seconds: a date to wait for counts from it. It is another time
+    /// than `now` where that stands still.
+    pub wall: u64,
     /// Pacing that goes over the reply's own, key by key.
     pub pacing: Pacing,
     /// Multiplies every offset; 0 is no waiting.
@@ -59,6 +62,7 @@ impl Default for Occasion<'_> {
             hit: 1,
             seed: 0,
             now: FROZEN,
+            wall: FROZEN,
             pacing: Pacing::default(),
             time_scale: 1.0,
             max_hold: Duration::from_secs(60),
@@ -223,6 +227,7 @@ fn bare_facts<'a>(call: &'a Call, occasion: &Occasion<'_>) -> Facts<'a> {
         model: call.route.deployment.as_deref().unwrap_or_default(),
         seed: own_seed(call, occasion),
         now: occasion.now,
+        wall: occasion.wall,
         profile: Profile::NEWEST,
         processing: Duration::ZERO,
         tokens: 0,

@@ -1,8 +1,8 @@
 //! How many of the bytes written to a socket are still in this machine's send queue.
 //!
-//! The only file that depends on the platform: Linux tells, in `/proc/net/tcp`. Reading that takes time, so
-//! it is read only when a connection is about to be given up, and before a RST, which destroys what is
-//! queued. A FIN needs none of it: it follows the queued bytes.
+//! The only place that depends on the platform: Linux tells. It is asked only when a connection is about to
+//! be given up, and before a RST, which destroys what is queued. A FIN needs none of it: it follows the
+//! queued bytes.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -12,6 +12,11 @@ use socket2::SockRef;
 
 use super::clock;
 use super::lines::Lines;
+
+#[cfg(target_os = "linux")]
+mod diag;
+#[cfg(target_os = "linux")]
+mod table;
 
 /// What is below a byte stream.
 pub(crate) struct Socket<I> {
@@ -61,23 +66,46 @@ pub(crate) enum Queue {
     Told(&'static std::sync::atomic::AtomicU64),
 }
 
+/// How much of what was written the peer has not acknowledged.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux tells"))]
+pub(crate) enum Unsent {
+    /// So many bytes.
+    Bytes(u64),
+    /// The connection is no more: the peer has broken it.
+    Gone,
+    /// Nobody knows.
+    Unknown,
+}
+
+/// How the wait for a peer that is to acknowledge every byte has ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Drained {
+    /// It has.
+    Taken,
+    /// It has broken the connection.
+    Gone,
+    /// It did not, for too long.
+    Stuck,
+}
+
 impl Queue {
-    /// How many bytes were not acknowledged yet; `None` where nobody knows.
-    pub(crate) fn unsent(&self) -> Option<u64> {
+    /// How much was not acknowledged yet.
+    pub(crate) fn unsent(&self) -> Unsent {
         match self {
             Self::Tcp { local, peer } => platform::unsent(*local, *peer),
-            Self::Unknown => None,
+            Self::Unknown => Unsent::Unknown,
             #[cfg(test)]
-            Self::Told(bytes) => Some(bytes.load(std::sync::atomic::Ordering::Relaxed)),
+            Self::Told(bytes) => Unsent::Bytes(bytes.load(std::sync::atomic::Ordering::Relaxed)),
         }
     }
 
-    /// Waits until the peer has acknowledged every byte; whether it has. A peer that takes nothing for
-    /// [`STANDSTILL`] is not waited for, nor is anything for longer than `most`, or than a moment once the
-    /// server stops. Where nobody knows, the bytes get [`BLIND`].
-    pub(crate) async fn drained(&self, most: Duration, lines: &Lines) -> bool {
+    /// Waits until the peer has acknowledged every byte. A peer that takes nothing for [`STANDSTILL`] is not
+    /// waited for, nor is anything for longer than `most`, or than a moment once the server stops. Where
+    /// nobody knows, the bytes get [`BLIND`].
+    pub(crate) async fn drained(&self, most: Duration, lines: &Lines) -> Drained {
         if let Self::Unknown = self {
-            return true;
+            return Drained::Taken;
         }
         let end = clock::now() + most;
         let mut standstill = clock::now() + STANDSTILL;
@@ -85,13 +113,15 @@ impl Queue {
         let mut pause = SHORTEST;
         let mut least = u64::MAX;
         loop {
-            let Some(unsent) = self.unsent() else {
-                clock::until(end.min(clock::now() + BLIND)).await;
-                return true;
+            let unsent = match self.unsent() {
+                Unsent::Bytes(0) => return Drained::Taken,
+                Unsent::Bytes(unsent) => unsent,
+                Unsent::Gone => return Drained::Gone,
+                Unsent::Unknown => {
+                    clock::until(end.min(clock::now() + BLIND)).await;
+                    return Drained::Taken;
+                }
             };
-            if unsent == 0 {
-                return true;
-            }
             let now = clock::now();
             if unsent < least {
                 (least, pause, standstill) = (unsent, SHORTEST, now + STANDSTILL);
@@ -101,7 +131,7 @@ impl Queue {
             }
             let limit = end.min(standstill).min(hurry.unwrap_or(end));
             if now >= limit {
-                return false;
+                return Drained::Stuck;
             }
             clock::until(limit.min(now + pause)).await;
             pause = (pause * 2).min(LONGEST);
@@ -126,61 +156,15 @@ const LONGEST: Duration = Duration::from_millis(32);
 
 #[cfg(target_os = "linux")]
 mod platform {
-    use std::fmt::Write as _;
-    use std::net::{IpAddr, SocketAddr};
+    use std::net::SocketAddr;
 
-    /// The `tx_queue` of the connection's line in `/proc/net/tcp` or `tcp6`.
-    pub(super) fn unsent(local: SocketAddr, peer: SocketAddr) -> Option<u64> {
-        let table = match local {
-            SocketAddr::V4(_) => "/proc/net/tcp",
-            SocketAddr::V6(_) => "/proc/net/tcp6",
-        };
-        let table = std::fs::read_to_string(table).ok()?;
-        find(&table, &format!(" {} {} ", hex(local), hex(peer)))
-    }
+    use super::{Unsent, diag, table};
 
-    /// Lines look like `0: 0100007F:0FAA 0100007F:8D5C 01 00000000:00000000 …`: addresses, state,
-    /// `tx_queue:rx_queue`.
-    fn find(table: &str, addresses: &str) -> Option<u64> {
-        let line = table.lines().find(|line| line.contains(addresses))?;
-        let (_, rest) = line.split_once(addresses)?;
-        let queues = rest.split_whitespace().nth(1)?;
-        let (unsent, _) = queues.split_once(':')?;
-        u64::from_str_radix(unsent, 16).ok()
-    }
-
-    /// An address as the kernel prints it: 32-bit words in the machine's byte order.
-    fn hex(address: SocketAddr) -> String {
-        let octets = match address.ip() {
-            IpAddr::V4(ip) => ip.octets().to_vec(),
-            IpAddr::V6(ip) => ip.octets().to_vec(),
-        };
-        let mut text = String::new();
-        for word in octets.chunks_exact(4) {
-            let word = u32::from_ne_bytes(word.try_into().expect("a chunk has four bytes"));
-            write!(text, "{word:08X}").expect("a string takes everything");
-        }
-        format!("{text}:{:04X}", address.port())
-    }
-
-    #[cfg(test)]
-    mod tests {
-        use super::*;
-
-        #[test]
-        fn the_queue_is_read_from_the_connections_own_line() {
-            let table = "  sl  local_address rem_address   st tx_queue rx_queue\n   \
-                0: 0100007F:0FAA 0100007F:0001 01 00000010:00000000 00:00000000 00000000\n   \
-                1: 0100007F:0FAA 0100007F:0002 01 0000002A:00000001 00:00000000 00000000\n";
-            assert_eq!(find(table, " 0100007F:0FAA 0100007F:0002 "), Some(42));
-            assert_eq!(find(table, " 0100007F:0FAA 0100007F:0003 "), None);
-        }
-
-        #[test]
-        #[cfg(target_endian = "little")]
-        fn addresses_are_written_as_the_kernel_does() {
-            assert_eq!(hex("127.0.0.1:4010".parse().unwrap()), "0100007F:0FAA");
-            assert_eq!(hex("[::1]:80".parse().unwrap()), "00000000000000000000000001000000:0050");
+    /// What netlink says; some sandboxes have no more than `/proc`.
+    pub(super) fn unsent(local: SocketAddr, peer: SocketAddr) -> Unsent {
+        match diag::unsent(local, peer) {
+            Unsent::Unknown => table::unsent(local, peer),
+            known @ (Unsent::Bytes(_) | Unsent::Gone) => known,
         }
     }
 }
@@ -189,8 +173,10 @@ mod platform {
 mod platform {
     use std::net::SocketAddr;
 
+    use super::Unsent;
+
     /// Nobody knows.
-    pub(super) fn unsent(_: SocketAddr, _: SocketAddr) -> Option<u64> {
-        None
+    pub(super) fn unsent(_: SocketAddr, _: SocketAddr) -> Unsent {
+        Unsent::Unknown
     }
 }

@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::Instant;
 
 use super::clock::{self, Alarm};
-use super::drain::HURRY;
+use super::drain::{Drained, HURRY};
 use super::journal::Settlement;
 use super::lines::{Busy, Line, Lines};
 use super::transport::Transport;
@@ -74,9 +74,11 @@ impl Takeover {
                 io.reset();
             }
             Ending::Reset { drain: true } => match io.reset_drained(self.max_hold, lines).await {
-                true => self.settle(),
+                Drained::Taken => self.settle(),
+                // The settlement, dropped, says that the client left.
+                Drained::Gone => {}
                 // Some bytes were not taken, and the RST has destroyed them.
-                false => self.line.give_up(),
+                Drained::Stuck => self.line.give_up(),
             },
             Ending::Idle { after, reset } => {
                 self.settle();

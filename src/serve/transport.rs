@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::clock::Patience;
-use super::drain::Socket;
+use super::drain::{Drained, Socket, Unsent};
 use super::lines::{Line, Lines};
 
 /// A byte stream with limits.
@@ -26,7 +26,7 @@ pub(crate) struct Transport<I> {
     /// Runs while a write is blocked.
     write: Patience,
     /// How much the kernel had to send when that was last looked at, since the write is blocked.
-    unsent: Option<u64>,
+    unsent: Unsent,
     /// How many looks there were.
     looks: u32,
     /// Runs from the first byte of a request to the end of its head; for the first request from the
@@ -41,12 +41,12 @@ impl<I> Transport<I> {
         let mut head = Patience::new(HEAD_LIMIT);
         head.start();
         let write = Patience::new(WRITE_LIMIT / LOOKS);
-        Self { io, line, socket, write, unsent: None, looks: 0, head, heads: 0 }
+        Self { io, line, socket, write, unsent: Unsent::Unknown, looks: 0, head, heads: 0 }
     }
 
-    /// Ends the connection with a RST, once the peer has acknowledged every byte; whether it has. It is
-    /// waited for at most `most`.
-    pub(crate) async fn reset_drained(self, most: Duration, lines: &Lines) -> bool {
+    /// Ends the connection with a RST, once the peer has acknowledged every byte; it is waited for at most
+    /// `most`.
+    pub(crate) async fn reset_drained(self, most: Duration, lines: &Lines) -> Drained {
         let drained = self.socket.queue.drained(most, lines).await;
         self.reset();
         drained
@@ -61,7 +61,7 @@ impl<I> Transport<I> {
     fn bound<T>(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if poll.is_ready() {
             self.write.reset();
-            (self.unsent, self.looks) = (None, 0);
+            (self.unsent, self.looks) = (Unsent::Unknown, 0);
             return poll;
         }
         loop {
@@ -81,7 +81,8 @@ impl<I> Transport<I> {
     /// queue tells that it reads.
     fn look(&mut self) -> bool {
         let before = std::mem::replace(&mut self.unsent, self.socket.queue.unsent());
-        let moved = matches!((before, self.unsent), (Some(before), Some(now)) if now < before);
+        let moved =
+            matches!((before, self.unsent), (Unsent::Bytes(before), Unsent::Bytes(now)) if now < before);
         self.looks = if moved { 0 } else { self.looks + 1 };
         self.looks < LOOKS
     }
