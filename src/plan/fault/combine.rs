@@ -59,12 +59,18 @@ pub(crate) fn conflicts<'a>(faults: impl IntoIterator<Item = &'a Fault>) -> Vec<
     faults.iter().enumerate().filter_map(conflict).collect()
 }
 
+/// The most faults of one list: each costs a pass over the response.
+const MOST: usize = 100;
+
 /// Why faults of one list do not go together, if they do not.
 ///
 /// # Errors
 ///
 /// The reasons.
 pub(crate) fn check(faults: &[Fault]) -> Result<(), String> {
+    if faults.len() > MOST {
+        return Err(format!("{MOST} faults at most go together, got {}", faults.len()));
+    }
     let reasons: Vec<String> = conflicts(faults).into_iter().map(|(_, reason)| reason).collect();
     if reasons.is_empty() { Ok(()) } else { Err(reasons.join("; ")) }
 }
@@ -218,6 +224,13 @@ mod tests {
         go_together("close-mid-stream:probability=0.5 stall");
         go_together("close-mid-stream:user=hello stall:user=bye");
         go_together("close-mid-stream:user=hello stall:first=2");
+    }
+
+    #[test]
+    fn a_hundred_faults_go_together_and_no_more() {
+        go_together(&"bom ".repeat(100));
+        let told = "100 faults at most go together, got 101".to_owned();
+        assert_eq!(check(&faults(&"bom ".repeat(101))), Err(told));
     }
 
     #[test]
