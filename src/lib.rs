@@ -28,5 +28,6 @@ pub mod serve;
 pub mod cli;
 
 pub use error::{LoadErrors, StartError};
+pub use plan::scenario::Scenario;
 pub use plan::{At, Fault, Fixture, Limit, Matcher, Pacing, Reply, Timeline, When, plan};
 pub use serve::{Builder, Clock, Entry, Journal, MockServer, Outcome, Service};

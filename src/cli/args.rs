@@ -73,6 +73,9 @@ pub struct ServeArgs {
     pub(super) seed: u64,
 
     /// Where `created`, dates and ids take the time from
+    ///
+    /// Limits and waits go by the system's clock in any case, and so does a date in `retry-after`, since a
+    /// client compares it with its own.
     #[arg(long, value_enum, env = "LLMIRAGE_CLOCK", default_value_t = ClockArg::Frozen, help_heading = "Fixtures")]
     pub(super) clock: ClockArg,
 

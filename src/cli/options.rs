@@ -98,6 +98,18 @@ fn check(args: &ServeArgs) -> Result<(), Failure> {
     if args.watch && args.paths.is_empty() {
         return usage("--watch needs a PATH: the built-in fixtures do not change".to_owned());
     }
+    let scenarios: Vec<String> = args
+        .fault
+        .iter()
+        .filter(|choice| matches!(choice, Choice::Scenario(_)))
+        .map(Choice::to_string)
+        .collect();
+    if scenarios.len() > 1 {
+        return usage(format!(
+            "--fault: one scenario answers a request: {} do not go together",
+            scenarios.join(" and ")
+        ));
+    }
     let address = args.listen.0;
     if !address.ip().is_loopback() && args.admin_token.is_none() {
         return usage(format!(

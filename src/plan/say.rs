@@ -1,34 +1,30 @@
 //! From a reply to a timeline: what the model says, in the dialect's words, at the reply's pace.
 
-use std::borrow::Cow;
-use std::cell::LazyCell;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
 use serde_json::Value;
 
-use super::compose::{self, Composition, Setting};
-use super::dialect::names::ModelClass;
+use self::finish::finish;
+use self::planner::Planner;
 use super::dialect::shape::Shape;
 use super::dialect::{Facts, Form};
 use super::fault::answer::{Scene, answered, replaced, replaces, unstreamed};
 use super::fault::combine::chosen;
-use super::fault::response::Response;
 use super::fault::when::{Asked, Turn};
-use super::fault::{Context, Fault, Kind};
+use super::fault::{Fault, Kind};
 use super::limits::{Allowance, Limited, estimate};
-use super::pacing::{Pacing, whole_micros};
+use super::pacing::Pacing;
 use super::reject::Reject;
-use super::reply::{Answer, Content, ErrorReply, Prepared, Step, Usage};
-use super::request::{Call, Endpoint, Request};
-use super::said::{Counts, Said};
+use super::reply::{ErrorReply, Prepared};
+use super::request::{Call, Request};
 use super::seed::Seed;
-use super::spoken::{Spoken, prompt_tokens};
-use super::sse::Draft;
-use super::timeline::{Event, EventKind, Head, Header, Timeline};
-use super::tokens::Vocabulary;
-use super::wire::{FilterMode, Profile, Wire};
+use super::timeline::{Event, EventKind, Head, Timeline};
+use super::wire::{Profile, Wire};
+
+mod finish;
+mod planner;
 
 /// What a plan depends on beside reply and request. The default is the first hit on a server without
 /// settings.
@@ -42,6 +38,9 @@ pub struct Occasion<'a> {
     pub seed: u64,
     /// The time, in Unix seconds.
     pub now: u64,
+    /// What a client's clock shows, in Unix seconds: a date to wait for counts from it. It is another time
+    /// than `now` where that stands still.
+    pub wall: u64,
     /// Pacing that goes over the reply's own, key by key.
     pub pacing: Pacing,
     /// Multiplies every offset; 0 is no waiting.
@@ -63,6 +62,7 @@ impl Default for Occasion<'_> {
             hit: 1,
             seed: 0,
             now: FROZEN,
+            wall: FROZEN,
             pacing: Pacing::default(),
             time_scale: 1.0,
             max_hold: Duration::from_secs(60),
@@ -129,7 +129,7 @@ pub(crate) fn plan_instead(request: &Request, occasion: &Occasion<'_>) -> Option
 
 /// Plans the response to a request that is refused.
 pub fn plan_reject(reject: &Reject, call: &Call, occasion: &Occasion<'_>) -> Timeline {
-    refused(call.route.dialect.reject(reject, &bare_facts(call, "", occasion)), call, occasion)
+    refused(call.route.dialect.reject(reject, &bare_facts(call, occasion)), call, occasion)
 }
 
 /// Plans the refusal of a request that is over a limit of the fixtures.
@@ -139,7 +139,8 @@ pub(crate) fn plan_limited(limited: &Limited, request: &Request, occasion: &Occa
     let facts = Facts {
         profile: shape.profile,
         limits: limited.allowance(),
-        ..bare_facts(call, request.model(), occasion)
+        model: request.model(),
+        ..bare_facts(call, occasion)
     };
     refused(call.route.dialect.limited(limited, &facts), call, occasion)
 }
@@ -147,7 +148,7 @@ pub(crate) fn plan_limited(limited: &Limited, request: &Request, occasion: &Occa
 /// Plans the response to a request for the models or one of them.
 pub fn plan_models(names: &[&str], call: &Call, occasion: &Occasion<'_>) -> Timeline {
     let dialect = call.route.dialect;
-    let facts = bare_facts(call, "", occasion);
+    let facts = bare_facts(call, occasion);
     let faults = faults(call, None, &[], occasion);
     let timeline = answered(&faults, &Scene { facts, shape: None, stream: false }, || {
         let body = dialect.models(names, &facts);
@@ -180,7 +181,7 @@ fn refused((head, body): (Head, Bytes), call: &Call, occasion: &Occasion<'_>) ->
 pub(crate) fn plan_early(call: &Call, occasion: &Occasion<'_>) -> Timeline {
     let mut faults = faults(call, None, &[], occasion);
     faults.retain(|fault| !fault.is_selective());
-    let facts = bare_facts(call, "", occasion);
+    let facts = bare_facts(call, occasion);
     let silent = || {
         let error = ErrorReply { status: StatusCode::SERVICE_UNAVAILABLE.as_u16(), ..ErrorReply::default() };
         let (head, body) = call.route.dialect.error(&error, &facts);
@@ -188,221 +189,6 @@ pub(crate) fn plan_early(call: &Call, occasion: &Occasion<'_>) -> Timeline {
     };
     let timeline = replaced(&faults, &Scene { facts, shape: None, stream: false }).unwrap_or_else(silent);
     finish(timeline, call, &faults, occasion)
-}
-
-/// The last steps of every plan: its pace, what breaks, and the bound of every gap.
-fn finish(mut timeline: Timeline, call: &Call, faults: &[&Fault], occasion: &Occasion<'_>) -> Timeline {
-    scale(&mut timeline, occasion.time_scale);
-    if !faults.is_empty() {
-        let context = Context { seed: own_seed(call, occasion), max_hold: occasion.max_hold, call };
-        let mut response = Response::new(timeline);
-        faults.iter().for_each(|fault| fault.apply(&mut response, &context));
-        timeline = response.timeline();
-        timeline.faults = faults.iter().map(ToString::to_string).collect();
-    }
-    hold(&mut timeline, occasion.max_hold);
-    timeline
-}
-
-/// The largest answer that is planned, in bytes.
-const HEAVIEST: u64 = 64 << 20;
-
-/// Everything the steps of a plan have in common.
-struct Planner<'a> {
-    reply: &'a Prepared,
-    request: &'a Request,
-    occasion: &'a Occasion<'a>,
-    pacing: Pacing,
-    shape: Shape,
-    vocabulary: Vocabulary,
-}
-
-impl<'a> Planner<'a> {
-    fn new(reply: &'a Prepared, request: &'a Request, occasion: &'a Occasion<'a>) -> Self {
-        let shape = shape(request, &reply.wire, occasion);
-        let pacing = reply.pacing.and(occasion.pacing);
-        let vocabulary = Vocabulary::of(&shape.model);
-        Self { reply, request, occasion, pacing, shape, vocabulary }
-    }
-
-    /// What the reply says, under its own status and headers.
-    fn planned(&self) -> Timeline {
-        let Self { reply, request, occasion, .. } = *self;
-        let mut timeline = match &reply.content {
-            _ if let Some(timeline) = self.too_new() => timeline,
-            Content::Error(error) => self.error(error),
-            Content::Script(steps) => self.script(steps),
-            Content::Answer(_) => match reply.answer(request, occasion.hit) {
-                Ok(Cow::Borrowed(answer)) => self.answer(answer, &reply.spoken.cut(answer, self.vocabulary)),
-                Ok(Cow::Owned(answer)) => self.answer(&answer, &Spoken::new(&answer, self.vocabulary)),
-                Err(message) => self.failed_template(&message),
-            },
-        };
-        overrule(&mut timeline.head, reply);
-        timeline
-    }
-
-    /// The refusal of a backend of the reply's date, where it did not know what is asked.
-    fn too_new(&self) -> Option<Timeline> {
-        let dialect = self.request.call.route.dialect;
-        let reject = dialect.too_new(self.request, self.shape.profile)?;
-        let (head, body) = dialect.reject(&reject, &self.facts(Duration::ZERO));
-        Some(whole(head, body, Duration::ZERO))
-    }
-
-    fn answer(&self, answer: &Answer, spoken: &Spoken) -> Timeline {
-        if self.blocked() {
-            let (head, body) = self.request.call.route.dialect.blocked(
-                &self.reply.filters.prompt,
-                &self.shape,
-                &self.facts(Duration::ZERO),
-            );
-            return whole(head, body, self.pacing.head.unwrap_or_default().0);
-        }
-        let setting = self.setting(answer, spoken);
-        if let Some(refusal) = self.too_heavy(spoken, &setting) {
-            return refusal;
-        }
-        let composition = compose::answer(spoken, &setting);
-        match self.request.stream() {
-            true => self.stream(&composition),
-            false => self.json(&composition, spoken, &setting),
-        }
-    }
-
-    fn script(&self, steps: &[Step]) -> Timeline {
-        let answer = LazyCell::new(|| compose::script::answer(steps));
-        let spoken = LazyCell::new(|| Spoken::new(&answer, self.vocabulary));
-        let composition = compose::script::stream(steps, |usage| self.counts(*usage, &spoken));
-        let chat = self.request.call.route.endpoint == Endpoint::ChatCompletions;
-        if chat && !self.request.stream() {
-            let setting = self.setting(&answer, &spoken);
-            let refusal = self.too_heavy(&spoken, &setting);
-            refusal.unwrap_or_else(|| self.json(&composition, &spoken, &setting))
-        } else {
-            self.stream(&composition)
-        }
-    }
-
-    fn setting(&self, answer: &Answer, spoken: &Spoken) -> Setting<'_> {
-        let counts = self.counts(answer.usage.unwrap_or_default(), spoken);
-        Setting {
-            request: self.request,
-            shape: &self.shape,
-            filters: &self.reply.filters,
-            counts,
-            reasoning: ModelClass::of(&self.shape.model).reasons(),
-        }
-    }
-
-    fn stream(&self, composition: &Composition<'_>) -> Timeline {
-        let dialect = self.request.call.route.dialect;
-        let draft = dialect.stream(&composition.said, &self.shape, self.reply.filters.mode);
-        let due = self.due(&draft, &composition.pauses);
-        let first = due.first().copied().unwrap_or_default();
-        let head = dialect.success(&self.facts(first), Form::Stream);
-        let events =
-            draft.events.iter().zip(&due).map(|((end, kind), at)| Event { at: *at, end: *end, kind: *kind });
-        let events = events.collect();
-        self.timeline(head, draft.body.into(), events, first)
-    }
-
-    /// A body that is not streamed comes when the stream would have ended.
-    fn json(&self, composition: &Composition<'_>, spoken: &Spoken, setting: &Setting<'_>) -> Timeline {
-        let dialect = self.request.call.route.dialect;
-        let kinds: Vec<EventKind> = composition.said.iter().map(Said::kind).collect();
-        let at =
-            self.pacing.due(&kinds, &composition.pauses, self.shape.seed).last().copied().unwrap_or_default();
-        let choices = compose::wholes(spoken, setting);
-        let body: Bytes =
-            dialect.completion(choices, setting.counts, &self.shape, &self.reply.filters).into();
-        let head = dialect.success(&self.facts(at), Form::Json(body.len()));
-        let events = vec![Event { at, end: body.len(), kind: EventKind::Body }];
-        self.timeline(head, body, events, at)
-    }
-
-    fn error(&self, error: &ErrorReply) -> Timeline {
-        let (head, body) = self.request.call.route.dialect.error(error, &self.facts(Duration::ZERO));
-        whole(head, body, self.pacing.head.or(self.pacing.ttft).unwrap_or_default().0)
-    }
-
-    fn failed_template(&self, message: &str) -> Timeline {
-        let message = format!("the template of fixture {:?} failed: {message}", self.occasion.fixture);
-        self.failure("template_failed", message)
-    }
-
-    /// The refusal of what a request multiplies beyond measure: one request must not take all memory, or
-    /// all of a worker's time.
-    fn too_heavy(&self, spoken: &Spoken, setting: &Setting<'_>) -> Option<Timeline> {
-        let weight = compose::weight(spoken, setting);
-        if weight <= HEAVIEST {
-            return None;
-        }
-        let (weight, limit) = (weight >> 20, HEAVIEST >> 20);
-        let message = format!(
-            "the answer of fixture {:?} to this request has about {weight} MiB, and {limit} MiB is the limit: \
-             ask for fewer choices or log probabilities",
-            self.occasion.fixture
-        );
-        Some(self.failure("answer_too_large", message))
-    }
-
-    fn failure(&self, code: &str, message: String) -> Timeline {
-        let error = ErrorReply {
-            status: StatusCode::INTERNAL_SERVER_ERROR.as_u16(),
-            kind: Some("server_error".to_owned()),
-            code: Some(Value::from(code)),
-            message: Some(message),
-            ..ErrorReply::default()
-        };
-        self.error(&error)
-    }
-
-    fn timeline(&self, head: Head, body: Bytes, events: Vec<Event>, first: Duration) -> Timeline {
-        let at = self.pacing.head.map_or(first, |head| head.0.min(first));
-        Timeline::whole(Head { at, ..head }, body, events)
-    }
-
-    fn due(&self, draft: &Draft, pauses: &[(usize, Duration)]) -> Vec<Duration> {
-        let kinds: Vec<EventKind> = draft.events.iter().map(|(_, kind)| *kind).collect();
-        self.pacing.due(&kinds, pauses, self.shape.seed)
-    }
-
-    /// Whether Azure's filter refuses the prompt.
-    fn blocked(&self) -> bool {
-        let filters = &self.reply.filters;
-        self.shape.filtered && filters.mode != FilterMode::Off && filters.prompt.filtered()
-    }
-
-    /// Token counts: the reply's, else the tokenizer's. A prompt is counted only where that is sent.
-    fn counts(&self, usage: Usage, spoken: &Spoken) -> Counts {
-        let scripted = matches!(self.reply.content, Content::Script(_));
-        let needed = self.shape.usage || scripted || !self.request.stream();
-        let (prompt_details, details) = (usage.prompt_tokens_details, usage.completion_tokens_details);
-        let count_prompt = || if needed { prompt_tokens(self.request, self.vocabulary) } else { 0 };
-        let reasoning = details.reasoning_tokens.unwrap_or(spoken.reasoning);
-        let said = (0..self.request.n()).map(|index| spoken.choice(index).tokens);
-        let said = said.fold(reasoning, u64::saturating_add);
-        let prompt = usage.prompt_tokens.unwrap_or_else(count_prompt);
-        let completion = usage.completion_tokens.unwrap_or(said);
-        let sum = prompt.saturating_add(completion);
-        Counts {
-            prompt,
-            completion,
-            total: usage.total_tokens.unwrap_or(sum),
-            prompt_audio: prompt_details.audio_tokens,
-            cached: prompt_details.cached_tokens,
-            cache_write: prompt_details.cache_write_tokens,
-            reasoning,
-            audio: details.audio_tokens,
-            accepted: details.accepted_prediction_tokens,
-            rejected: details.rejected_prediction_tokens,
-        }
-    }
-
-    fn facts(&self, processing: Duration) -> Facts<'_> {
-        facts(self.request, &self.shape, self.occasion, processing)
-    }
 }
 
 /// How the envelope of the answer to a request looks.
@@ -423,7 +209,8 @@ fn facts<'a>(
         seed: shape.seed,
         processing,
         tokens: estimate(request),
-        ..bare_facts(&request.call, request.model(), occasion)
+        model: request.model(),
+        ..bare_facts(&request.call, occasion)
     }
 }
 
@@ -433,13 +220,14 @@ fn own_seed(call: &Call, occasion: &Occasion<'_>) -> Seed {
     seed.child(&occasion.hit.to_string())
 }
 
-/// What is known of a request that no reply answers.
-fn bare_facts<'a>(call: &'a Call, model: &'a str, occasion: &Occasion<'_>) -> Facts<'a> {
+/// What is known of a request by its head. A model is known where the path names a deployment.
+fn bare_facts<'a>(call: &'a Call, occasion: &Occasion<'_>) -> Facts<'a> {
     Facts {
         call,
-        model,
+        model: call.route.deployment.as_deref().unwrap_or_default(),
         seed: own_seed(call, occasion),
         now: occasion.now,
+        wall: occasion.wall,
         profile: Profile::NEWEST,
         processing: Duration::ZERO,
         tokens: 0,
@@ -454,45 +242,16 @@ fn whole(head: Head, body: Bytes, at: Duration) -> Timeline {
     Timeline::whole(Head { at, ..head }, body, events)
 }
 
-/// Lays the reply's status and headers over those of its kind.
-fn overrule(head: &mut Head, reply: &Prepared) {
-    if let Some(status) = reply.status {
-        head.status = status;
-        head.reason = None;
-    }
-    for (name, value) in &reply.headers {
-        let same = |header: &Header| header.name.eq_ignore_ascii_case(name);
-        match value {
-            None => head.headers.retain(|header| !same(header)),
-            Some(value) => match head.headers.iter_mut().find(|header| same(header)) {
-                Some(header) => header.value = Header::new("", value).value,
-                None => head.headers.push(Header::new(name.clone(), value)),
-            },
-        }
+/// An error of a plan that cannot be made.
+fn failure(code: &str, message: String) -> ErrorReply {
+    ErrorReply {
+        status: StatusCode::INTERNAL_SERVER_ERROR.as_u16(),
+        kind: Some("server_error".to_owned()),
+        code: Some(Value::from(code)),
+        message: Some(message),
+        ..ErrorReply::default()
     }
 }
 
-/// Scales the offsets.
-fn scale(timeline: &mut Timeline, factor: f64) {
-    if factor != 1.0 {
-        each_time(timeline, |at| whole_micros(at.as_secs_f64() * factor));
-    }
-}
-
-/// Bounds every gap between two things sent.
-fn hold(timeline: &mut Timeline, max_hold: Duration) {
-    let (mut planned, mut bounded) = (Duration::ZERO, Duration::ZERO);
-    each_time(timeline, |at| {
-        bounded += at.saturating_sub(planned).min(max_hold);
-        planned = planned.max(at);
-        bounded
-    });
-}
-
-/// Changes every offset, in order.
-fn each_time(timeline: &mut Timeline, mut change: impl FnMut(Duration) -> Duration) {
-    let times = std::iter::once(&mut timeline.head.at)
-        .chain(timeline.events.iter_mut().map(|event| &mut event.at))
-        .chain(std::iter::once(&mut timeline.ends_at));
-    times.for_each(|at| *at = change(*at));
-}
+/// The largest answer that is planned, in bytes.
+const HEAVIEST: u64 = 64 << 20;

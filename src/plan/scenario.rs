@@ -81,6 +81,9 @@ impl Scenario {
     pub fn find(name: &str) -> Result<&'static Self, String> {
         ALL.iter().find(|scenario| scenario.name == name).ok_or_else(|| {
             let known: Vec<&str> = ALL.iter().map(|scenario| scenario.name).collect();
+            if let Some((known, _)) = name.split_once([':', '@']).filter(|(name, _)| known.contains(name)) {
+                return format!("a scenario takes no parameters and no place: write {PREFIX}{known}");
+            }
             format!("unknown scenario {name:?}; {}", did_you_mean(name, &known))
         })
     }
@@ -150,6 +153,16 @@ pub enum Choice {
     Scenario(&'static Scenario),
 }
 
+/// The form that parses back.
+impl fmt::Display for Choice {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fault(fault) => fault.fmt(out),
+            Self::Scenario(scenario) => scenario.fmt(out),
+        }
+    }
+}
+
 /// `scenario:NAME`, or a [`Fault`] as one word.
 impl FromStr for Choice {
     type Err = String;
@@ -208,5 +221,9 @@ mod tests {
             "scenario:quota-wal".parse::<Choice>(),
             Err(r#"unknown scenario "quota-wal"; did you mean "quota-wall"?"#.to_owned())
         );
+        for text in ["scenario:quota-wall:first=2", "scenario:quota-wall@head"] {
+            let error = text.parse::<Choice>().unwrap_err();
+            assert_eq!(error, "a scenario takes no parameters and no place: write scenario:quota-wall");
+        }
     }
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::builder::Unmatched;
+use super::clock::Clock;
 use super::echo;
 use super::journal::Settlement;
 use super::record;
@@ -216,6 +217,7 @@ impl Service {
             hit,
             seed: config.seed,
             now: config.clock.unix(),
+            wall: Clock::System.unix(),
             pacing: config.pacing,
             time_scale: config.time_scale,
             max_hold: config.max_hold,

@@ -196,7 +196,7 @@ impl Builder {
     ///
     /// ```
     /// use llmirage::MockServer;
-    /// use llmirage::plan::scenario::Scenario;
+    /// use llmirage::Scenario;
     ///
     /// let builder = MockServer::builder().scenario(Scenario::find("quota-wall")?);
     /// # Ok::<(), String>(())

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::clock::Clock;
 use super::journal::Settlement;
 use super::record;
 use super::service::Service;
@@ -28,6 +29,7 @@ impl Service {
             hit: id,
             seed: config.seed,
             now: config.clock.unix(),
+            wall: Clock::System.unix(),
             max_hold: config.max_hold,
             faults: &config.faults,
             ..Occasion::default()

@@ -19,12 +19,13 @@ use crate::plan::scenario::Choice;
 pub(crate) fn split<'a>(path: &'a str, headers: &HeaderMap) -> Result<(Scope, &'a str), String> {
     let mut scope = Scope::default();
     let mut rest = path;
+    let mut specs = Vec::new();
     loop {
         if let Some((name, after)) = segment(rest, "/session/") {
             scope.session = decode(name)?;
             rest = after;
         } else if let Some((spec, after)) = segment(rest, "/fault/") {
-            choose(&mut scope, &decode(spec)?)?;
+            specs.push(decode(spec)?);
             rest = after;
         } else {
             break;
@@ -34,13 +35,16 @@ pub(crate) fn split<'a>(path: &'a str, headers: &HeaderMap) -> Result<(Scope, &'
     if let Some(name) = header(headers, "x-llmirage-session")? {
         name.clone_into(&mut scope.session);
     }
-    let specs = headers.get_all(FAULT).iter().map(|value| value.to_str());
-    let specs: Vec<&str> = specs.collect::<Result<_, _>>().map_err(|_| format!("{FAULT} is not text"))?;
-    if !specs.is_empty() {
-        (scope.faults, scope.scenario) = (Vec::new(), None);
+    let lines = headers.get_all(FAULT).iter().map(|value| value.to_str());
+    let lines: Vec<&str> = lines.collect::<Result<_, _>>().map_err(|_| format!("{FAULT} is not text"))?;
+    if !lines.is_empty() {
         // Clients and proxies join lines of one name like this; a word has no white space.
-        let specs = specs.into_iter().flat_map(|line| line.split(", "));
-        specs.map(str::trim).try_for_each(|spec| choose(&mut scope, spec))?;
+        let words = lines.into_iter().flat_map(|line| line.split(", "));
+        specs = words.map(|spec| spec.trim().to_owned()).collect();
+    }
+    let wrong: Vec<String> = specs.iter().filter_map(|spec| choose(&mut scope, spec).err()).collect();
+    if !wrong.is_empty() {
+        return Err(wrong.join("; "));
     }
     combine::check(&scope.faults)?;
     if scope.session.len() > MAX_SESSION {
@@ -63,11 +67,15 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Str
     }
 }
 
-/// Adds a fault, or chooses a scenario in the place of one chosen before.
+/// Adds a fault, or chooses a scenario.
 fn choose(scope: &mut Scope, spec: &str) -> Result<(), String> {
     match spec.parse().map_err(|error| format!("fault {spec:?}: {error}"))? {
         Choice::Fault(fault) => scope.faults.push(fault),
-        Choice::Scenario(scenario) => scope.scenario = Some(scenario),
+        Choice::Scenario(scenario) => {
+            if let Some(other) = scope.scenario.replace(scenario) {
+                return Err(format!("one scenario answers a request: {scenario} does not go with {other}"));
+            }
+        }
     }
     Ok(())
 }
@@ -164,6 +172,15 @@ mod tests {
             error("/fault/stall/fault/close-mid-stream/v1"),
             "a response ends once: close-mid-stream does not go with stall; leave one out, or choose another \
              attempt for it"
+        );
+        assert_eq!(
+            error("/fault/stal/fault/bom/fault/stall:hold=5/v1"),
+            "fault \"stal\": unknown fault \"stal\"; did you mean \"stall\"?; fault \"stall:hold=5\": `hold` of stall: \
+             expected a duration with a unit, like \"20ms\" or \"1.5s\", got \"5\""
+        );
+        assert_eq!(
+            error("/fault/scenario:quota-wall/fault/scenario:clean-cut/v1"),
+            "one scenario answers a request: scenario:clean-cut does not go with scenario:quota-wall"
         );
         assert!(error("/session/%ff/v1").contains("is not UTF-8"));
         assert!(error(&format!("/session/{}/v1", "a".repeat(300))).contains("at most 256 bytes"));

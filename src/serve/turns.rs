@@ -55,7 +55,7 @@ impl Turns {
         let print = print(parts);
         let same = Same {
             session: Seed::print(call.scope.session.as_bytes()),
-            scope: Seed::print(format!("{:?}", call.scope).as_bytes()),
+            scope: scope(call),
             print,
         };
         let count = self.0.lock().unwrap_or_else(PoisonError::into_inner).count(same);
@@ -84,6 +84,14 @@ impl Known {
         let oldest = used[MOST / 10];
         self.counts.retain(|_, count| count.used > oldest);
     }
+}
+
+/// A number that scopes of the same faults and the same scenario have in common, however they are written.
+fn scope(call: &Call) -> u64 {
+    let faults = call.scope.faults.iter().map(ToString::to_string);
+    let scenario = call.scope.scenario.map(|scenario| scenario.name().to_owned());
+    let words: Vec<String> = faults.chain(scenario).collect();
+    Seed::print(words.join(" ").as_bytes())
 }
 
 /// A number that requests of the same parts have in common. Each part's length goes before it, so that no

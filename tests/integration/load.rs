@@ -581,7 +581,7 @@ fn selectors_choose_something() {
     check_faults(
         r#"[{"fault": "bom", "when": {"attempt": 0, "probability": 1.5, "frist": 1}}, {"fault": "bom", "when": 5}, {"fault": "bom", "first": 1}, {"fault": "bom", "when": {"match": {"usr": "x", "turn": 0}}}, {"fault": "bom", "when": {"match": {"user": {"regex": "("}}}}]"#,
         &[
-            "f.json:2:84: /fixtures/0/reply/faults/0/when/attempt: `attempt` counts from 1, got 0",
+            "f.json:2:84: /fixtures/0/reply/faults/0/when/attempt: it counts from 1, got 0",
             "f.json:2:102: /fixtures/0/reply/faults/0/when/probability: expected a number from 0 to 1, got 1.5",
             r#"f.json:2:107: /fixtures/0/reply/faults/0/when/frist: unknown key "frist" in a selector; did you mean "first"?"#,
             "f.json:2:146: /fixtures/0/reply/faults/1/when: expected an object, got 5",
@@ -589,6 +589,25 @@ fn selectors_choose_something() {
             r#"f.json:2:216: /fixtures/0/reply/faults/3/when/match/usr: unknown key "usr" in a matcher; did you mean "user"?"#,
             "f.json:2:236: /fixtures/0/reply/faults/3/when/match/turn: turns count from 1",
             "f.json:2:296: /fixtures/0/reply/faults/4/when/match/user/regex: not a regex: unclosed group",
+        ],
+    );
+}
+
+#[test]
+fn a_fault_that_is_written_as_elsewhere_is_told_how_it_is_written_here() {
+    check_faults(
+        r#"["stall", {"fault": "stall:hold=5s@event:3"}, {"fault": "scenario:quota-wall"}, {"fault": "stall", "event": 3}]"#,
+        &[
+            r#"f.json:2:47: /fixtures/0/reply/faults/0: a fault is an object: write {"fault": "stall"}"#,
+            r#"f.json:2:66: /fixtures/0/reply/faults/1/fault: unknown fault "stall:hold=5s@event:3"; that is one word for flags and URLs; here it is {"fault":"stall","at":{"event":3},"hold":"5s"}"#,
+            r#"f.json:2:102: /fixtures/0/reply/faults/2/fault: unknown fault "scenario:quota-wall"; scenario:quota-wall is a scenario: a flag, a base URL or a header chooses it by that name"#,
+            r#"f.json:2:145: /fixtures/0/reply/faults/3/event: "event" says where: write {"at": {"event": …}}"#,
+        ],
+    );
+    check_fixture(
+        r#""faults": [{"fault": "stall"}], "reply": "x""#,
+        &[
+            r#"f.json:2:1: /fixtures/0/faults: unknown key "faults" in a fixture; a reply has it: write {"reply": {…, "faults": …}}"#,
         ],
     );
 }
@@ -606,7 +625,13 @@ fn faults_of_a_reply_go_together() {
     );
     check_faults(&both(r#", "when": {"attempt": 1}"#, r#", "when": {"attempt": 2}"#), &[]);
     check_faults(&both(r#", "when": {"every": 2}"#, ""), &[]);
-    check_faults(&both("", r#", "when": {"match": {"stream": true}}"#), &[]);
+    check_faults(&both(r#", "when": {"match": {"stream": true}}"#, ""), &[]);
+    check_faults(
+        &both("", r#", "when": {"every": 2}"#),
+        &[
+            "f.json:2:67: /fixtures/0/reply/faults/1: a response ends once: close-mid-stream:every=2 does not go with stall; leave one out, or put it first",
+        ],
+    );
     check_fixture(
         r#""reply": {"script": ["done", {"fault": {"fault": "stall"}}], "faults": [{"fault": "empty-response"}]}"#,
         &[
@@ -947,13 +972,15 @@ fn lints_name_faults_that_do_nothing_where_they_stand() {
         {"name": "b", "match": {"user": "b"}, "reply": {"answer": {"text": "b"}, "faults": [{"fault": "early-response"}]}},
         {"name": "c", "match": {"user": "c"}, "reply": {"script": [{"fault": {"fault": "bom"}}, {"fault": {"fault": "stall", "then": "resume", "hold": "1s"}}, "done"]}},
         {"name": "d", "match": {"user": "d"}, "reply": {"script": [{"fault": {"fault": "stall", "when": {"first": 1}}}, "done"]}},
-        {"name": "e", "match": {"user": "e"}, "reply": {"script": [{"fault": {"fault": "truncate_after_frames"}}, "done"]}}
+        {"name": "e", "match": {"user": "e"}, "reply": {"script": [{"fault": {"fault": "truncate_after_frames"}}, "done"]}},
+        {"name": "f", "match": {"user": "f"}, "reply": {"error": {"status": 500}, "faults": [{"fault": "line-ending"}, {"fault": "events-glued"}, {"fault": "event-oversize"}]}}
     ]}"#;
     let set = FixtureSet::load(vec![file("f.json", text)]).unwrap();
     let expected = [
         "f.json:2:9: /fixtures/0/reply: finish-missing does nothing here: an error has no events",
         "f.json:3:9: /fixtures/1/reply: early-response meets a request before its body is read; of a fixture it comes after that. With --fault or in the base URL it is early",
         "f.json:6:9: /fixtures/4: steps of its script after a fault are never sent",
+        "f.json:7:9: /fixtures/5/reply: line-ending does nothing here: an error has no events",
     ];
     let found: Vec<String> = set.lints().iter().map(ToString::to_string).collect();
     assert_eq!(found, expected);

@@ -12,6 +12,7 @@ mod admin;
 mod answer_faults;
 mod attempts;
 mod cli;
+mod composed_faults;
 mod event_faults;
 mod faults;
 mod files;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
+use jiff::Timestamp;
 use llmirage::plan::timeline::{Ending, Event, EventKind, Head, Header, Timeline};
 use llmirage::serve::Service;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
@@ -180,4 +181,11 @@ pub(crate) async fn reads(io: &mut (impl AsyncRead + Unpin)) -> Vec<(u128, Strin
         }
         reads.push((start.elapsed().as_millis(), String::from_utf8_lossy(&buffer[..len]).into_owned()));
     }
+}
+
+/// The moment that an HTTP date names.
+pub(crate) fn http_date(text: &str) -> Timestamp {
+    let zoned = format!("{text} +0000");
+    Timestamp::strptime("%a, %d %b %Y %H:%M:%S GMT %z", zoned)
+        .unwrap_or_else(|error| panic!("{text}: {error}"))
 }

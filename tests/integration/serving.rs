@@ -238,7 +238,7 @@ fn faults_that_make_no_sense_do_not_start() {
     assert_eq!(
         refused(&[Fault::rate_limit().at(At::Head).when(When::attempt(0))]),
         "rate-limit is about the whole response and takes no place, got head; \
-         `attempt` of rate-limit: `attempt` counts from 1, got 0"
+         `attempt` of rate-limit: it counts from 1, got 0"
     );
     assert_eq!(
         refused(&[Fault::rate_limit(), "server-error".parse().unwrap()]),

@@ -110,6 +110,8 @@ pub(crate) struct Facts<'a> {
     pub seed: Seed,
     /// The time, in Unix seconds.
     pub now: u64,
+    /// What the client's clock shows, in Unix seconds.
+    pub wall: u64,
     /// The shape of this date.
     pub profile: Profile,
     /// How long the provider says it took: to the first byte of a stream, or the whole body.

@@ -286,9 +286,9 @@ words! {
         Int = "int",
         /// A fraction: `1.5`.
         Float = "float",
-        /// An HTTP date, two seconds ahead.
+        /// An HTTP date, two seconds ahead of the system's clock, whatever `--clock` says.
         Date = "date",
-        /// An HTTP date, a minute ago.
+        /// An HTTP date, a minute before it.
         PastDate = "past-date",
         /// `-1`.
         Negative = "negative",

@@ -258,8 +258,8 @@ const WORDS: &[Words] = &[
     },
     Words {
         name: "tool-call-identity",
-        breaks: "Without `index`, the helper of openai-python throws a TypeError, that of openai-node loses the \
-             call. With one index for all, arguments join to `{\"a\":1}{\"b\":2}`. Ids that are empty or \
+        breaks: "Without `index`, the helper of openai-python throws a TypeError, that of openai-node 6 loses \
+             the call, 7 throws. With one index for all, arguments join to `{\"a\":1}{\"b\":2}`. Ids that are empty or \
              repeated split one call into many.",
         client: "Tell calls apart by index, else by a new id. Never join two complete objects; where it is not \
              clear, fail.",
@@ -454,8 +454,8 @@ const WORDS: &[Words] = &[
     Words {
         name: "gzip",
         breaks: "Compression holds events back until its window is full. A truncated stream of gzip ends \
-             openai-python and openai-node 6 without an event and without an error; openai-node 7 throws a \
-             SyntaxError.",
+             openai-python and openai-node with what could be read, and without an error; openai-node 7 throws \
+             a SyntaxError if that ends within an event.",
         client: "Ask for `identity`, or decompress as the bytes come. An end inside of gzip is a cut answer.",
         seen: "tower-http#419, starlette#2753; truncated: kanalizer#23",
     },
@@ -535,8 +535,9 @@ const WORDS: &[Words] = &[
     },
     Words {
         name: "content-length-mismatch",
-        breaks: "With a length that is too small, openai-python and openai-node lose the tail without a word. \
-             With one that is too large, node fails after a whole answer, and python does not notice.",
+        breaks: "With a length that is too small, openai-python and openai-node 6 lose the tail without a \
+             word. With one that is too large, openai-node 6 fails after a whole answer; the others left at \
+             `[DONE]`.",
         client: "Success needs a terminal signal, whatever the length says.",
         seen: "measured: a length that is too small loses the tail without an error",
     },

@@ -1,6 +1,7 @@
 //! Which faults go together: a response ends once, and one answer is sent.
 
 use super::answer::AnswerFault;
+use super::stream::StreamFault;
 use super::transport::TransportFault;
 use super::when::Asked;
 use super::{Fault, Kind};
@@ -16,6 +17,10 @@ enum Class {
     RetryAfter,
     /// The content type.
     ContentType,
+    /// How lines end.
+    LineEnd,
+    /// What compresses the body.
+    Compression,
 }
 
 /// The faults that a request gets, in the order in which they are applied.
@@ -38,14 +43,18 @@ pub(crate) fn chosen<'a>(sources: [&'a [Fault]; 3], asked: Asked<'_>) -> Vec<&'a
     chosen
 }
 
-/// Pairs of a list that exclude each other and could be for the same request: the index of the later one,
-/// and why.
+/// Pairs of a list of which the later one cannot be applied to a request that both are for: its index, and
+/// why. Chance, counts and matchers keep faults apart, unless the earlier one is for every request.
 pub(crate) fn conflicts<'a>(faults: impl IntoIterator<Item = &'a Fault>) -> Vec<(usize, String)> {
     let faults: Vec<&Fault> = faults.into_iter().collect();
     let conflict = |(index, later): (usize, &&Fault)| {
         let earlier = faults[..index].iter().find(|earlier| earlier.contradicts(later))?;
-        let class = later.class()?;
-        Some((index, class.reason(earlier, later)))
+        let rule = later.class()?.rule();
+        let way_out = match later.when.is_by_attempt() {
+            true => "choose another attempt for it",
+            false => "put it first",
+        };
+        Some((index, format!("{rule}: {later} does not go with {earlier}; leave one out, or {way_out}")))
     };
     faults.iter().enumerate().filter_map(conflict).collect()
 }
@@ -66,20 +75,17 @@ impl Fault {
         self.class().is_some_and(|class| other.class() == Some(class))
     }
 
-    /// Whether the two exclude each other, and nothing but chance or the request itself keeps them apart.
-    fn contradicts(&self, other: &Self) -> bool {
-        self.excludes(other)
-            && self.when.is_by_attempt()
-            && other.when.is_by_attempt()
-            && self.shares_an_attempt(other)
+    /// Whether the two exclude each other, and nothing keeps them apart.
+    fn contradicts(&self, later: &Self) -> bool {
+        let by_attempt = self.when.is_by_attempt() && later.when.is_by_attempt();
+        self.excludes(later) && (!self.is_selective() || by_attempt && self.shares_an_attempt(later))
     }
 
     fn shares_an_attempt(&self, other: &Self) -> bool {
         // Attempts are chosen by a number or up to one: the first, or the one that is named, decides.
         let named = [self.when.attempt, other.when.attempt].into_iter().flatten();
-        std::iter::once(1)
-            .chain(named)
-            .any(|attempt| self.when.takes(attempt, self.kind.times()) && other.when.takes(attempt, other.kind.times()))
+        let takes = |fault: &Self, attempt| fault.when.takes(attempt, fault.kind.times());
+        [1].into_iter().chain(named).any(|attempt| takes(self, attempt) && takes(other, attempt))
     }
 
     fn class(&self) -> Option<Class> {
@@ -96,7 +102,28 @@ impl Fault {
                 AnswerFault::ContentTypeWrong { .. } => Some(Class::ContentType),
             },
             Kind::Event(fault) => fault.ends().then_some(Class::Ending),
-            Kind::Stream(_) => None,
+            Kind::Stream(fault) => match fault {
+                StreamFault::LineEnding { .. } => Some(Class::LineEnd),
+                StreamFault::Gzip { .. } => Some(Class::Compression),
+                StreamFault::MalformedJson { .. }
+                | StreamFault::EventsGlued {}
+                | StreamFault::InvalidUtf8 { .. }
+                | StreamFault::DoneMissing {}
+                | StreamFault::SlowHeaders { .. }
+                | StreamFault::SlowFirstEvent { .. }
+                | StreamFault::Burst { .. }
+                | StreamFault::MultiLineData {}
+                | StreamFault::ControlOnlyEvent { .. }
+                | StreamFault::CommentHeartbeat { .. }
+                | StreamFault::NoiseLines { .. }
+                | StreamFault::DataNoSpace {}
+                | StreamFault::Bom {}
+                | StreamFault::EventSplit { .. }
+                | StreamFault::CharSplit { .. }
+                | StreamFault::Dribble { .. }
+                | StreamFault::Bandwidth { .. }
+                | StreamFault::DoneThenHold { .. } => None,
+            },
             Kind::Transport(TransportFault::Informational { .. }) => None,
             Kind::Transport(_) => Some(Class::Ending),
         }
@@ -104,14 +131,15 @@ impl Fault {
 }
 
 impl Class {
-    fn reason(self, earlier: &Fault, later: &Fault) -> String {
-        let rule = match self {
+    fn rule(self) -> &'static str {
+        match self {
             Self::Ending => "a response ends once",
             Self::Answer => "a request gets one answer",
             Self::RetryAfter => "an error names one time to wait",
             Self::ContentType => "a response has one content type",
-        };
-        format!("{rule}: {later} does not go with {earlier}; leave one out, or choose another attempt for it")
+            Self::LineEnd => "a stream has one form of line ends",
+            Self::Compression => "a body is compressed once",
+        }
     }
 }
 
@@ -133,8 +161,8 @@ mod tests {
 
     #[track_caller]
     fn contradict(list: &str, expected: &str) {
-        let way_out = "; leave one out, or choose another attempt for it";
-        assert_eq!(check(&faults(list)), Err(format!("{expected}{way_out}")), "{list}");
+        let way_out = "leave one out, or choose another attempt for it";
+        assert_eq!(check(&faults(list)), Err(format!("{expected}; {way_out}")), "{list}");
     }
 
     #[test]
@@ -159,6 +187,11 @@ mod tests {
             "retry-after retry-after:form=date",
             "an error names one time to wait: retry-after:form=date does not go with retry-after",
         );
+        contradict("gzip gzip:form=lie", "a body is compressed once: gzip:form=lie does not go with gzip");
+        contradict(
+            "line-ending bom line-ending:form=cr",
+            "a stream has one form of line ends: line-ending:form=cr does not go with line-ending",
+        );
         go_together("error-in-stream close-mid-stream@end informational bom gzip");
         go_together("rate-limit retry-after content-type-wrong close-mid-stream");
         go_together("duplicate-event duplicate-event@finish");
@@ -182,8 +215,19 @@ mod tests {
     #[test]
     fn what_chance_or_the_request_keeps_apart_goes_together() {
         go_together("close-mid-stream:every=2 stall");
-        go_together("close-mid-stream stall:probability=0.5");
+        go_together("close-mid-stream:probability=0.5 stall");
         go_together("close-mid-stream:user=hello stall:user=bye");
+        go_together("close-mid-stream:user=hello stall:first=2");
+    }
+
+    #[test]
+    fn nothing_comes_after_a_fault_for_every_request() {
+        for later in ["stall:probability=0.5", "stall:every=2", "stall:user=hello"] {
+            let told =
+                "a response ends once: {} does not go with close-mid-stream; leave one out, or put it first";
+            let found = check(&faults(&format!("close-mid-stream {later}")));
+            assert_eq!(found, Err(told.replace("{}", later)));
+        }
     }
 
     #[track_caller]

@@ -51,6 +51,7 @@ macro_rules! faults {
                                     name: $param,
                                     kind: <$ty as $crate::plan::fault::declare::Argument>::KIND,
                                     optional: <$ty as $crate::plan::fault::declare::Argument>::OPTIONAL,
+                                    meanings: <$ty as $crate::plan::fault::declare::Argument>::MEANINGS,
                                     default: $crate::plan::fault::declare::Argument::show(&{ let value: $ty = $value; value }),
                                     about: concat!($($about),+),
                                 },
@@ -108,6 +109,7 @@ macro_rules! words {
         impl $crate::plan::fault::declare::Argument for $Enum {
             const KIND: $crate::plan::fault::declare::ArgumentKind =
                 $crate::plan::fault::declare::ArgumentKind::Words(&[$( $word, )+]);
+            const MEANINGS: &'static [&'static str] = &[$( concat!($($doc),+), )+];
 
             fn read(given: &$crate::plan::fault::declare::Given) -> Result<Self, String> {
                 match given.text() {
@@ -178,6 +180,8 @@ pub struct Parameter {
     pub optional: bool,
     /// The value unless given; `None`: none.
     pub default: Option<Value>,
+    /// What each of its words is, if words are its type.
+    pub meanings: &'static [&'static str],
     /// What it is for.
     pub about: &'static str,
 }
@@ -204,6 +208,8 @@ pub(crate) trait Argument: Sized {
     const KIND: ArgumentKind;
     /// Whether no value is one, too.
     const OPTIONAL: bool = false;
+    /// What each word is, if it is one of some words.
+    const MEANINGS: &'static [&'static str] = &[];
 
     /// Reads a value.
     ///

@@ -2,14 +2,12 @@
 //! is not edited keeps its bytes, `obfuscation` included, which hides how long the text was. What is
 //! inserted is due as soon as that which is before it.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 
 use self::errors::StreamError;
 use self::tools::Identity;
 use super::answer::{Category, Severity};
-use super::declare::{faults, words};
+use super::declare::faults;
 use super::response::{Piece, Response};
 use super::{At, Context};
 use crate::plan::timeline::EventKind;
@@ -23,6 +21,12 @@ mod errors;
 mod finish;
 mod text;
 mod tools;
+mod words;
+
+pub use words::{
+    After, ArgsFinish, Choices, ContentForm, ErrorShape, FinishForm, IdForm, IndexForm, Missing, NameForm,
+    Order, PromptKey, RoleForm, Separator, Then, TypeForm,
+};
 
 #[cfg(test)]
 mod tests;
@@ -63,8 +67,8 @@ faults! {
         }
         /// Tool calls whose index, id, type or name is wrong.
         ToolCallIdentity = "tool-call-identity", tier 1, Whole "", expect "tolerate", evidence "D6 M31" {
-            /// The index.
-            "index" index: IndexForm = IndexForm::Missing;
+            /// The index; without it, it is missing, unless something else is wrong.
+            "index" index: Option<IndexForm> = None;
             /// The id.
             "id" id: IdForm = IdForm::Right;
             /// The type.
@@ -187,7 +191,9 @@ impl EventFault {
                 tools::truncate_arguments(response, context, *byte, *finish);
             }
             Self::ToolCallIdentity { index, id, kind, name } => {
-                let identity = Identity { index: *index, id: *id, kind: *kind, name: *name };
+                let others = (*id, *kind, *name) != (IdForm::Right, TypeForm::Right, NameForm::Right);
+                let own = if others { IndexForm::Right } else { IndexForm::Missing };
+                let identity = Identity { index: index.unwrap_or(own), id: *id, kind: *kind, name: *name };
                 tools::misname(response, context, identity);
             }
             Self::ChoicesInterleaved { order } => choices::interleave(response, context, *order),
@@ -279,222 +285,11 @@ fn at_each(at: At, response: &mut Response, edit: impl FnMut(&mut Piece)) {
 /// Leaves out the piece at `index` and all after it.
 fn end_before(response: &mut Response, at: At, index: usize) {
     response.pieces.truncate(index);
-    response.ends_at = moment(response, at, index);
-}
-
-/// Adds a piece: when what is before it is out, or at the time that the place is.
-fn insert(response: &mut Response, at: At, index: usize, kind: EventKind, bytes: impl Into<Bytes>) {
-    let moment = moment(response, at, index);
-    response.pieces.insert(index, Piece { at: moment, kind, bytes: bytes.into() });
-    response.ends_at = response.ends_at.max(moment);
-}
-
-/// When something at a place is due, if it stands before the piece at `index`.
-fn moment(response: &Response, at: At, index: usize) -> Duration {
-    let before = response.time_before(index);
-    match at {
-        At::Elapsed(time) => {
-            let next = response.pieces.get(index).map_or(Duration::MAX, |piece| piece.at);
-            time.min(next).max(before)
-        }
-        _ => before,
-    }
+    response.ends_at = response.moment(at, index);
 }
 
 /// The stream's own `[DONE]`, or one as everybody sends it.
 fn done_event(response: &Response) -> Bytes {
     let done = response.pieces.iter().find(|piece| piece.kind == EventKind::Done);
     done.map_or_else(|| chunk::event(b"[DONE]"), |piece| piece.bytes.clone())
-}
-
-words! {
-    /// The key of the verdicts on the prompt.
-    pub enum PromptKey {
-        /// Today's.
-        Results = "prompt_filter_results",
-        /// That of 2023.
-        Annotations = "prompt_annotations",
-    }
-}
-
-words! {
-    /// How something is missing.
-    pub enum Missing {
-        /// There is no such key.
-        Absent = "absent",
-        /// The value is null.
-        Null = "null",
-    }
-}
-
-words! {
-    /// The finish reason after truncated arguments.
-    pub enum ArgsFinish {
-        /// `length`.
-        Length = "length",
-        /// `tool_calls`, as if they were whole.
-        ToolCalls = "tool_calls",
-        /// None.
-        None = "none",
-    }
-}
-
-words! {
-    /// The index of tool calls.
-    pub enum IndexForm {
-        /// As it should be.
-        Right = "right",
-        /// Missing.
-        Missing = "missing",
-        /// 0 for all.
-        Zero = "zero",
-        /// Counted from 1.
-        FromOne = "from-one",
-    }
-}
-
-words! {
-    /// The id of tool calls.
-    pub enum IdForm {
-        /// As it should be.
-        Right = "right",
-        /// Missing.
-        Missing = "missing",
-        /// An empty string.
-        Empty = "empty",
-        /// In each delta.
-        Repeated = "repeated",
-    }
-}
-
-words! {
-    /// The type of tool calls.
-    pub enum TypeForm {
-        /// As it should be.
-        Right = "right",
-        /// Missing.
-        Missing = "missing",
-    }
-}
-
-words! {
-    /// The name of tool calls.
-    pub enum NameForm {
-        /// As it should be.
-        Right = "right",
-        /// An empty string.
-        Empty = "empty",
-    }
-}
-
-words! {
-    /// The order of choices.
-    pub enum Order {
-        /// In turn, the last choice first.
-        Reverse = "reverse",
-        /// One choice after the other.
-        Grouped = "grouped",
-        /// As the seed shuffles them.
-        Shuffled = "shuffled",
-    }
-}
-
-words! {
-    /// What is wrong with a role.
-    pub enum RoleForm {
-        /// In each delta.
-        Repeat = "repeat",
-        /// In none.
-        Missing = "missing",
-        /// An empty string.
-        Empty = "empty",
-    }
-}
-
-words! {
-    /// How content is missing.
-    pub enum ContentForm {
-        /// `null`.
-        Null = "null",
-        /// No such key.
-        Absent = "absent",
-        /// The text is in `reasoning_content`.
-        ReasoningOnly = "reasoning-only",
-    }
-}
-
-words! {
-    /// How a finish reason is missing.
-    pub enum FinishForm {
-        /// `null`.
-        Null = "null",
-        /// An empty string.
-        Empty = "empty",
-        /// No such key.
-        Absent = "absent",
-    }
-}
-
-words! {
-    /// What comes after the finish.
-    pub enum After {
-        /// Token usage.
-        Usage = "usage",
-        /// Text.
-        Text = "text",
-        /// An empty delta.
-        Empty = "empty",
-    }
-}
-
-words! {
-    /// The choices of a usage chunk.
-    pub enum Choices {
-        /// An empty list.
-        Empty = "empty",
-        /// No such key.
-        Absent = "absent",
-        /// `null`.
-        Null = "null",
-    }
-}
-
-words! {
-    /// A character that some take for the end of a line.
-    pub enum Separator {
-        /// U+2028.
-        Line = "2028",
-        /// U+2029.
-        Paragraph = "2029",
-        /// U+0085.
-        NextLine = "0085",
-        /// All three.
-        All = "all",
-    }
-}
-
-words! {
-    /// The shape of an error in a stream.
-    pub enum ErrorShape {
-        /// `{"error":{…}}`.
-        OpenAi = "openai",
-        /// `event: error`, `{"type":"error","message":…}`.
-        Flat = "flat",
-        /// `{"error":"…"}`.
-        String = "string",
-        /// `event: error`, `{"type":"error","error":{…}}`.
-        Anthropic = "anthropic",
-    }
-}
-
-words! {
-    /// What follows an error in a stream.
-    pub enum Then {
-        /// `[DONE]`.
-        Done = "done",
-        /// FIN, without the last chunk.
-        Close = "close",
-        /// The end of the body, as valid HTTP.
-        End = "end",
-    }
 }

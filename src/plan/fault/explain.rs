@@ -17,27 +17,43 @@ use crate::plan::set::{FixtureSet, Hits, Source};
 use crate::plan::timeline::{Ending, Event, EventKind, Timeline};
 use crate::plan::{Occasion, Request, http1, plan};
 
-/// One line for each fault and each scenario.
+/// Each fault and each scenario, in a table of 100 columns.
 pub fn list() -> String {
     let mut out = String::new();
     for layer in Layer::ALL {
         push(&mut out, format_args!("{}: {}\n", layer.name(), layer.about()));
         for entry in of(layer) {
             let place = if entry.default.is_empty() { "-" } else { entry.default };
-            let (name, expect) = (entry.name, entry.expect);
-            let about = brief(entry.about);
-            push(&mut out, format_args!("  {name:<26} {place:<14} {expect:<12} {about}\n"));
+            let name = format!("{:<25} {place:<13}", entry.name);
+            row(&mut out, &name, entry.expect, entry.about);
         }
         out.push('\n');
     }
     out += "scenarios: incidents that are built in\n";
     for scenario in Scenario::all() {
-        let (name, expect) = (scenario.to_string(), scenario.expect().code());
-        push(&mut out, format_args!("  {name:<41} {expect:<12} {}\n", brief(&scenario.about())));
+        row(&mut out, &scenario.to_string(), scenario.expect().code(), &scenario.about());
     }
-    out += "\nThe columns: name, where it stands unless told, what a good client does, what it does; in each layer those\n\
-            first that are met most often. llmirage faults NAME explains one.\n";
+    out += "\nThe columns: name, where it stands unless told, what a good client does, what it does; in each\n\
+            layer those first that are met most often. llmirage faults NAME explains one.\n";
     out
+}
+
+/// A row of the list: the first sentence of `about` beside the rest.
+fn row(out: &mut String, name: &str, expect: &str, about: &str) {
+    let mut lead = format!("  {name:<40} {expect:<12}");
+    let mut line = String::new();
+    for word in first_sentence(about).split(' ') {
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > WIDTH - LEAD {
+            push(out, format_args!("{lead:<LEAD$}{line}\n"));
+            lead.clear();
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line += word;
+    }
+    push(out, format_args!("{lead:<LEAD$}{line}\n"));
 }
 
 /// A fault by its name or an alias, or a scenario as `scenario:NAME`.
@@ -72,14 +88,18 @@ pub fn document() -> String {
     out.push('\n');
     out += CHECKLIST;
     out += "## The faults at a glance\n\n";
+    out += "Tier 1 is met most often, tier 3 hardly ever.\n\n";
     for layer in Layer::ALL {
         push(&mut out, format_args!("Layer `{}`: {}.\n\n", layer.name(), layer.about()));
-        out += "| fault | stands at | good client | what it does |\n| --- | --- | --- | --- |\n";
+        out += "| fault | tier | stands at | good client | what it does |\n| --- | --- | --- | --- | --- |\n";
         for entry in of(layer) {
-            let Entry { name, default, expect, about, .. } = entry;
+            let Entry { name, tier, default, expect, about, .. } = entry;
             let place = if default.is_empty() { String::new() } else { format!("`{default}`") };
             let about = first_sentence(about);
-            push(&mut out, format_args!("| [`{name}`](#{name}) | {place} | `{expect}` | {about} |\n"));
+            push(
+                &mut out,
+                format_args!("| [`{name}`](#{name}) | {tier} | {place} | `{expect}` | {about} |\n"),
+            );
         }
         out.push('\n');
     }
@@ -134,15 +154,36 @@ fn fault(entry: &Entry) -> String {
             let (kind, about) = (type_of(*kind), sentence(about));
             push(&mut out, format_args!("| `{name}` | {kind} | {default} | {about} |\n"));
         }
+        out += &words_of(&parameters);
     }
     let example = example(entry);
     let given = serde_json::to_string(&example).unwrap_or_default();
-    push(&mut out, format_args!("\n`{example}` or, in a fixture, `{given}`\n"));
-    push(&mut out, format_args!("\n```text\n{}```\n\n", bytes(entry)));
+    push(&mut out, format_args!("\nAs one word `{example}`; in a fixture `{given}`.\n"));
+    push(&mut out, format_args!("\n`{}` alone sends:\n\n```text\n{}```\n\n", entry.name, bytes(entry)));
     push(&mut out, format_args!("Who breaks on it: {}\n\n", words.breaks));
     let (expect, meaning) = (entry.expect, entry.outcome().meaning());
     push(&mut out, format_args!("A good client (`{expect}`: {meaning}): {}\n\n", words.client));
     push(&mut out, format_args!("Seen: {}.\n\n", words.seen));
+    out
+}
+
+/// What the words of parameters mean, a line for each parameter whose words need it.
+fn words_of(parameters: &[Parameter]) -> String {
+    let mut out = String::new();
+    for Parameter { name, kind, meanings, .. } in parameters {
+        let ArgumentKind::Words(words) = kind else { continue };
+        let about = |about: &str| sentence(about).trim_end_matches('.').to_owned();
+        let told: Vec<(&str, String)> =
+            words.iter().copied().zip(meanings.iter().copied().map(about)).collect();
+        if told.iter().all(|(word, about)| about.eq_ignore_ascii_case(word)) {
+            continue;
+        }
+        let told: Vec<String> = told.iter().map(|(word, about)| format!("`{word}`: {about}")).collect();
+        push(&mut out, format_args!("\n* `{name}`: {}.", told.join("; ")));
+    }
+    if !out.is_empty() {
+        out.push('\n');
+    }
     out
 }
 
@@ -219,7 +260,7 @@ fn example(entry: &Entry) -> Fault {
             _ if *name == "status" => None,
             (ArgumentKind::Words(words), default) => words
                 .iter()
-                .find(|word| default.as_ref().is_none_or(|default| default != **word))
+                .find(|word| **word != "right" && default.as_ref().is_none_or(|default| default != **word))
                 .map(|word| (*word).to_owned()),
             (ArgumentKind::Flag, default) => Some((default != &Some(Value::Bool(true))).to_string()),
             (ArgumentKind::Count, Some(Value::Number(number))) => Some((number.as_u64()? * 2).to_string()),
@@ -475,6 +516,10 @@ fn short(text: &str, longest: usize) -> String {
     format!("{start}…{end}")
 }
 
+/// How wide the list is, and what is left of the last column of it.
+const WIDTH: usize = 100;
+const LEAD: usize = 55;
+
 /// The longest line of bytes that is shown whole, in characters.
 const LONGEST: usize = 180;
 
@@ -491,18 +536,6 @@ fn first_sentence(about: &str) -> String {
     match about.find(". ") {
         Some(end) => about[..=end].to_owned(),
         None => about,
-    }
-}
-
-/// The first sentence, on one line of a list.
-fn brief(about: &str) -> String {
-    let sentence = first_sentence(about);
-    match sentence.char_indices().nth(96) {
-        None => sentence,
-        Some((end, _)) => {
-            let start = &sentence[..end];
-            format!("{} …", start.rsplit_once(' ').map_or(start, |(words, _)| words))
-        }
     }
 }
 
@@ -561,5 +594,6 @@ mod tests {
             let lines = list.lines().filter(|line| line.trim_start().split(' ').next() == Some(&name));
             assert_eq!(lines.count(), 1, "{name}");
         }
+        assert!(list.lines().all(|line| line.chars().count() <= WIDTH), "{list}");
     }
 }

@@ -7,6 +7,7 @@ use super::when::When;
 use super::{At, Fault, Kind};
 use crate::plan::load::problems::{Part, Problem, Problems, escaped};
 use crate::plan::load::words::{did_you_mean, nearest};
+use crate::plan::scenario::Scenario;
 
 /// Something wrong with a fault.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -162,9 +163,27 @@ fn unknown(name: &str) -> String {
     let known: Vec<&str> = names.collect();
     match nearest(name, &known) {
         Some(best) => format!("unknown fault {name:?}; did you mean {best:?}?"),
-        None => format!("unknown fault {name:?}; `llmirage faults` lists them"),
+        None => format!("unknown fault {name:?}; {}", hint(name)),
     }
 }
+
+/// What helps with a name that is like none.
+fn hint(name: &str) -> String {
+    if let Ok(scenario) = Scenario::find(name.strip_prefix("scenario:").unwrap_or(name)) {
+        return format!("{scenario} is a scenario: a flag, a base URL or a header chooses it by that name");
+    }
+    // Of a word, only the name comes here.
+    let word = name.contains([':', '@']).then(|| name.parse::<Fault>().ok()).flatten();
+    if let Some(json) = word.and_then(|fault| serde_json::to_string(&fault).ok()) {
+        return format!("that is one word for flags and URLs; here it is {json}");
+    }
+    match name.split_once([',', '=']) {
+        Some(_) => format!("parameters stand after the name, as in stall:hold=5s; {LISTED}"),
+        None => LISTED.to_owned(),
+    }
+}
+
+const LISTED: &str = "`llmirage faults` lists them";
 
 fn no_parameter(written: &str, entry: &Entry, key: &str, other_keys: &[&str]) -> String {
     let own: Vec<&str> = (entry.parameters)().iter().map(|parameter| parameter.name).collect();
@@ -172,9 +191,22 @@ fn no_parameter(written: &str, entry: &Entry, key: &str, other_keys: &[&str]) ->
         return format!("the parameter `{key}` of {written} is there twice");
     }
     let all: Vec<&str> = own.iter().chain(other_keys).copied().collect();
-    match (nearest(key, &all), own.is_empty()) {
-        (None, true) => format!("{written} has no parameters, got {key:?}"),
-        (Some(_), _) => format!("{written} has no parameter {key:?}; {}", did_you_mean(key, &all)),
-        (None, false) => format!("{written} has no parameter {key:?}; {}", did_you_mean(key, &own)),
+    let in_json = other_keys.contains(&"at");
+    match (key, nearest(key, &all), own.is_empty()) {
+        ("event" | "byte" | "elapsed", None, _) if in_json => {
+            format!("{key:?} says where: write {{\"at\": {{{key:?}: …}}}}")
+        }
+        ("at" | "event" | "byte" | "elapsed", None, _) => {
+            format!(
+                "{written} has no parameter {key:?}: a place stands at the end, as in {}@event:3",
+                entry.name
+            )
+        }
+        ("when", _, _) if !in_json => {
+            format!("{written} has no parameter \"when\": selectors are keys, as in {}:first=2", entry.name)
+        }
+        (_, None, true) => format!("{written} has no parameters, got {key:?}"),
+        (_, Some(_), _) => format!("{written} has no parameter {key:?}; {}", did_you_mean(key, &all)),
+        (_, None, false) => format!("{written} has no parameter {key:?}; {}", did_you_mean(key, &own)),
     }
 }

@@ -154,7 +154,7 @@ impl When {
         let counted = [("attempt", self.attempt), ("first", self.first), ("every", self.every)];
         for (key, count) in counted {
             if count == Some(0) {
-                value(key, format!("`{key}` counts from 1, got 0"));
+                value(key, "it counts from 1, got 0".to_owned());
             }
         }
         if let (Some(attempt), Some(first)) = (self.attempt, self.first)

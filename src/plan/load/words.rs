@@ -30,7 +30,13 @@ pub(super) enum What {
 pub(super) fn say(serde: &str, pointer: &str, value: Option<&Value>) -> Said {
     if let Some((key, known)) = unknown(serde, "unknown field ") {
         let thing = thing(parent(pointer));
-        let message = format!("unknown key {key:?} in {thing}; {}", did_you_mean(&key, &known));
+        let help = match thing {
+            "a fixture" if OF_REPLIES.contains(&key.as_str()) => {
+                format!("a reply has it: write {{\"reply\": {{…, {key:?}: …}}}}")
+            }
+            _ => did_you_mean(&key, &known),
+        };
+        let message = format!("unknown key {key:?} in {thing}; {help}");
         let meant = nearest(&key, &known).map(str::to_owned);
         return Said { message, what: What::UnknownKey { meant } };
     }
@@ -60,6 +66,9 @@ fn wrong(serde: &str, pointer: &str, value: Option<&Value>) -> String {
         return serde.to_owned();
     };
     match value {
+        Some(Value::String(name)) if thing(pointer) == "a fault" => {
+            format!("a fault is an object: write {{\"fault\": {}}}", quoted(name))
+        }
         _ if wanted == "unit" => {
             let (_, word) = pointer.rsplit_once('/').unwrap_or_default();
             format!("{word:?} takes no value: write {word:?}")
@@ -122,6 +131,10 @@ fn unknown(serde: &str, lead: &str) -> Option<(String, Vec<String>)> {
     let known = known.split('`').skip(1).step_by(2).map(str::to_owned).collect();
     Some((name.to_owned(), known))
 }
+
+/// What stands in replies only, and is often written beside them.
+const OF_REPLIES: [&str; 8] =
+    ["answer", "script", "error", "faults", "pacing", "headers", "status", "filters"];
 
 /// What the value at a pointer is called, with its article.
 fn thing(pointer: &str) -> &'static str {

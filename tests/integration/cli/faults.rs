@@ -10,7 +10,7 @@ fn lists_every_fault_and_scenario_with_what_a_good_client_does() {
     let printed = Dir::new().command("faults").succeeds();
     assert!(printed.starts_with("answer: what is answered instead"), "{printed}");
     for entry in Kind::entries() {
-        let line = format!("\n  {:<26} ", entry.name);
+        let line = format!("\n  {:<25} ", entry.name);
         assert!(printed.contains(&line), "{}", entry.name);
     }
     assert!(Scenario::all().all(|scenario| printed.contains(&scenario.to_string())), "{printed}");
@@ -52,4 +52,8 @@ fn a_scenario_is_a_fault_for_every_answer() {
     let (code, stderr) = dir.command("--fault scenario:quota-wal").fails();
     assert_eq!(code, 2);
     assert!(stderr.contains("did you mean \"quota-wall\"?"), "{stderr}");
+    let (code, stderr) = dir.command("--fault scenario:quota-wall --fault scenario:clean-cut").fails();
+    let expected = "llmirage: --fault: one scenario answers a request: scenario:quota-wall and scenario:clean-cut \
+                    do not go together\n";
+    assert_eq!((code, stderr.as_str()), (2, expected));
 }

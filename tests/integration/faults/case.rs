@@ -116,7 +116,9 @@ impl Case {
     /// Whether events are due at several times. What is late by then goes out with what is due, in one
     /// chunk, so that chunks depend on how busy the machine is; and only they do.
     fn is_paced(&self) -> bool {
+        let resumes = || self.parameters.get("then").is_some_and(|then| then == "resume");
         matches!(self.name, "burst" | "dribble" | "bandwidth")
+            || matches!(self.name, "stall" | "stall-heartbeat") && resumes()
     }
 
     /// The form of fixtures.

@@ -8,11 +8,13 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Semaphore;
 
 use super::case::{self, Case, Way, server};
 use super::peer::End;
 use super::show::show;
+use crate::raw::http_date;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_fault_sends_these_bytes_and_ends_so() {
@@ -74,9 +76,33 @@ async fn section(case: &Case, way: Way) -> String {
     };
     let mut text = String::new();
     let _ = writeln!(text, "\n=== {}: {}", way.name(), case.spec());
-    text.push_str(&show(&bytes));
+    let shown = show(&bytes);
+    text.push_str(&match case.parameters.get("form").map(String::as_str) {
+        Some("date" | "past-date") => frozen(&shown),
+        _ => shown,
+    });
     let _ = writeln!(text, "=== {ends}");
     text
+}
+
+/// An answer whose dates count from the system's clock, as if they counted from the frozen one.
+fn frozen(shown: &str) -> String {
+    const FORMAT: &str = "%a, %d %b %Y %H:%M:%S GMT";
+    let date = |line: &str, name: &str| {
+        Some(http_date(line.strip_prefix(name)?.strip_prefix(": ")?.strip_suffix("\\r\\n")?))
+    };
+    let head = shown.lines().find_map(|line| date(line, "Date")).expect("the answer is dated");
+    let age = Timestamp::now().duration_since(head);
+    assert!(age.abs() < SignedDuration::from_secs(60), "the answer is dated {head}");
+    let shift = Timestamp::from_second(1_767_225_600).unwrap().duration_since(head);
+    let line = |line: &str| {
+        let dated = ["Date", "retry-after"].into_iter().find_map(|name| Some((name, date(line, name)?)));
+        match dated {
+            Some((name, date)) => format!("{name}: {}\\r\\n\n", (date + shift).strftime(FORMAT)),
+            None => format!("{line}\n"),
+        }
+    };
+    shown.lines().map(line).collect()
 }
 
 /// What is wrong with the golden file of a fault; writes it if `UPDATE_GOLDEN` is set.

@@ -1,17 +1,31 @@
 // Asks with openai-node what tests/sdk/behaviour says, many at once, and prints what became of each.
 //
-// From stdin: {"key", "timeout", "cut", "at_once", "cases": [{"id", "url", "body", "via", "twice", "retries"}]}.
-// To stdout: {id: what happened}. A case that is not done after `cut` seconds is told as it stands then.
+// From stdin: {"key", "timeout", "cut", "at_once", "controls", "cases"}, the last two lists of
+// {"id", "url", "body", "via", "twice", "retries"}. The controls are done before the cases begin.
+// To stdout: {"versions", "told": {id: what happened}}. A case that is not done after `cut` seconds is told as it
+// stands then. With `--versions`, the versions alone.
 
 import { readFileSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const sdk = await import(process.env.OPENAI_PACKAGE ?? 'openai');
+const name = process.env.OPENAI_PACKAGE ?? 'openai';
+const sdk = await import(name);
+const versions = { openai: (await import(`${name}/version`)).VERSION, runtime: `Node.js ${process.version.slice(1)}` };
+if (process.argv[2] === '--versions') {
+  print(versions);
+  process.exit(0);
+}
 const order = JSON.parse(readFileSync(0, 'utf8'));
+
+// Node.js has one pool of connections for all its fetches, so that one case's broken connection would be the next
+// one's. Its class is not exported, but the pool itself can be found, once something was fetched.
+await fetch('data:,');
+const Pool = globalThis[Symbol.for('undici.globalDispatcher.1')].constructor;
 
 class Case {
   constructor(asked) {
     Object.assign(this, { asked, choices: {}, chunks: 0, error: null, done: false, attempts: [], ended: null });
+    this.pool = new Pool();
   }
 
   async run() {
@@ -38,10 +52,10 @@ class Case {
     this.done = true;
   }
 
-  async fetch(...args) {
+  async fetch(url, options) {
     const attempt = { at: performance.now(), status: null };
     this.attempts.push(attempt);
-    const response = await fetch(...args);
+    const response = await fetch(url, { ...options, dispatcher: this.pool });
     attempt.status = response.status;
     return response;
   }
@@ -68,8 +82,9 @@ class Case {
 
   // As a careful user puts a stream together: by the indices that come.
   add(choice) {
-    const seen = (this.choices[choice.index] ??= { text: '', calls: {}, finish: null });
+    const seen = (this.choices[choice.index] ??= { role: null, text: '', calls: {}, finish: null });
     if (choice.finish_reason != null) seen.finish = choice.finish_reason;
+    seen.role ||= choice.delta?.role ?? null;
     seen.text += choice.delta?.content ?? '';
     for (const call of choice.delta?.tool_calls ?? []) {
       const parts = (seen.calls[String(call.index)] ??= ['', '']);
@@ -109,9 +124,19 @@ function chain(error) {
   return names;
 }
 
+function print(value) {
+  let bytes = Buffer.from(JSON.stringify(value));
+  while (bytes.length) {
+    try {
+      bytes = bytes.subarray(writeSync(1, bytes));
+    } catch (error) {
+      if (error.code !== 'EAGAIN') throw error;
+    }
+  }
+}
+
 const told = {};
-const waiting = [...order.cases];
-async function worker() {
+async function worker(waiting) {
   for (let asked = waiting.shift(); asked !== undefined; asked = waiting.shift()) {
     const it = new Case(asked);
     const cut = new AbortController();
@@ -122,17 +147,10 @@ async function worker() {
 }
 // What an SDK throws where nobody catches is no reason to lose the others.
 process.on('unhandledRejection', () => {});
-await Promise.all(Array.from({ length: order.at_once }, worker));
-
-const { VERSION } = await import(`${process.env.OPENAI_PACKAGE ?? 'openai'}/version`);
-const text = JSON.stringify({ versions: { openai: VERSION, runtime: `Node.js ${process.version.slice(1)}` }, told });
-let bytes = Buffer.from(text);
-while (bytes.length) {
-  try {
-    bytes = bytes.subarray(writeSync(1, bytes));
-  } catch (error) {
-    if (error.code !== 'EAGAIN') throw error;
-  }
+for (const cases of [order.controls, order.cases]) {
+  const waiting = [...cases];
+  await Promise.all(Array.from({ length: order.at_once }, () => worker(waiting)));
 }
+print({ versions, told });
 // Calls that hang would keep the process.
 process.exit(0);

@@ -1,16 +1,22 @@
 """Asks with openai-python what tests/sdk/behaviour says, many at once, and prints what became of each.
 
-From stdin: {"key", "timeout", "cut", "at_once", "cases": [{"id", "url", "body", "via", "twice", "retries"}]}.
-To stdout: {id: what happened}. A case that is not done after `cut` seconds is told as it stands then.
+From stdin: {"key", "timeout", "cut", "at_once", "controls", "cases"}, the last two lists of
+{"id", "url", "body", "via", "twice", "retries"}. The controls are done before the cases begin.
+To stdout: {"versions", "told": {id: what happened}}. A case that is not done after `cut` seconds is told as it
+stands then. With `--versions`, the versions alone.
 """
 
 import json
 import os
+import ssl
 import sys
 import threading
 import time
 
 import openai
+
+# One for all: reading the certificates of every authority takes longer than a call, and nothing here is TLS.
+TLS = ssl.create_default_context()
 
 
 class Case:
@@ -25,7 +31,8 @@ class Case:
     def run(self):
         self.started = time.monotonic()
         try:
-            with openai.DefaultHttpxClient(event_hooks={"request": [self.sent], "response": [self.came]}) as http:
+            hooks = {"request": [self.sent], "response": [self.came]}
+            with openai.DefaultHttpxClient(verify=TLS, event_hooks=hooks) as http:
                 client = openai.OpenAI(
                     base_url=self.case["url"],
                     api_key=self.order["key"],
@@ -33,6 +40,7 @@ class Case:
                     max_retries=self.case["retries"],
                     http_client=http,
                 )
+                self.started = time.monotonic()
                 self.ask(client)
                 if self.case["twice"]:
                     time.sleep(0.3)
@@ -64,11 +72,13 @@ class Case:
 
     def add(self, choice):
         """As a careful user puts a stream together: by the indices that come."""
-        seen = self.choices.setdefault(choice.index, {"text": "", "calls": {}, "finish": None})
+        empty = {"role": None, "text": "", "calls": {}, "finish": None}
+        seen = self.choices.setdefault(choice.index, empty)
         if choice.finish_reason is not None:
             seen["finish"] = choice.finish_reason
         if choice.delta is None:
             return
+        seen["role"] = seen["role"] or choice.delta.role
         seen["text"] += choice.delta.content or ""
         for call in choice.delta.tool_calls or []:
             parts = seen["calls"].setdefault(str(call.index), ["", ""])
@@ -108,11 +118,16 @@ def chain(error):
     while error is not None and len(names) < 6:
         code = getattr(error, "errno", None)
         names.append(type(error).__name__ + (f" {code}" if code else ""))
-        error = error.__cause__ or error.__context__
+        # As a traceback shows it: `raise … from None` hides what was being handled.
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return names
 
 
 def main():
+    versions = {"openai": openai.__version__, "runtime": "Python " + sys.version.split()[0]}
+    if sys.argv[1:] == ["--versions"]:
+        print(json.dumps(versions))
+        return
     order = json.load(sys.stdin)
     permits = threading.Semaphore(order["at_once"])
     told = {}
@@ -125,12 +140,12 @@ def main():
             thread.join(order["cut"])
             told[case["id"]] = it.told()
 
-    threads = [threading.Thread(target=run, args=(case,)) for case in order["cases"]]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    versions = {"openai": openai.__version__, "runtime": "Python " + sys.version.split()[0]}
+    for cases in (order["controls"], order["cases"]):
+        threads = [threading.Thread(target=run, args=(case,)) for case in cases]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     json.dump({"versions": versions, "told": told}, sys.stdout)
     sys.stdout.flush()
     # Threads that hang would keep the process.

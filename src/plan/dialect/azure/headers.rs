@@ -79,7 +79,7 @@ pub(super) fn model(lines: &mut Lines, facts: &Facts<'_>) {
         "openai-processing-ms",
         format!("{}.209", processing_ms(facts)),
     );
-    lines.add_if(age >= NAMED, "x-ms-deployment-name", facts.model);
+    lines.add_if(age >= NAMED && !facts.model.is_empty(), "x-ms-deployment-name", facts.model);
     lines.add_if(age >= RENEWED, "x-ms-is-spilled-over", "false");
     lines.add_if(age >= RENEWED, "skip-error-remapping", "true");
     // In 2024 the two lines changed places, when the id was first echoed. (C)

@@ -54,6 +54,7 @@ fn facts<'a>(call: &'a Call, model: &'a str, profile: &str) -> Facts<'a> {
         model,
         seed: Seed::new(0).child("test"),
         now: 1_772_538_437,
+        wall: 1_772_538_437,
         profile: profile.parse::<Profile>().unwrap(),
         processing: Duration::from_millis(113),
         tokens: 7,

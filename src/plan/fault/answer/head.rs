@@ -17,7 +17,7 @@ pub(super) fn laid(timeline: Timeline, replaced: bool, faults: &[&Fault], scene:
         _ => timeline,
     };
     if let Some(told) = told {
-        told.lay(&mut timeline, scene.facts.now);
+        told.lay(&mut timeline, scene.facts.wall);
     }
     for fault in faults {
         if let Kind::Answer(fault) = &fault.kind {

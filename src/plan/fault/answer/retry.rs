@@ -33,12 +33,12 @@ pub(super) fn wanted<'a>(faults: &[&'a Fault]) -> Option<Told<'a>> {
 
 impl Told<'_> {
     /// The header line of the form.
-    fn header(&self, now: u64) -> Option<(&'static str, String)> {
+    fn header(&self, wall: u64) -> Option<(&'static str, String)> {
         let (name, usual) = match self.form {
             RetryForm::Int => (SECONDS, "1".to_owned()),
             RetryForm::Float => (SECONDS, "1.5".to_owned()),
-            RetryForm::Date => (SECONDS, http_date(now.saturating_add(2))),
-            RetryForm::PastDate => (SECONDS, http_date(now.saturating_sub(60))),
+            RetryForm::Date => (SECONDS, http_date(wall.saturating_add(2))),
+            RetryForm::PastDate => (SECONDS, http_date(wall.saturating_sub(60))),
             RetryForm::Negative => (SECONDS, "-1".to_owned()),
             RetryForm::Junk => (SECONDS, "soon".to_owned()),
             RetryForm::Huge | RetryForm::AzureText => (SECONDS, A_DAY.to_string()),
@@ -70,13 +70,18 @@ impl Told<'_> {
         }
     }
 
-    /// Lays it over an error.
-    pub(super) fn lay(&self, timeline: &mut Timeline, now: u64) {
+    /// Lays it over an error. `wall` is the client's clock, since that is what a client compares a date with;
+    /// an answer with such a date is dated alike.
+    pub(super) fn lay(&self, timeline: &mut Timeline, wall: u64) {
         let headers = &mut timeline.head.headers;
         let place = headers.iter().position(|header| NAMES.iter().any(|name| is(header, name)));
         NAMES.iter().for_each(|name| remove(&mut timeline.head, name));
-        if let Some((name, value)) = self.header(now) {
+        if let Some((name, value)) = self.header(wall) {
             let headers = &mut timeline.head.headers;
+            if self.value.is_none() && matches!(self.form, RetryForm::Date | RetryForm::PastDate) {
+                let date = headers.iter_mut().find(|header| is(header, "date"));
+                date.into_iter().for_each(|header| header.value = Header::new("", http_date(wall)).value);
+            }
             let place = place.unwrap_or(headers.len()).min(headers.len());
             headers.insert(place, Header::new(name, value));
         }

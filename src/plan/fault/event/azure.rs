@@ -33,7 +33,7 @@ pub(super) fn prompt_filter_chunk(
             let named = under_key(json)?;
             ids.iter().try_fold(named, |json, (key, value)| edit::set(&json, key, value, order, CHUNK))
         });
-    } else if chunk::takes_events(response) {
+    } else if response.is_stream() {
         let fields = ids.into_iter().chain([("choices", "[]".to_owned()), (key, prompt_results())]);
         let json = object(order, fields.collect());
         response.insert(0, EventKind::Preamble, chunk::event(json.as_bytes()));
@@ -56,7 +56,7 @@ pub(super) fn async_filter_chunk(
     delta: Missing,
     offsets: bool,
 ) {
-    if !chunk::takes_events(response) {
+    if !response.is_stream() {
         return;
     }
     let order = chunk::order(response, context);
@@ -86,7 +86,7 @@ pub(super) fn async_filter_chunk(
     let mut fields = envelope_of(response, 0, true);
     fields.push(("choices", format!("[{}]", object(order, choice))));
     let json = object(order, fields);
-    super::insert(response, at, index, EventKind::Filter, chunk::event(json.as_bytes()));
+    response.insert_at(at, index, EventKind::Filter, chunk::event(json.as_bytes()));
 }
 
 /// Puts the filter's own failure where its verdict would be: in the event that a place is about, or the
@@ -153,10 +153,10 @@ pub(super) fn content_filter_finish(
             filtered(silent.as_deref().unwrap_or(choice))
         });
         let index = response.pieces.len();
-        super::insert(response, at, index, EventKind::Finish, end.bytes);
+        response.insert_at(at, index, EventKind::Finish, end.bytes);
     }
     let index = response.pieces.len();
-    super::insert(response, at, index, EventKind::Done, done);
+    response.insert_at(at, index, EventKind::Done, done);
 }
 
 /// How many characters a prompt has for the offsets of a chunk that no fixture gave.

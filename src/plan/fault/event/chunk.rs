@@ -154,15 +154,6 @@ pub(super) fn done(response: &Response) -> usize {
     done.unwrap_or(response.pieces.len())
 }
 
-/// Whether events can be added: it is a stream, if perhaps one of no events.
-pub(super) fn takes_events(response: &Response) -> bool {
-    let says_so = || {
-        let kind = response.head.header("content-type");
-        kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
-    };
-    response.is_stream() && (!response.pieces.is_empty() || says_so())
-}
-
 /// Where the data of a piece stands: after `data:` and a space, if just one line is data.
 fn span(piece: &Piece) -> Option<Range<usize>> {
     if piece.kind == EventKind::Body {

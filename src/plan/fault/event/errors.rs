@@ -1,6 +1,6 @@
 //! Streams that end early: in an error, or as if nothing was wrong.
 
-use super::{ErrorShape, Then, chunk};
+use super::{ErrorShape, Then};
 use crate::plan::dialect::chunk::quoted;
 use crate::plan::fault::At;
 use crate::plan::fault::response::Response;
@@ -22,22 +22,23 @@ impl StreamError<'_> {
     /// becomes the error.
     pub(super) fn apply(self, at: At, response: &mut Response) {
         let error = self.json();
+        if response.pieces.is_empty() && !response.is_stream() {
+            return;
+        }
         if !response.is_stream() {
             for piece in response.pieces.iter_mut().filter(|piece| piece.kind == EventKind::Body) {
                 piece.bytes = error.clone().into();
             }
-        } else if chunk::takes_events(response) {
+        } else {
             let done = super::done_event(response);
             let index = response.spot(at).index;
             super::end_before(response, at, index);
             let name = self.name().map(|name| format!("event: {name}\n")).unwrap_or_default();
             let event = format!("{name}data: {error}\n\n");
-            super::insert(response, at, index, EventKind::Other, event);
+            response.insert_at(at, index, EventKind::Other, event);
             if self.then == Then::Done {
-                super::insert(response, at, index + 1, EventKind::Done, done);
+                response.insert_at(at, index + 1, EventKind::Done, done);
             }
-        } else {
-            return;
         }
         match self.then {
             Then::Done | Then::End => {}
@@ -88,7 +89,7 @@ pub(super) fn truncate(at: At, response: &mut Response, keep_done: bool) {
         Some(done) => {
             let done = response.pieces[done].bytes.clone();
             super::end_before(response, at, spot.index);
-            super::insert(response, at, spot.index, EventKind::Done, done);
+            response.insert_at(at, spot.index, EventKind::Done, done);
         }
         None => response.cut(at),
     }

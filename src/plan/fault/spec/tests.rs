@@ -110,6 +110,23 @@ fn a_word_that_is_no_fault_says_what_would_be() {
 fn an_unknown_or_wrong_parameter_says_what_would_be() {
     refused("close-mid-stream:hold=5s@event:3", r#"close-mid-stream has no parameters, got "hold""#);
     refused("stall:hol=5s", r#"stall has no parameter "hol"; did you mean "hold"?"#);
+    refused(
+        "stall:at=head",
+        r#"stall has no parameter "at": a place stands at the end, as in stall@event:3"#,
+    );
+    refused(
+        "stall:event=3",
+        r#"stall has no parameter "event": a place stands at the end, as in stall@event:3"#,
+    );
+    refused("stall:when=2", r#"stall has no parameter "when": selectors are keys, as in stall:first=2"#);
+    refused(
+        "stall,hold=5s",
+        r#"unknown fault "stall,hold=5s"; parameters stand after the name, as in stall:hold=5s; `llmirage faults` lists them"#,
+    );
+    refused(
+        "quota-wall",
+        r#"unknown fault "quota-wall"; scenario:quota-wall is a scenario: a flag, a base URL or a header chooses it by that name"#,
+    );
     refused("stall:frist=5", r#"stall has no parameter "frist"; did you mean "first"?"#);
     refused("stall:duration=5s", r#"stall has no parameter "duration"; known: "hold", "then""#);
     refused("stall:hold=5s,hold=6s", "the parameter `hold` of stall is there twice");
@@ -171,7 +188,7 @@ fn a_wrong_place_says_which_would_be_right() {
 
 #[test]
 fn selectors_that_choose_nothing_are_refused() {
-    refused("bom:attempt=0", "`attempt` of bom: `attempt` counts from 1, got 0");
+    refused("bom:attempt=0", "`attempt` of bom: it counts from 1, got 0");
     refused("bom:first=x", r#"`first` of bom: expected a whole number, 0 or more, got "x""#);
     refused(
         "bom:attempt=3,first=2",
@@ -188,7 +205,7 @@ fn selectors_that_choose_nothing_are_refused() {
 fn every_problem_of_a_word_is_told_at_once() {
     refused(
         "stall:hold=5,the=close,first=0@finsh",
-        "unknown place \"finsh\"; did you mean \"finish\"?; `first` of stall: `first` counts from 1, got 0; \
+        "unknown place \"finsh\"; did you mean \"finish\"?; `first` of stall: it counts from 1, got 0; \
          `hold` of stall: expected a duration with a unit, like \"20ms\" or \"1.5s\", got \"5\"; \
          stall has no parameter \"the\"; did you mean \"then\"?",
     );

@@ -91,7 +91,7 @@ pub(super) fn insert_noise(response: &mut Response, at: At, count: u64) {
 fn insert(response: &mut Response, at: At, bytes: Bytes) {
     if response.is_stream() {
         let index = response.target(at).unwrap_or(response.pieces.len());
-        response.insert(index, EventKind::Comment, bytes);
+        response.insert_at(at, index, EventKind::Comment, bytes);
     }
 }
 

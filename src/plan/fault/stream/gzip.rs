@@ -100,7 +100,10 @@ impl Packer {
     }
 
     fn take(&mut self) -> Bytes {
-        std::mem::take(&mut self.packed).into()
+        // A copy, since the buffer is far larger than what most events come to.
+        let packed = Bytes::copy_from_slice(&self.packed);
+        self.packed.clear();
+        packed
     }
 
     fn deflate(&mut self, mut bytes: &[u8], flush: FlushCompress) {

@@ -18,7 +18,7 @@ pub(super) fn inform(response: &mut Response, status: u64, times: u64) {
         _ => b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload; as=style\r\n\r\n",
     };
     let times = usize::try_from(times).unwrap_or(usize::MAX).min(super::check::MOST_TIMES);
-    response.framing.before = Bytes::from(head.repeat(times));
+    response.framing.before = [&response.framing.before[..], &head.repeat(times)].concat().into();
 }
 
 /// Ends the body at a place, as HTTP wants it, and with trailers.

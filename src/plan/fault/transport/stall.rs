@@ -35,8 +35,11 @@ pub(super) fn heartbeat(
     let every = every.max(Duration::from_millis(1));
     let bytes = Bytes::from(format!("{text}\n\n"));
     let beats = (1..MOST_BEATS).map(|beat| every.saturating_mul(beat)).take_while(|after| *after < hold);
-    let beats =
-        beats.map(|after| Piece { at: start + after, kind: EventKind::Comment, bytes: bytes.clone() });
+    let beats = beats.map(|after| Piece {
+        at: start.saturating_add(after),
+        kind: EventKind::Comment,
+        bytes: bytes.clone(),
+    });
     let beats: Vec<Piece> = beats.collect();
     response.pieces.splice(index..index, beats);
 }
@@ -57,7 +60,7 @@ fn stop(at: At, response: &mut Response, hold: Duration, then: AfterStall) -> us
 /// Ends the response at a place, late.
 fn end(at: At, response: &mut Response, hold: Duration, ending: Ending) -> usize {
     response.cut(at);
-    response.ends_at += hold;
+    response.ends_at = response.ends_at.saturating_add(hold);
     response.ending = ending;
     response.pieces.len()
 }

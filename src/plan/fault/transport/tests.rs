@@ -101,6 +101,15 @@ fn a_stall_ends_late() {
 }
 
 #[test]
+fn a_place_beyond_all_time_is_no_trouble() {
+    for name in ["stall", "stall:then=resume", "stall-heartbeat", "stall-heartbeat:then=resume"] {
+        let fault: Fault = name.parse().unwrap();
+        let timeline = apply(stream(), &fault.at(At::Elapsed(Duration::MAX)));
+        assert!(timeline.body.starts_with(&stream().body), "{name}");
+    }
+}
+
+#[test]
 fn a_stall_that_resumes_moves_what_follows() {
     let times = |fault: &str| {
         let wire = play(stream(), fault);
@@ -259,6 +268,14 @@ fn informational_heads_come_first() {
         json(),
         "informational:status=102",
         &format!("HTTP/1.1 102 Processing\r\n\r\n{JSON}{{\"a\": true}}"),
+        Ending::Complete,
+        20,
+    );
+    let hints = apply(stream(), &"informational".parse().unwrap());
+    check(
+        hints,
+        "informational:status=102",
+        &format!("{early}HTTP/1.1 102 Processing\r\n\r\n{whole}"),
         Ending::Complete,
         20,
     );

@@ -14,7 +14,7 @@ pub(super) fn lints(reply: &Prepared, at: &str) -> Vec<(String, String)> {
     let faults = reply.faults.iter();
     let lint = |fault: &Fault| {
         let name = fault.kind.name();
-        if is_early(&fault.kind) {
+        if matches!(&fault.kind, Kind::Transport(fault) if fault.is_early()) {
             return Some(format!(
                 "{name} meets a request before its body is read; of a fixture it comes after that. \
                  With --fault or in the base URL it is early"
@@ -37,24 +37,16 @@ pub(super) fn hides_steps(steps: &[Step]) -> bool {
     steps.iter().position(ends).is_some_and(|index| index + 1 < steps.len())
 }
 
-fn is_early(kind: &Kind) -> bool {
-    match kind {
-        Kind::Transport(fault) => matches!(
-            fault,
-            TransportFault::HalfClose { .. }
-                | TransportFault::EarlyResponse { .. }
-                | TransportFault::AcceptBlackhole { .. }
-        ),
-        Kind::Answer(_) | Kind::Event(_) | Kind::Stream(_) => false,
-    }
-}
-
 /// Whether it is about the events of a stream, or the message of an answer, and nothing else.
 fn needs_events(kind: &Kind) -> bool {
     match kind {
-        Kind::Event(fault) => {
-            !matches!(fault, EventFault::StreamTruncated { .. } | EventFault::ErrorInStream { .. })
-        }
+        Kind::Event(fault) => !matches!(
+            fault,
+            EventFault::StreamTruncated { .. }
+                | EventFault::ErrorInStream { .. }
+                | EventFault::EventOversize { .. }
+                | EventFault::EnvelopeMissing { add: Some(_), .. }
+        ),
         Kind::Stream(fault) => matches!(
             fault,
             StreamFault::DoneMissing {}
@@ -63,7 +55,8 @@ fn needs_events(kind: &Kind) -> bool {
                 | StreamFault::CommentHeartbeat { .. }
                 | StreamFault::NoiseLines { .. }
                 | StreamFault::DataNoSpace {}
-                | StreamFault::EventsGlued {}
+                | StreamFault::LineEnding { .. }
+                | StreamFault::Bom {}
         ),
         Kind::Answer(_) | Kind::Transport(_) => false,
     }

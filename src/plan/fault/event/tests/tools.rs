@@ -62,7 +62,7 @@ fn tool_calls_lose_what_tells_them_apart() {
         &TOOLS.replace(r#"[{"index":1,"#, r#"[{"index":2,"#).replace(r#"[{"index":0,"#, r#"[{"index":1,"#),
     );
     check(
-        "tool-call-identity:index=right,id=missing,type=missing,name=empty",
+        "tool-call-identity:id=missing,type=missing,name=empty",
         OPENAI,
         TOOLS,
         &TOOLS
@@ -72,7 +72,16 @@ fn tool_calls_lose_what_tells_them_apart() {
             .replace(r#""name":"g""#, r#""name":"""#),
     );
     check(
-        "tool-call-identity:index=right,id=empty",
+        "tool-call-identity:index=missing,type=missing",
+        OPENAI,
+        TOOLS,
+        &TOOLS
+            .replace(r#"[{"index":0,"#, "[{")
+            .replace(r#"[{"index":1,"#, "[{")
+            .replace(r#""type":"function","#, ""),
+    );
+    check(
+        "tool-call-identity:id=empty",
         OPENAI,
         TOOLS,
         &TOOLS.replace(r#""id":"c1""#, r#""id":"""#).replace(r#""id":"c2""#, r#""id":"""#),
