@@ -8,6 +8,7 @@ use std::time::Duration;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task;
 
 use super::clock;
 use super::connection;
@@ -57,8 +58,10 @@ pub(crate) async fn run(
         let accepted = tokio::select! {
             biased;
             orders = porter.asked() => {
-                // Who has connected by now is connected, whether it was accepted or not.
-                while let Some(Ok(accepted)) = clock::before(clock::now(), listener.accept()).await {
+                // Who has connected by now is connected, whether it was accepted or not, and however many
+                // there are: tokio would let others have a turn.
+                let waiting = || task::unconstrained(listener.accept());
+                while let Some(Ok(accepted)) = clock::before(clock::now(), waiting()).await {
                     enter(&service, accepted, &secure);
                 }
                 drop(listener);
@@ -81,7 +84,7 @@ pub(crate) async fn run(
 /// Serves a connection, unless there are too many.
 fn enter(service: &Service, (socket, peer): (TcpStream, SocketAddr), secure: &impl Secure) {
     if let Some(open) = service.state.lines.open(service.state.config.max_connections) {
-        tokio::spawn(serve(service.clone(), open, socket, peer, secure.clone()));
+        task::spawn(serve(service.clone(), open, socket, peer, secure.clone()));
     }
 }
 

@@ -100,7 +100,7 @@ impl Service {
             None if asked.served => Ok(()),
             None => request.call.route.dialect.validate(&request, asked.fixtures.models()),
         };
-        let came = Came { at, turn: self.state.turn(&request.call, asked.body) };
+        let came = Came { at, turn: self.state.turn(&request.call, asked.fixtures, asked.body) };
         let answered = checked.and_then(|()| self.answer(&request, &asked, came));
         let answered = answered.unwrap_or_else(|reject| {
             let limits = self.state.left(&asked.fixtures.charges(&request), at);
@@ -113,7 +113,7 @@ impl Service {
             (entry.fixture, entry.hit) = fixture.unzip();
             entry.unmatched = unmatched;
             entry.refusal = refusal;
-            entry.faults.clone_from(&timeline.faults);
+            entry.faults = record::faults(&timeline.faults);
             entry.events_planned = timeline.events_in(timeline.events.len());
         });
         (timeline, settlement)

@@ -41,7 +41,7 @@ impl Service {
         let settlement = draft.begin(timeline.ending, |entry| {
             entry.id = id;
             entry.status = timeline.head.status;
-            entry.faults.clone_from(&timeline.faults);
+            entry.faults = record::faults(&timeline.faults);
             entry.events_planned = timeline.events_in(timeline.events.len());
         });
         Some((timeline, settlement))

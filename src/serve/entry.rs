@@ -72,8 +72,9 @@ impl Entry {
     pub(crate) fn weight(&self) -> usize {
         let headers = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 64);
         let refusal = self.refusal.as_ref().map_or(0, String::len);
+        let faults = self.faults.iter().map(|fault| fault.len() + size_of::<String>());
         let texts = self.session.len() + self.path.len() + self.model.len() + refusal;
-        size_of::<Self>() + headers.sum::<usize>() + texts + self.body.len()
+        size_of::<Self>() + headers.sum::<usize>() + faults.sum::<usize>() + texts + self.body.len()
     }
 
     /// The request's body as JSON; `None` where it is not JSON or was too large to keep.

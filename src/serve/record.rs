@@ -50,6 +50,11 @@ pub(crate) fn refusal(message: &str) -> String {
     cut(&redact::text(message), MOST)
 }
 
+/// The faults of a timeline, as they are kept.
+pub(crate) fn faults(faults: &[String]) -> Vec<String> {
+    faults.iter().map(|fault| cut(&redact::text(fault), MOST)).collect()
+}
+
 /// The headers, each value cut, and together never more than [`MOST_HEADERS`].
 fn headers(headers: &HeaderMap) -> HeaderMap {
     let mut kept = HeaderMap::with_capacity(headers.keys_len());
@@ -77,7 +82,7 @@ fn cut(text: &str, most: usize) -> String {
     text[..end].to_owned()
 }
 
-/// How many bytes are kept of a path, a model, a refusal, a header.
+/// How many bytes are kept of a path, a model, a refusal, a fault, a header.
 const MOST: usize = 1024;
 
 /// How many bytes are kept of all headers.

@@ -100,6 +100,10 @@ impl Service {
             }
             Bound::Api(call) => call,
         };
+        if let Some((timeline, settlement)) = self.early(&call, self.state.started) {
+            let entry = settlement.foreseen(timeline.events_in(timeline.events.len()));
+            return (timeline, Some(entry));
+        }
         let fixtures = self.state.fixtures_for(&call.scope);
         let served = self.serves(&call, &fixtures);
         let limit = self.state.config.max_body;

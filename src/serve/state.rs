@@ -103,13 +103,12 @@ impl State {
     }
 
     /// Which request of its kind this is. It is counted only where a fault could ask.
-    pub(crate) fn turn(&self, call: &Call, body: &[u8]) -> Turn {
-        if self.asks_for_turns(call) { self.turns.next(call, body) } else { Turn::default() }
-    }
-
-    fn asks_for_turns(&self, call: &Call) -> bool {
+    pub(crate) fn turn(&self, call: &Call, fixtures: &FixtureSet, body: &[u8]) -> Turn {
         let mut faults = call.scope.faults.iter().chain(&self.config.faults);
-        faults.any(Fault::is_selective) || self.fixtures_for(&call.scope).is_selective()
+        match fixtures.is_selective() || faults.any(Fault::is_selective) {
+            true => self.turns.next(call, body),
+            false => Turn::default(),
+        }
     }
 
     /// Takes a request of so many tokens from the buckets that it counts in. `at` is when it was read, from

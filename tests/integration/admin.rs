@@ -147,10 +147,11 @@ async fn secrets_in_a_session_a_refusal_or_an_escape_are_not_stored_either() {
     once(&service, &chat(&format!("/session/{secret}/v1/chat/completions"), "", &body("gpt-4o"))).await;
     once(&service, &chat("/v1/chat/completions", "", &body(r"s\u006b-0123456789abcdef0123"))).await;
     once(&service, &chat("/v1/chat/completions", "", r#"{"password":"hunter2"}"#)).await;
+    once(&service, &chat(&format!("/fault/trailers:value={secret}/v1/chat/completions"), "", "{}")).await;
     // Beyond what is kept of a body, a key would be cut and no longer be recognized.
     let filled = format!("\"{}{secret}\"", " ".repeat(64 * 1024 - 12));
     once(&service, &chat("/v1/chat/completions", "", &filled)).await;
-    let entries = service.journal().settled(4).await;
+    let entries = service.journal().settled(5).await;
     assert!(entries[0].refusal.as_ref().unwrap().contains("[redacted]"), "{:?}", entries[0].refusal);
     assert_eq!(service.journal().session(secret).entries().len(), 1);
     for entry in entries {
@@ -173,6 +174,11 @@ async fn what_is_long_is_cut_before_it_is_stored() {
     assert!(entry.headers.values().all(|value| value.len() <= 1024));
     let total: usize = entry.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     assert!((14 * 1024..=16 * 1024).contains(&total), "{total}");
+    let mut client = raw::connect(&service, 64 * 1024);
+    let request = chat(&format!("/fault/garbage:bytes={long}/v1/chat/completions"), "", raw::ASK);
+    tokio::io::AsyncWriteExt::write_all(&mut client, request.as_bytes()).await.unwrap();
+    raw::reads(&mut client).await;
+    assert_eq!(service.journal().settled(2).await.remove(1).faults[0].len(), 1024);
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::raw::{self, chat, connect};
 
+mod neighbours;
 mod sockets;
 
 /// Answers of six events: role and a token, 10 ms later another, 10 ms later the last, finish and done.
@@ -283,6 +284,21 @@ async fn early_faults_of_the_scope_do_not_wait_for_the_body() {
         assert!(matches!(entry.outcome, Outcome::Faulted { ending: is, .. } if is == ending), "{fault}");
         assert_eq!((entry.body_bytes, entry.faults), (0, vec![fault.to_owned()]));
     }
+}
+
+#[test]
+fn what_is_foreseen_of_an_early_fault_is_what_happens() {
+    let service = builder().fault("early-response:status=429".parse().unwrap()).service().unwrap();
+    let (head, body) =
+        http::Request::post("/v1/chat/completions").body(raw::ASK.into()).unwrap().into_parts();
+    let (timeline, entry) = service.foresee(head, &body);
+    assert_eq!((timeline.head.status.as_u16(), timeline.ending), (429, Ending::Abandon));
+    let entry = entry.unwrap();
+    assert_eq!(
+        (entry.hit, entry.body_bytes, entry.faults),
+        (None, 0, vec!["early-response:status=429".to_owned()])
+    );
+    assert_eq!(entry.outcome, Outcome::Faulted { events: 1, ending: Ending::Abandon });
 }
 
 #[tokio::test(start_paused = true)]

@@ -65,6 +65,8 @@ fn read(answer: &[u8]) -> Unsent {
     let word = |at: usize| Some(u32::from_ne_bytes(answer.get(at..at + 4)?.try_into().ok()?));
     let kind = answer.get(4..6).and_then(|kind| Some(u16::from_ne_bytes(kind.try_into().ok()?)));
     match kind {
+        // Where there is no connection, who listens at its address is told of.
+        Some(BY_FAMILY) if answer.get(STATE) == Some(&LISTEN) => Unsent::Gone,
         Some(BY_FAMILY) => word(UNSENT).map_or(Unsent::Unknown, |bytes| Unsent::Bytes(bytes.into())),
         Some(ERROR) if word(CODE) == Some(NO_SUCH) => Unsent::Gone,
         _ => Unsent::Unknown,
@@ -88,6 +90,10 @@ const NO_SUCH: u32 = 2_u32.wrapping_neg();
 const TCP: u8 = 6;
 /// How long a question is.
 const QUESTION: u32 = 72;
+/// Where `idiag_state` is in an answer.
+const STATE: usize = 17;
+/// `TCP_LISTEN`.
+const LISTEN: u8 = 10;
 /// Where `idiag_wqueue` is in an answer.
 const UNSENT: usize = 76;
 /// Where the code of an error is.
@@ -103,17 +109,18 @@ mod tests {
 
     use super::*;
 
-    /// Both ends of a connection, to a server on `listen`.
-    fn connection(listen: &str, to: &str) -> (TcpStream, TcpStream) {
+    /// Who listens, and both ends of a connection.
+    fn connection(listen: &str, to: &str) -> (TcpListener, TcpStream, TcpStream) {
         let listener = TcpListener::bind((listen, 0)).unwrap();
         let client = TcpStream::connect((to, listener.local_addr().unwrap().port())).unwrap();
-        (listener.accept().unwrap().0, client)
+        let server = listener.accept().unwrap().0;
+        (listener, server, client)
     }
 
     #[test]
     fn what_nobody_takes_is_unsent_until_the_connection_is_gone() {
         for (listen, to) in [("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("::", "127.0.0.1")] {
-            let (mut server, client) = connection(listen, to);
+            let (listener, mut server, client) = connection(listen, to);
             let (local, peer) = (server.local_addr().unwrap(), server.peer_addr().unwrap());
             assert_eq!(unsent(local, peer), Unsent::Bytes(0), "{listen}");
             server.set_nonblocking(true).unwrap();
@@ -130,6 +137,8 @@ mod tests {
             socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).unwrap();
             drop(client);
             assert_eq!(unsent(local, peer), Unsent::Gone, "{listen}");
+            drop(listener);
+            assert_eq!(unsent(local, peer), Unsent::Gone, "{listen}: and nobody listens");
         }
     }
 

@@ -18,13 +18,13 @@ use crate::serving::tls_client;
 
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Seen {
+pub(super) enum Seen {
     Fin,
     Rst,
 }
 
 /// Everything until the connection ends, in reads of at most `piece` bytes, and how it ends.
-async fn read(client: &mut (impl AsyncRead + Unpin), piece: usize) -> (Vec<u8>, Seen) {
+pub(super) async fn read(client: &mut (impl AsyncRead + Unpin), piece: usize) -> (Vec<u8>, Seen) {
     let mut bytes = Vec::new();
     let mut buffer = vec![0; piece];
     loop {
@@ -120,6 +120,21 @@ async fn a_reader_that_takes_nothing_is_reset_in_the_end_and_has_stalled() {
     assert_eq!(entry.outcome, Outcome::Stalled { events: 500 });
     assert!(entry.duration.unwrap() >= Duration::from_millis(300));
     assert_eq!(read(&mut client, 64 * 1024).await.1, Seen::Rst);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_client_that_breaks_the_connection_before_the_reset_has_left() {
+    let server =
+        MockServer::builder().timeline(long(500, Ending::Reset { drain: true })).start().await.unwrap();
+    let mut client = connect(server.address(), 2048).await;
+    client.write_all(raw::ask().as_bytes()).await.unwrap();
+    // All of it is in the server's queue once the first byte is here.
+    client.read_u8().await.unwrap();
+    client.set_zero_linger().unwrap();
+    drop(client);
+    let entry = server.journal().settled(1).await.remove(0);
+    assert_eq!(entry.outcome, Outcome::ClientLeft { events: 500 });
 }
 
 /// What a client sees of each fault: how many bytes of the body's events, and how the connection ends.
