@@ -53,11 +53,7 @@ impl Turns {
 
     fn count(&self, call: &Call, parts: &[&[u8]]) -> Turn {
         let print = print(parts);
-        let same = Same {
-            session: Seed::print(call.scope.session.as_bytes()),
-            scope: scope(call),
-            print,
-        };
+        let same = Same { session: Seed::print(call.scope.session.as_bytes()), scope: scope(call), print };
         let count = self.0.lock().unwrap_or_else(PoisonError::into_inner).count(same);
         let retries = call.headers.get("x-stainless-retry-count");
         let retries = retries.and_then(|value| value.to_str().ok()?.trim().parse::<u64>().ok());

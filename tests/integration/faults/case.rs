@@ -62,7 +62,7 @@ impl Case {
             "stall" | "half-close" | "accept-blackhole" | "done-then-hold" => &[("hold", "50ms")],
             "stall-heartbeat" => &[("every", "20ms"), ("hold", "50ms")],
             "burst" => &[("hold", "20ms")],
-            "connection-refused" => &[("for", "1s")],
+            "connection-refused" => &[("for", "3s")],
             "bandwidth" => &[("bytes_per_s", "65536")],
             "dribble" => &[("bytes", "256"), ("every", "1ms")],
             "event-oversize" => &[("bytes", "600")],
