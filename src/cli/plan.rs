@@ -86,6 +86,10 @@ impl Planned<'_> {
             let tail = shown(tail);
             push(&mut text, format_args!("{at:>10}  instead of the end of the body: {tail}\n"));
         }
+        if !framing.after.is_empty() {
+            let after = shown(&framing.after);
+            push(&mut text, format_args!("{at:>10}  after everything: {after}\n"));
+        }
         push(&mut text, format_args!("{at:>10}  {}\n", ending(self.timeline.ending)));
         text
     }
@@ -125,6 +129,7 @@ impl Planned<'_> {
                 before: raw(&self.timeline.framing.before),
                 head_bytes: self.timeline.framing.head_bytes,
                 tail: self.timeline.framing.tail.as_deref().map(raw),
+                after: raw(&self.timeline.framing.after),
                 parts: if self.timeline.framing.sliced { "tcp" } else { "http-chunk" },
             },
             ending: self.timeline.ending.name(),
@@ -153,6 +158,7 @@ struct FramingDocument {
     before: Raw,
     head_bytes: Option<usize>,
     tail: Option<Raw>,
+    after: Raw,
     parts: &'static str,
 }
 

@@ -94,8 +94,19 @@ fn a_fault_shows_in_events_and_ending() {
     assert_eq!(planned["ends_at"], planned["events"][1]["at"]);
     assert_eq!(
         planned["framing"],
-        json!({ "before": "", "head_bytes": null, "tail": null, "parts": "http-chunk" })
+        json!({ "before": "", "head_bytes": null, "tail": null, "after": "", "parts": "http-chunk" })
     );
+}
+
+#[test]
+fn bytes_that_are_no_http_are_shown_after_everything() {
+    let dir = with_fixtures();
+    let request = json!({ "path": "/fault/garbage:bytes=zz@event:1/v1/chat/completions",
+                          "body": serde_json::from_str::<Value>(&chat_body("hello")).unwrap() });
+    dir.create("garbage.body", &request.to_string());
+    assert_eq!(as_json(&dir, "f.json --request garbage.body")["framing"]["after"], json!("zz"));
+    let text = dir.command("plan f.json --request garbage.body").succeeds();
+    assert!(text.contains("  after everything: zz\n"), "{text}");
 }
 
 #[test]
