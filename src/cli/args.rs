@@ -123,13 +123,14 @@ pub struct ServeArgs {
     #[arg(long, value_name = "X", env = "LLMIRAGE_TIME_SCALE", value_parser = factor, default_value_t = 1.0, help_heading = "Pacing")]
     pub(super) time_scale: f64,
 
-    /// Break answers: NAME[:key=value,…][@POSITION], for example close-mid-stream@event:3
+    /// Break answers: a fault by its name, like stall, or with more, like close-mid-stream@event:3
     ///
-    /// Keys are the fault's parameters, and `attempt`, `first`, `every`, `probability`, `user` and
-    /// `model`, which choose requests: `rate-limit:first=2`. Positions: `head`, `event:3` (after three
-    /// events; -1 is before the last), `event:3,byte:10`, `byte:100`, `elapsed:1s`, `end`, and events
-    /// by name: `role`, `first-content`, `finish`, `usage`, `done`. May be given again, also in one
-    /// word with spaces between, as in the environment; a space in a value is %20, a comma %2C.
+    /// In `NAME:key=value,…@POSITION` keys are the fault's parameters, and `attempt`, `first`, `every`,
+    /// `probability`, `user` and `model`, which choose requests: `rate-limit:first=2`. Positions:
+    /// `head`, `event:3` (after three events; -1 is before the last), `event:3,byte:10`, `byte:100`,
+    /// `elapsed:1s`, `end`, and events by name: `role`, `first-content`, `finish`, `usage`, `done`. May
+    /// be given again, also in one word with spaces between, as in the environment; a space in a value
+    /// is %20, a comma %2C.
     #[arg(long, value_name = "SPEC", env = "LLMIRAGE_FAULT", value_delimiter = ' ', help_heading = "Faults")]
     pub(super) fault: Vec<Choice>,
 
