@@ -69,6 +69,7 @@ impl Banner {
              Try it:\n  {openai}\n\n\
              As Azure OpenAI:\n  {azure}\n\n\
              SDKs: base URL {url}/v1; for Azure the endpoint {url}\n\
+             To break it: base URL {url}/fault/close-mid-stream@event:3/v1; `llmirage faults` has the rest\n\
              What was asked{token}: {url}/__admin/requests\n"
         );
         if let Some(authority) = &self.authority {
@@ -134,6 +135,7 @@ As Azure OpenAI:
   curl -N 'http://127.0.0.1:4010/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21' -H 'api-key: sk-test' -H 'content-type: application/json' -d '{"model":"gpt-4o","stream":true,"messages":[{"role":"user","content":"hello"}]}'
 
 SDKs: base URL http://127.0.0.1:4010/v1; for Azure the endpoint http://127.0.0.1:4010
+To break it: base URL http://127.0.0.1:4010/fault/close-mid-stream@event:3/v1; `llmirage faults` has the rest
 What was asked: http://127.0.0.1:4010/__admin/requests
 "#
         );
