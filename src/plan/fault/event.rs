@@ -232,9 +232,10 @@ impl EventFault {
                 vec![("times", format!("expected at most {}, got {times}", envelope::OFTENEST))]
             }
             Self::EnvelopeMissing { drop, .. } => {
-                let unknown = envelope::dropped(drop).filter(|key| !envelope::ENVELOPE.contains(key));
+                let unknown =
+                    envelope::dropped(drop).filter(|key| !envelope::keys().any(|known| known == *key));
                 let told = |key| {
-                    let known = envelope::ENVELOPE.join("\", \"");
+                    let known = envelope::keys().collect::<Vec<_>>().join("\", \"");
                     ("drop", format!("expected keys of \"{known}\", joined by \"+\", got {key:?}"))
                 };
                 unknown.map(told).collect()

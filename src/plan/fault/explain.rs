@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::Version;
 use serde_json::{Value, json};
 
+use super::alias::{ALIASES, Alias};
 use super::catalogue::Expected;
 use super::declare::{ArgumentKind, Entry, Parameter, Places};
 use super::{Fault, Kind, Layer};
@@ -71,9 +72,8 @@ pub fn explain(name: &str) -> Result<String, String> {
     }
     // Of a whole word, its name.
     let name = name.split([':', '@']).next().unwrap_or_default();
-    let alias = || ALIASES.contains(&name).then(|| name.parse::<Fault>().ok()).flatten();
-    let entry = Kind::entries().find(|entry| entry.name == name);
-    match entry.or_else(|| alias().map(|fault| fault.kind.entry())) {
+    let name = Alias::named(name).map_or(name, |alias| alias.fault);
+    match Kind::entries().find(|entry| entry.name == name) {
         Some(entry) => Ok(fault(entry)),
         None => {
             let mut known: Vec<String> = Kind::entries().map(|entry| entry.name.to_owned()).collect();
@@ -146,8 +146,8 @@ fn fault(entry: &Entry) -> String {
     let words = entry.words();
     let mut out = format!("### `{}`\n\n{}\n\n", entry.name, sentence(entry.about));
     push(&mut out, format_args!("Layer `{}`, tier {}. {}\n", entry.layer.name(), entry.tier, places(entry)));
-    let aliases = ALIASES.iter().filter(|alias| stands_for(alias, entry));
-    let aliases: Vec<String> = aliases.map(|alias| format!("`{alias}`")).collect();
+    let aliases = ALIASES.iter().filter(|alias| alias.fault == entry.name);
+    let aliases: Vec<String> = aliases.map(|alias| format!("`{}`", alias.name)).collect();
     if !aliases.is_empty() {
         push(&mut out, format_args!("Accepted names of other tools: {}.\n", aliases.join(", ")));
     }
@@ -204,27 +204,6 @@ fn scenario(scenario: &Scenario) -> String {
     }
     push(&mut out, format_args!("\nBase URL: `http://127.0.0.1:4010/fault/scenario:{name}/v1`\n\n"));
     out
-}
-
-/// Names of other tools.
-const ALIASES: [&str; 13] = [
-    "connection-reset-by-peer",
-    "malformed-response-chunk",
-    "random-data-then-close",
-    "chunked-dribble",
-    "reset_peer",
-    "slicer",
-    "limit_data",
-    "slow_close",
-    "truncate_after_frames",
-    "truncate_after_chunks",
-    "truncateAfterChunks",
-    "disconnect_after_ms",
-    "disconnectAfterMs",
-];
-
-fn stands_for(alias: &str, entry: &Entry) -> bool {
-    alias.parse::<Fault>().is_ok_and(|fault| fault.kind.name() == entry.name)
 }
 
 fn places(entry: &Entry) -> String {

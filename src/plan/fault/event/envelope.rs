@@ -88,20 +88,10 @@ pub(super) fn lack(at: At, response: &mut Response, drop: &str, add: Option<&str
     super::at_each(at, response, without);
 }
 
-/// The keys that `envelope-missing` can leave out.
-pub(super) const ENVELOPE: &[&str] = &[
-    "id",
-    "object",
-    "created",
-    "model",
-    "service_tier",
-    "system_fingerprint",
-    "choices",
-    "usage",
-    "obfuscation",
-    "prompt_filter_results",
-    "prompt_annotations",
-];
+/// The keys that `envelope-missing` can leave out: those of a chunk, and the verdicts of the preamble.
+pub(super) fn keys() -> impl Iterator<Item = &'static str> {
+    CHUNK.iter().copied().chain(["prompt_filter_results", "prompt_annotations"])
+}
 
 /// The names of a list joined by `+`.
 pub(super) fn dropped(drop: &str) -> impl Iterator<Item = &str> {
