@@ -9,17 +9,22 @@
 //!
 //! * [`mod@plan`] decides: (fixture, request, hit, seed) → [`Timeline`], the bytes of a
 //!   response and when they are due. Pure: no I/O, no clock, no randomness but the seed's.
+//! * `import` turns captures into transcripts and fixtures.
 //! * [`serve`] acts: sockets, hyper, the player of timelines, the journal.
 //! * [`error`]: what can go wrong, one type per audience.
 //!
 //! # Features
 //!
 //! * `cli` (default): the `llmirage` binary. Libraries turn it off.
+//! * `import` (default): captures of other tools become transcripts and fixtures.
+//! * `record` (default): a proxy to the real service that keeps what it sent.
 //! * `tls` (default): serving https.
 //! * `tokenizer` (default): real token boundaries and counts; without it text is cut at words.
 
 pub mod error;
 pub mod files;
+#[cfg(feature = "import")]
+pub mod import;
 pub mod plan;
 pub mod serve;
 

@@ -39,6 +39,7 @@ pub(crate) mod sse;
 pub mod template;
 pub mod timeline;
 pub mod tokens;
+pub mod transcript;
 pub mod wire;
 
 pub use fault::when::When;

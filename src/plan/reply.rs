@@ -290,7 +290,7 @@ pub struct EventStep {
 }
 
 /// Bytes in base64.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Base64 {
     /// The bytes, standard alphabet, padded.
