@@ -273,7 +273,10 @@ pub enum Detection {
 
 impl Filters {
     /// What the filter says in single chunks, of so many: the number of each, and what.
-    pub(crate) fn special(&self, chunks: usize) -> impl Iterator<Item = (usize, Option<&Map<String, Value>>)> {
+    pub(crate) fn special(
+        &self,
+        chunks: usize,
+    ) -> impl Iterator<Item = (usize, Option<&Map<String, Value>>)> {
         self.chunks.iter().flatten().filter_map(move |given| {
             let from_end = given.chunk + i64::try_from(chunks).ok()?;
             let number = usize::try_from(if given.chunk < 0 { from_end } else { given.chunk }).ok()?;

@@ -44,7 +44,8 @@ pub(super) fn place<'a>(chunks: Vec<Said<'a>>, annotations: &[Annotation]) -> Ve
     let count = chunks.len();
     let mut out = Vec::with_capacity(count + annotations.len());
     let due = |out: &mut Vec<Said<'a>>, sent: usize| {
-        let here = annotations.iter().filter(|annotation| annotation.after.unwrap_or(count).min(count) == sent);
+        let here =
+            annotations.iter().filter(|annotation| annotation.after.unwrap_or(count).min(count) == sent);
         out.extend(here.map(|annotation| Said::Chunk(Cow::Owned(given_annotation(annotation)))));
     };
     for (sent, chunk) in chunks.into_iter().enumerate() {

@@ -21,7 +21,8 @@ pub(super) fn stream(said: &[Said<'_>], shape: &Shape, filters: &Filters) -> Dra
     let mut writer = Writer::new(shape, filters);
     let chunks = said.iter().filter(|event| chunk::choice_of(event).is_some()).count();
     let special = filters.special(chunks);
-    writer.special = special.map(|(number, results)| (number, results.map(|json| measured(text(json))))).collect();
+    writer.special =
+        special.map(|(number, results)| (number, results.map(|json| measured(text(json))))).collect();
     for event in said {
         match event {
             Said::Usage(counts) => writer.usage(&mut draft, event, counts),
