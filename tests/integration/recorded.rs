@@ -80,10 +80,13 @@ impl Recording {
     /// The reply that says it again; or why there is none.
     fn said_again(&self) -> Result<Value, String> {
         let imported = answer::reply(&self.transcript)?;
-        let request = answer::request(&self.transcript)?;
-        let timeline = planned(&request.path, &request.body.unwrap_or_default(), &imported.reply);
-        let is_same = timeline.body == self.transcript.response.bytes();
-        assert_eq!(imported.difference.is_none(), is_same, "{}: {:?}", self.name, imported.difference);
+        // A server plans it as the import did; errors may be of paths that only a fixture for them serves.
+        if self.transcript.response.status == 200 {
+            let request = answer::request(&self.transcript)?;
+            let timeline = planned(&request.path, &request.body.unwrap_or_default(), &imported.reply);
+            let is_same = timeline.body == self.transcript.response.bytes();
+            assert_eq!(imported.difference.is_none(), is_same, "{}: {:?}", self.name, imported.difference);
+        }
         imported.difference.map_or(Ok(imported.reply), |difference| Err(difference.to_string()))
     }
 }

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::Difference;
 use super::draft::Draft;
-use crate::plan::request::Request;
+use crate::plan::request::{Endpoint, Request};
+use crate::plan::say::plan_reject;
 use crate::plan::set::{FixtureSet, Hits, Source};
 use crate::plan::{Occasion, plan};
 
@@ -67,7 +68,18 @@ impl Search<'_> {
 
 /// What a reply says to a request.
 fn said(request: &Request, reply: &Value) -> Result<Bytes, String> {
-    let text = json!({ "fixtures": [{ "name": "imported", "reply": reply }] }).to_string();
+    let call = &request.call;
+    // A path that is no endpoint is served by a fixture of its own; other requests are looked at first.
+    let matcher = match call.route.endpoint {
+        Endpoint::Other => json!({ "method": call.method.as_str(), "path": call.path }),
+        _ => json!({}),
+    };
+    if call.route.endpoint == Endpoint::ChatCompletions
+        && let Err(reject) = call.route.dialect.validate(request, None)
+    {
+        return Ok(plan_reject(&reject, call, &Occasion::default()).body);
+    }
+    let text = json!({ "fixtures": [{ "name": "imported", "match": matcher, "reply": reply }] }).to_string();
     let source = Source::File { path: "fixtures.json".into(), text };
     let set = FixtureSet::load(vec![source]).map_err(|errors| format!("no fixture can say it: {errors}"))?;
     let candidates = set.candidates(request).map_err(|miss| miss.to_string())?;
