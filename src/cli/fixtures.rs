@@ -1,6 +1,6 @@
 //! The fixtures that a command was given: read, checked, and read again when files change.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::error::{LoadError, LoadErrors};
 use crate::files;
@@ -30,8 +30,8 @@ pub(super) struct Live {
     seen: Seen,
 }
 
-/// What files said: their texts, and why others could not be read.
-type Seen = (Vec<(PathBuf, String)>, Vec<LoadError>);
+/// What files said, transcripts among them: their texts, and why others could not be read.
+type Seen = (Vec<(PathBuf, Result<String, String>)>, Vec<LoadError>);
 
 /// What came of looking at the files again.
 #[derive(Debug)]
@@ -72,9 +72,17 @@ impl Found {
         found
     }
 
-    /// How many files were read.
+    /// How many fixture files were read.
     pub(super) fn files(&self) -> usize {
-        self.sources.len()
+        self.sources.iter().filter(|source| matches!(source, Source::File { .. })).count()
+    }
+
+    /// The transcripts that they name, whether they could be read or not.
+    pub(super) fn transcripts(&self) -> impl Iterator<Item = &Path> {
+        self.sources.iter().filter_map(|source| match source {
+            Source::Transcript { path, text: _ } => Some(path.as_path()),
+            Source::File { .. } | Source::Code(_) => None,
+        })
     }
 
     /// Checks what was read.
@@ -92,7 +100,8 @@ impl Found {
 
     fn seen(&self) -> Seen {
         let text = |source: &Source| match source {
-            Source::File { path, text } => Some((path.clone(), text.clone())),
+            Source::File { path, text } => Some((path.clone(), Ok(text.clone()))),
+            Source::Transcript { path, text } => Some((path.clone(), text.clone())),
             Source::Code(_) => None,
         };
         let texts = self.sources.iter().filter_map(text).collect();

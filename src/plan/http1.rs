@@ -202,8 +202,8 @@ pub(crate) fn head_len(head: &Head) -> usize {
 }
 
 /// The reason phrase that is sent; empty for codes without one.
-pub fn reason(head: &Head) -> &'static str {
-    head.reason.or_else(|| head.status.canonical_reason()).unwrap_or_default()
+pub fn reason(head: &Head) -> &str {
+    head.reason.as_deref().or_else(|| head.status.canonical_reason()).unwrap_or_default()
 }
 
 /// Whether the head announces a chunked body.
@@ -384,7 +384,7 @@ mod tests {
         let mut timeline = stream(&[], Ending::Close);
         timeline.head.headers.clear();
         timeline.head.status = StatusCode::UNAUTHORIZED;
-        timeline.head.reason = Some("PermissionDenied");
+        timeline.head.reason = Some("PermissionDenied".into());
         check(&timeline, Version::HTTP_11, "HTTP/1.1 401 PermissionDenied\r\n\r\n", &[33]);
         timeline.head.reason = None;
         timeline.head.status = StatusCode::from_u16(529).unwrap();

@@ -73,12 +73,6 @@ fn what_a_later_version_does_is_not_called_misspelt() {
             r#"f.json:2:42: /fixtures/0/match/endpoint: the endpoint "embeddings" is not supported yet: "chat.completions" is the only one"#,
         ],
     );
-    check_fixture(
-        r#""reply": {"transcript": "x.json"}"#,
-        &[
-            "f.json:2:11: /fixtures/0/reply/transcript: `transcript` is not supported yet: write the stream as a `script`",
-        ],
-    );
 }
 
 #[test]

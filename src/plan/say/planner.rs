@@ -43,6 +43,10 @@ impl<'a> Planner<'a> {
     pub(super) fn planned(&self) -> Timeline {
         let Self { reply, request, occasion, .. } = *self;
         let mut timeline = match &reply.content {
+            // Who recorded it was answered so, whatever a backend of some date would have said.
+            Content::Transcript(replay) => {
+                replay.recording.timeline(replay.pace(occasion.pacing, &self.pacing, self.shape.seed))
+            }
             _ if let Some(timeline) = self.too_new() => timeline,
             Content::Error(error) => self.error(error),
             Content::Script(steps) => self.script(steps),
