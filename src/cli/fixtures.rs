@@ -1,6 +1,6 @@
 //! The fixtures that a command was given: read, checked, and read again when files change.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::error::{LoadError, LoadErrors};
 use crate::files;
@@ -28,6 +28,7 @@ pub(super) struct Found {
 pub(super) struct Live {
     paths: Vec<PathBuf>,
     seen: Seen,
+    transcripts: Vec<PathBuf>,
 }
 
 /// What files said, transcripts among them: their texts, and why others could not be read.
@@ -78,11 +79,12 @@ impl Found {
     }
 
     /// The transcripts that they name, whether they could be read or not.
-    pub(super) fn transcripts(&self) -> impl Iterator<Item = &Path> {
-        self.sources.iter().filter_map(|source| match source {
-            Source::Transcript { path, text: _ } => Some(path.as_path()),
+    pub(super) fn transcripts(&self) -> Vec<PathBuf> {
+        let path = |source: &Source| match source {
+            Source::Transcript { path, text: _ } => Some(path.clone()),
             Source::File { .. } | Source::Code(_) => None,
-        })
+        };
+        self.sources.iter().filter_map(path).collect()
     }
 
     /// Checks what was read.
@@ -113,8 +115,13 @@ impl Live {
     /// Reads and checks the files for the first time.
     pub(super) fn load(paths: Vec<PathBuf>) -> Result<(Self, FixtureSet), LoadErrors> {
         let found = Found::read(&paths);
-        let seen = found.seen();
-        Ok((Self { paths, seen }, found.load()?))
+        let (seen, transcripts) = (found.seen(), found.transcripts());
+        Ok((Self { paths, seen, transcripts }, found.load()?))
+    }
+
+    /// The transcripts that the files name, wherever they are.
+    pub(super) fn transcripts(&self) -> &[PathBuf] {
+        &self.transcripts
     }
 
     /// Reads the files again and, if they say something new, checks them.
@@ -124,7 +131,7 @@ impl Live {
         if self.seen == seen {
             return Look::Same;
         }
-        self.seen = seen;
+        (self.seen, self.transcripts) = (seen, found.transcripts());
         let files = found.files();
         match found.load() {
             Ok(set) => Look::New(set, files),

@@ -11,6 +11,7 @@ use crate::plan::compose::{self, Composition, Setting};
 use crate::plan::dialect::names::ModelClass;
 use crate::plan::dialect::shape::Shape;
 use crate::plan::dialect::{Facts, Form};
+use crate::plan::http1;
 use crate::plan::pacing::Pacing;
 use crate::plan::reply::{Answer, Content, ErrorReply, Prepared, Step, Usage};
 use crate::plan::request::{Endpoint, Request};
@@ -56,7 +57,7 @@ impl<'a> Planner<'a> {
                 Err(message) => self.failed_template(&message),
             },
         };
-        overrule(&mut timeline.head, reply);
+        overrule(&mut timeline, reply);
         timeline
     }
 
@@ -217,10 +218,12 @@ impl<'a> Planner<'a> {
 }
 
 /// Lays the reply's status and headers over those of its kind.
-fn overrule(head: &mut Head, reply: &Prepared) {
+fn overrule(timeline: &mut Timeline, reply: &Prepared) {
+    let (head, body) = (&mut timeline.head, &timeline.body);
     if let Some(status) = reply.status {
         head.status = status;
         head.reason = None;
+        http1::frame_for_status(head, body.len());
     }
     for (name, value) in &reply.headers {
         let same = |header: &Header| header.name.eq_ignore_ascii_case(name);

@@ -63,6 +63,9 @@ pub(super) fn reply(
     if let Some(filters) = &object.filters {
         check_filters(filters, &below(at, "filters"), problems);
     }
+    if object.transcript.is_some() {
+        transcript::check_over(&object, at, problems);
+    }
     let own = object.pacing.unwrap_or_default();
     let (filters, wire) =
         (object.filters.clone().unwrap_or_default(), object.wire.clone().unwrap_or_default());
@@ -155,6 +158,14 @@ fn check_bodiless(object: &ReplyObject, at: &str, problems: &mut Problems) {
         return;
     }
     let steps = object.script.iter().flatten();
+    let recorded = object.transcript.is_some() && BODILESS.contains(&status);
+    if recorded {
+        problems.value(
+            below(at, "status"),
+            format!("a response with the status {status} has no body, and this is its place: send an empty `script`"),
+        );
+        return;
+    }
     let sends =
         object.answer.is_some() || steps.clone().any(|step| !matches!(step, Step::Wait(_) | Step::Fault(_)));
     if sends && BODILESS.contains(&status) {
@@ -196,6 +207,9 @@ fn all_faults(object: &ReplyObject, at: &str, problems: &mut Problems) -> Vec<Fa
     for (index, written) in object.faults.iter().flatten().enumerate() {
         let at = format!("{at}/faults/{index}");
         if let Some(fault) = written.read(&at, problems) {
+            if object.transcript.is_some() {
+                transcript::check_fault(&fault, &at, problems);
+            }
             faults.push(fault);
             places.push(at);
         }

@@ -6,9 +6,12 @@ use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use super::reply::BODILESS;
+use crate::plan::fault::answer::AnswerFault;
+use crate::plan::fault::{Fault, Kind};
 use crate::plan::json::Span;
 use crate::plan::load::problems::{Problems, below};
 use crate::plan::load::words::quoted;
+use crate::plan::reply::ReplyObject;
 use crate::plan::transcript::{
     RecordedEvent, RecordedRequest, RecordedResponse, Recording, Transcript, raw_bytes,
 };
@@ -27,6 +30,31 @@ pub(crate) fn transcript(transcript: &Transcript, at: &str, problems: &mut Probl
     check_times(response, &at, problems);
     let status = status.filter(|_| problems.0.len() == before)?;
     Some(Recording::new(status, response))
+}
+
+/// What shapes what is generated, and so not what was recorded.
+pub(super) fn check_over(reply: &ReplyObject, at: &str, problems: &mut Problems) {
+    for (key, given) in [("wire", reply.wire.is_some()), ("filters", reply.filters.is_some())] {
+        if given {
+            problems.key(
+                below(at, key),
+                format!(
+                    "`{key}` shapes what is generated, and a transcript is sent as it was recorded: leave it out, \
+                     or make an answer of the recording with `llmirage import --as answer`"
+                ),
+            );
+        }
+    }
+}
+
+/// A fault that is about what is generated.
+pub(super) fn check_fault(fault: &Fault, at: &str, problems: &mut Problems) {
+    if matches!(fault.kind, Kind::Answer(AnswerFault::JsonInsteadOfStream { .. })) {
+        problems.value(
+            at,
+            "a transcript is sent as it was recorded, stream or not: name one that is no stream instead of this fault",
+        );
+    }
 }
 
 fn check_request(request: &RecordedRequest, at: &str, problems: &mut Problems) {
