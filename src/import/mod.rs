@@ -8,8 +8,11 @@
 //! Each format has a file; all give [`RawExchange`]s, and what is made of one is the same for all of them and for
 //! `llmirage record`.
 
+mod answer;
 mod encoding;
 pub mod exchange;
+pub mod fixtures;
+mod secrets;
 
 pub use exchange::{Damage, Exchange, RawExchange, RawRequest, RawResponse};
 
