@@ -8,7 +8,7 @@
 //! Each format has a file; all give [`RawExchange`]s, and what is made of one is the same for all of them and for
 //! `llmirage record`.
 
-mod answer;
+pub mod answer;
 mod encoding;
 pub mod exchange;
 pub mod fixtures;

@@ -48,8 +48,8 @@ pub(crate) enum Said<'a> {
     },
     /// The token usage.
     Usage(Counts),
-    /// A chunk as a script writes it.
-    Chunk(&'a Value),
+    /// A chunk as a fixture writes it.
+    Chunk(Cow<'a, Value>),
     /// An SSE event as a script writes it.
     Event(&'a EventStep),
     /// An SSE comment.

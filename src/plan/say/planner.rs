@@ -111,7 +111,7 @@ impl<'a> Planner<'a> {
 
     fn stream(&self, composition: &Composition<'_>) -> Timeline {
         let dialect = self.request.call.route.dialect;
-        let draft = dialect.stream(&composition.said, &self.shape, self.reply.filters.mode);
+        let draft = dialect.stream(&composition.said, &self.shape, &self.reply.filters);
         let due = self.due(&draft, &composition.pauses);
         let first = due.first().copied().unwrap_or_default();
         let head = dialect.success(&self.facts(first), Form::Stream);

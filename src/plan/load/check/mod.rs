@@ -14,6 +14,7 @@ mod pacing;
 mod reply;
 mod script;
 mod usage;
+mod wire;
 
 pub(super) use limits::limits;
 

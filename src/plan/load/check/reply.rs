@@ -15,7 +15,7 @@ use crate::plan::reply::{Content, ErrorReply, Prepared, Reply, ReplyObject, Step
 use crate::plan::template::Templates;
 use crate::plan::wire::Filters;
 
-use super::{answer, pacing, script};
+use super::{answer, pacing, script, wire};
 
 /// What a reply stands in.
 #[derive(Clone, Copy, Debug)]
@@ -49,9 +49,13 @@ pub(super) fn reply(reply: Reply, at: &str, scope: Scope, problems: &mut Problem
     let faults = all_faults(&object, at, problems);
     if let Some(filters) = &object.filters {
         check_filters(filters, &below(at, "filters"), problems);
+        wire::filters(filters, &below(at, "filters"), problems);
+    }
+    if let Some(own) = &object.wire {
+        wire::wire(own, &below(at, "wire"), problems);
     }
     let own = object.pacing.unwrap_or_default();
-    let (filters, wire) =
+    let (filters, envelope) =
         (object.filters.clone().unwrap_or_default(), object.wire.clone().unwrap_or_default());
     let (content, templates) = content(object, at, problems)?;
     let pacing = scope.defaults.and(own);
@@ -61,7 +65,7 @@ pub(super) fn reply(reply: Reply, at: &str, scope: Scope, problems: &mut Problem
         pacing,
         faults,
         filters,
-        wire,
+        wire: envelope,
         templates,
         ..Prepared::new(content)
     })
