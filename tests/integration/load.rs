@@ -73,12 +73,6 @@ fn what_a_later_version_does_is_not_called_misspelt() {
             r#"f.json:2:42: /fixtures/0/match/endpoint: the endpoint "embeddings" is not supported yet: "chat.completions" is the only one"#,
         ],
     );
-    check_fixture(
-        r#""reply": {"transcript": "x.json"}"#,
-        &[
-            "f.json:2:11: /fixtures/0/reply/transcript: `transcript` is not supported yet: write the stream as a `script`",
-        ],
-    );
 }
 
 #[test]
@@ -309,8 +303,8 @@ fn conditions_that_cannot_hold_are_refused() {
         &[
             r#"f.json:2:19: /fixtures/0/match/path: a path starts with a slash: "/v1/x""#,
             r#"f.json:2:37: /fixtures/0/match/method: methods are written in capitals: "POST""#,
-            "f.json:2:58: /fixtures/0/replies/0: a fixture with a `path` serves a `script` or an `error`: only chat endpoints have a form for an answer",
-            "f.json:2:74: /fixtures/0/replies/1/answer: a fixture with a `path` serves a `script` or an `error`: only chat endpoints have a form for an answer",
+            "f.json:2:58: /fixtures/0/replies/0: a fixture with a `path` serves a `script`, a `transcript` or an `error`: only chat endpoints have a form for an answer",
+            "f.json:2:74: /fixtures/0/replies/1/answer: a fixture with a `path` serves a `script`, a `transcript` or an `error`: only chat endpoints have a form for an answer",
         ],
     );
 }
@@ -352,7 +346,7 @@ fn a_reply_has_exactly_one_content() {
     );
     check_fixture(
         r#""reply": {}"#,
-        &["f.json:2:10: /fixtures/0/reply: a reply needs `answer`, `script` or `error`"],
+        &["f.json:2:10: /fixtures/0/reply: a reply needs `answer`, `script`, `transcript` or `error`"],
     );
 }
 
