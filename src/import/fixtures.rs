@@ -336,7 +336,7 @@ impl Folder {
             let Some(members) = fixture.as_object_mut() else { continue };
             members.shift_remove("replies");
             // What is sent has nothing to do with who answers.
-            members.insert("reply".to_owned(), json!("x"));
+            members.insert("reply".to_owned(), json!({ "script": ["done"] }));
         }
         let text = Value::Object(tree).to_string();
         let set = match FixtureSet::load(vec![Source::File { path: FIXTURES.into(), text }]) {
