@@ -178,6 +178,14 @@ impl Folder {
         Ok(folder)
     }
 
+    /// Takes the names of the fixtures of another file, that is served together with this one.
+    pub(crate) fn reserve(&mut self, fixtures: &str) {
+        let tree: Value = serde_json::from_str(fixtures).unwrap_or_default();
+        let fixtures = tree["fixtures"].as_array().into_iter().flatten();
+        let names = fixtures.filter_map(|fixture| fixture["name"].as_str());
+        names.for_each(|name| self.taken.take(name));
+    }
+
     /// Adds exchanges, in recorded order. Those of the same request are replies of one fixture; one that is there
     /// already changes nothing.
     pub fn add(&mut self, items: Vec<Item>, form: Form) -> Report {
