@@ -102,6 +102,11 @@ pub fn read(bytes: &[u8], format: Option<Format>) -> Result<Capture, String> {
     Ok(Capture { format, exchanges })
 }
 
+/// Whether a capture looks like one of the formats.
+pub fn is_known(bytes: &[u8]) -> bool {
+    READERS.iter().any(|reader| (reader.is)(bytes))
+}
+
 /// The one format that the capture looks like.
 fn detect(bytes: &[u8]) -> Result<Format, String> {
     let mut found = READERS.iter().filter(|reader| (reader.is)(bytes)).map(|reader| reader.format);
