@@ -8,8 +8,13 @@
 //! Each format has a file; all give [`RawExchange`]s, and what is made of one is the same for all of them and for
 //! `llmirage record`.
 
+mod body;
+mod elements;
 mod encoding;
 pub mod exchange;
+mod har;
+mod vcr;
+mod yaml;
 
 pub use exchange::{Damage, Exchange, RawExchange, RawRequest, RawResponse};
 
