@@ -1,6 +1,7 @@
 //! The elements of a list in a JSON file, one by one: those before a break are read although the rest is lost, and
 //! one that is not readable costs no other.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -27,6 +28,19 @@ pub(super) fn at<'a>(json: &'a str, path: &[&str]) -> Elements<'a> {
     let end = Step { path, found: &mut found }.deserialize(&mut reader).and_then(|()| reader.end());
     found.broken = end.err().map(|error| format!("not JSON: {error}"));
     found
+}
+
+/// An element as JSON, of a text that stands for bytes which were read as UTF-8. An element that has others is not
+/// what was recorded.
+///
+/// # Errors
+///
+/// In words, where it cannot be read.
+pub(super) fn parse(raw: &RawValue, text: &Cow<'_, str>) -> Result<Value, String> {
+    if matches!(text, Cow::Owned(_)) && raw.get().contains(char::REPLACEMENT_CHARACTER) {
+        return Err("it is not UTF-8; save the file as UTF-8 and import it again".to_owned());
+    }
+    serde_json::from_str(raw.get()).map_err(|error| format!("not JSON: {error}"))
 }
 
 struct Step<'s, 'a> {

@@ -3,11 +3,9 @@
 //! An archive of a browser holds a page's whole traffic; what is no call of an API (pages, images, scripts,
 //! preflights, sockets) is left out. Archives have the time of a response's head and of its end, none of its events.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use super::body::{header, odd_length};
 use super::elements;
@@ -38,13 +36,13 @@ pub(super) fn read(capture: &[u8]) -> Result<Vec<Result<Exchange, Damage>>, Stri
     let archive = elements::at(&text, &LIST);
     if !archive.is_there {
         let reason = archive.broken.map(|reason| format!(" ({reason})")).unwrap_or_default();
-        return Err(format!("the file is no HAR: it has no `log.entries`{reason}"));
+        return Err(format!("is no HAR: it has no `log.entries`{reason}"));
     }
     let tool = tool(&archive.beside);
     let mut exchanges = Vec::new();
     for (number, raw) in (1..).zip(&archive.raw) {
         let place = format!("entry {number}");
-        let exchange = match entry(raw, &text) {
+        let exchange = match elements::parse(raw, &text) {
             Err(reason) => Some(Err(Damage { place, reason })),
             Ok(entry) => request::is_call(&entry).then(|| exchange(&entry, place, tool.as_deref())),
         };
@@ -54,22 +52,14 @@ pub(super) fn read(capture: &[u8]) -> Result<Vec<Result<Exchange, Damage>>, Stri
     exchanges.extend(archive.broken.map(rest));
     if exchanges.is_empty() {
         return Err(match archive.raw.len() {
-            0 => "the HAR has no entries".to_owned(),
+            0 => "has no entries".to_owned(),
             entries => format!(
-                "none of the {entries} entries of the HAR is a call of an API, which sends JSON or is answered with \
-                 JSON or an event stream"
+                "has {entries} entries, but no call of an API: none that sends JSON or is answered with JSON or an event \
+                 stream"
             ),
         });
     }
     Ok(exchanges)
-}
-
-/// An entry as JSON. Where bytes of the file are not UTF-8, the entry that has them is not what was recorded.
-fn entry(raw: &RawValue, text: &Cow<'_, str>) -> Result<Value, String> {
-    if matches!(text, Cow::Owned(_)) && raw.get().contains(char::REPLACEMENT_CHARACTER) {
-        return Err("not UTF-8; export the HAR again".to_owned());
-    }
-    serde_json::from_str(raw.get()).map_err(|error| format!("not JSON: {error}"))
 }
 
 /// What made the archive: the browser, or else the program that wrote it.

@@ -29,7 +29,9 @@ pub(super) fn is(capture: &[u8]) -> bool {
     let head = String::from_utf8_lossy(&capture[..capture.len().min(HEAD)]);
     let head = head.trim_start_matches('\u{feff}');
     if head.trim_start().starts_with('{') {
-        return LISTS.iter().any(|list| head.contains(&format!("\"{list}\"")));
+        // What a body of another capture says is not at the root.
+        let text = String::from_utf8_lossy(&capture);
+        return LISTS.iter().any(|list| head.contains(list) && elements::at(&text, &[list]).is_there);
     }
     let starts = ["interactions:", "http_interactions:", "- request:", "- !ruby/struct:VCR::HTTPInteraction"];
     head.lines().any(|line| starts.iter().any(|start| line.starts_with(start)))
@@ -76,28 +78,26 @@ fn unzip(capture: &[u8]) -> Result<Bytes, String> {
     if !capture.starts_with(&[0x1f, 0x8b]) {
         return Ok(capture);
     }
-    encoding::decode(capture, "gzip")
+    let decoded = encoding::decode(capture, "gzip");
+    decoded.map(|decoded| decoded.body).map_err(|reason| format!("is not read: of the file itself, {reason}"))
 }
 
 fn json(capture: &[u8]) -> Result<Cassette, String> {
-    let text = std::str::from_utf8(capture).map_err(|error| format!("the file is not UTF-8: {error}"))?;
-    let lists = LISTS.map(|list| elements::at(text, &[list]));
-    let found = lists.into_iter().chain([elements::at(text, &[])]).find(|found| found.is_there);
-    let Some(found) = found else { return Err(no_cassette()) };
-    let parse = |raw: &&serde_json::value::RawValue| {
-        let value: Result<serde_json::Value, _> = serde_json::from_str(raw.get());
-        value.map(Node::from).map_err(|error| format!("not JSON: {error}"))
-    };
+    let text = String::from_utf8_lossy(capture);
+    let lists = LISTS.iter().map(|list| elements::at(&text, &[list]));
+    let mut lists = lists.chain([elements::at(&text, &[])]);
+    let found = lists.find(|found| found.is_there).ok_or_else(no_cassette)?;
     Ok(Cassette {
-        items: found.raw.iter().map(parse).collect(),
+        items: found.raw.iter().map(|raw| elements::parse(raw, &text).map(Node::from)).collect(),
         recorded_with: found.beside.get("recorded_with").and_then(|tool| tool.as_str()).map(str::to_owned),
         lost: found.broken,
     })
 }
 
 fn no_cassette() -> String {
-    "the file is no cassette: it has neither `interactions` (vcrpy) nor `http_interactions` (VCR)".to_owned()
+    "is no cassette: it has neither `interactions` (vcrpy) nor `http_interactions` (VCR)".to_owned()
 }
 
+#[cfg(test)]
 #[cfg(test)]
 mod tests;

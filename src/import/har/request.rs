@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::import::body::{base64, header};
+use crate::import::body::{base64, header, of_request};
 use crate::import::exchange::RawRequest;
 
 /// Whether an entry is a call of an API: it sends JSON, or is answered with JSON or an event stream.
@@ -56,7 +56,7 @@ pub(super) fn read(request: &Value, notes: &mut Vec<String>) -> Result<RawReques
     Ok(RawRequest {
         method: part("method").ok_or("its request has no method")?.to_ascii_uppercase(),
         url: part("url").ok_or("its request has no URL")?.to_owned(),
-        headers: headers(&request["headers"]),
+        headers: of_request(headers(&request["headers"]), &body),
         body,
     })
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::import::body::{base64, windows_1252};
+use crate::import::encoding;
 use crate::import::yaml::{Node, Value};
 
 /// A body, and what is doubtful about it.
@@ -63,7 +64,7 @@ fn map(body: &Node) -> Result<Body, String> {
     }
     // R's vcr compresses what is not text.
     if let Some(text) = body.get("raw_gzip").and_then(Node::text) {
-        return crate::import::encoding::decode(base64(text)?, "gzip").map(exact);
+        return encoding::decode(base64(text)?, "gzip").map(|decoded| exact(decoded.body));
     }
     let Some((value, is_base64)) =
         FORMS.iter().find_map(|(key, is_base64)| Some((body.get(key)?, *is_base64)))

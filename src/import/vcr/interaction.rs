@@ -3,7 +3,7 @@
 use jiff::fmt::rfc2822;
 
 use super::body::{self, Body};
-use crate::import::body::{header, is_encoded, odd_length};
+use crate::import::body::{header, is_encoded, odd_length, of_request};
 use crate::import::exchange::{Damage, Exchange, RawExchange, RawRequest, RawResponse};
 use crate::import::yaml::{Node, Value};
 use crate::plan::transcript::Recorded;
@@ -49,7 +49,7 @@ fn request(node: &Node, notes: &mut Vec<String>) -> Result<RawRequest, String> {
     Ok(RawRequest {
         method: method.trim_start_matches(':').to_ascii_uppercase(),
         url: url.map(str::to_owned).or_else(|| old_url(node)).ok_or("its request has no `uri`")?,
-        headers: headers(node.get("headers")),
+        headers: of_request(headers(node.get("headers")), &body.bytes),
         body: body.bytes,
     })
 }

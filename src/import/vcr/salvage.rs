@@ -17,7 +17,7 @@ pub(super) fn read(capture: &[u8]) -> Result<Cassette, String> {
     let (text, is_text) = valid(capture);
     let Documents { roots, broken } = yaml::read(text, 1);
     if let Some(broken) = broken.as_ref().filter(|broken| broken.is_attack) {
-        return Err(broken.reason.clone());
+        return Err(format!("is not read: {}", broken.reason));
     }
     let lists: Vec<_> = roots.iter().filter_map(list).collect();
     let mut cassette = Cassette {
@@ -39,7 +39,7 @@ pub(super) fn read(capture: &[u8]) -> Result<Cassette, String> {
         cassette.items.push(one(chunk, line));
     }
     match cassette.items[before..].iter().all(Result::is_ok) {
-        _ if lists.is_empty() && cassette.items.is_empty() => Err(format!("{}: {reason}", no_cassette())),
+        _ if lists.is_empty() && cassette.items.is_empty() => Err(format!("{} ({reason})", no_cassette())),
         true => Ok(Cassette { lost: Some(reason), ..cassette }),
         false => Ok(cassette),
     }
