@@ -14,11 +14,16 @@
 use std::fmt;
 
 pub mod answer;
+mod body;
+mod elements;
 pub mod encoding;
 pub mod exchange;
 pub mod fixtures;
+mod har;
 mod secrets;
 mod sse;
+mod vcr;
+mod yaml;
 
 pub use exchange::{Damage, Exchange, RawExchange, RawRequest, RawResponse};
 
@@ -64,7 +69,11 @@ struct Reader {
     read: fn(&[u8]) -> Result<Vec<Result<Exchange, Damage>>, String>,
 }
 
-const READERS: &[Reader] = &[Reader { format: Format::Sse, is: sse::is, read: sse::read }];
+const READERS: &[Reader] = &[
+    Reader { format: Format::Sse, is: sse::is, read: sse::read },
+    Reader { format: Format::Har, is: har::is, read: har::read },
+    Reader { format: Format::Vcr, is: vcr::is, read: vcr::read },
+];
 
 /// Reads a capture, in the format given or in the one that its content shows.
 ///
