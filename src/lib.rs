@@ -26,6 +26,7 @@ pub mod files;
 #[cfg(feature = "import")]
 pub mod import;
 pub mod plan;
+mod secrets;
 pub mod serve;
 
 #[cfg(feature = "cli")]
