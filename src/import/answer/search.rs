@@ -67,7 +67,7 @@ impl Search<'_> {
 }
 
 /// What a reply says to a request.
-fn said(request: &Request, reply: &Value) -> Result<Bytes, String> {
+pub(super) fn said(request: &Request, reply: &Value) -> Result<Bytes, String> {
     let call = &request.call;
     // A path that is no endpoint is served by a fixture of its own; other requests are looked at first.
     let matcher = match call.route.endpoint {

@@ -88,7 +88,7 @@ impl Completion<'_> {
         let called = !whole.choice.calls.is_empty() && whole.choice.text.is_empty();
         let results = match special {
             Some(special) => special.clone(),
-            None if called => self.choice_results.as_ref().map(|_| "{}".to_owned()),
+            None if called && !whole.withheld => self.choice_results.as_ref().map(|_| "{}".to_owned()),
             None => self.choice_results.clone(),
         };
         fields.extend(results.map(|results| ("content_filter_results", results)));
@@ -103,6 +103,8 @@ impl Completion<'_> {
             format!("[{}]", entries.collect::<Vec<_>>().join(","))
         };
         let (content, refusal) = match (whole.choice.text.is_empty(), whole.choice.refusal.is_empty()) {
+            // Tokens would say what is withheld.
+            _ if whole.withheld => return "null".to_owned(),
             (true, true) => return "null".to_owned(),
             (true, false) => ("null".to_owned(), entries(refused)),
             (false, _) => (entries(said), "null".to_owned()),
