@@ -15,6 +15,7 @@ use std::fmt;
 
 pub mod encoding;
 pub mod exchange;
+mod json;
 mod sse;
 
 pub use exchange::{Damage, Exchange, RawExchange, RawRequest, RawResponse};
@@ -61,7 +62,10 @@ struct Reader {
     read: fn(&[u8]) -> Result<Vec<Result<Exchange, Damage>>, String>,
 }
 
-const READERS: &[Reader] = &[Reader { format: Format::Sse, is: sse::is, read: sse::read }];
+const READERS: &[Reader] = &[
+    Reader { format: Format::Sse, is: sse::is, read: sse::read },
+    Reader { format: Format::Json, is: json::is, read: json::read },
+];
 
 /// Reads a capture, in the format given or in the one that its content shows.
 ///
