@@ -10,6 +10,7 @@
 
 mod encoding;
 pub mod exchange;
+pub mod secrets;
 
 pub use exchange::{Damage, Exchange, RawExchange, RawRequest, RawResponse};
 
