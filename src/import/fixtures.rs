@@ -13,6 +13,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
@@ -98,7 +99,7 @@ pub struct Folder {
     /// What is needed of each of its fixtures, in their order.
     entries: Vec<Entry>,
     /// The transcripts of the folder that can be read, by their path in it.
-    transcripts: BTreeMap<String, Transcript>,
+    transcripts: BTreeMap<String, Arc<Transcript>>,
     /// Names of fixtures, and of transcripts without `.json`.
     taken: Names,
     files: Names,
@@ -157,7 +158,7 @@ impl Folder {
             let name = path.rsplit('/').next().unwrap_or(&path);
             files.take(name.strip_suffix(".json").unwrap_or(name));
             if let Ok(transcript) = serde_json::from_str(&text) {
-                readable.insert(path, transcript);
+                readable.insert(path, Arc::new(transcript));
             }
         }
         let models = tree.get("models").and_then(|models| serde_json::from_value(models.clone()).ok());
@@ -326,7 +327,7 @@ impl Folder {
         let path = format!("{TRANSCRIPTS}/{}.json", self.files.unique(&member.name));
         let text = text::pretty(&serde_json::to_value(transcript).unwrap_or_default());
         self.written.push((path.clone(), text));
-        self.transcripts.insert(path.clone(), (**transcript).clone());
+        self.transcripts.insert(path.clone(), Arc::clone(transcript));
         json!({ "transcript": path })
     }
 
@@ -382,7 +383,7 @@ impl Folder {
 }
 
 /// Whether a reply is what an exchange was made into.
-fn is_reply(reply: &Value, made: &Made, transcripts: &BTreeMap<String, Transcript>) -> bool {
+fn is_reply(reply: &Value, made: &Made, transcripts: &BTreeMap<String, Arc<Transcript>>) -> bool {
     match made {
         Made::Answer(answer) => reply == answer,
         Made::Transcript(transcript) => {
