@@ -198,7 +198,7 @@ impl Folder {
         group::matchers(&mut groups, &self.known(), &self.entries, self.models.as_deref());
         // What only the response tells is general, and goes last.
         groups.sort_by_key(|group| group.requests().next().is_none());
-        for group in &groups {
+        for group in &mut groups {
             self.place(group, &mut report);
         }
         self.verify(&groups, &mut report);
@@ -237,10 +237,21 @@ impl Folder {
     }
 
     /// Puts the exchanges of a group where they are answered from.
-    fn place(&mut self, group: &Group, report: &mut Report) {
+    fn place(&mut self, group: &mut Group, report: &mut Report) {
         let matcher = serde_json::to_value(&group.matcher).unwrap_or_default();
         let mut target = group.target.as_ref().and_then(|name| self.position(name));
         target = target.or_else(|| self.entries.iter().position(|entry| entry.matcher == matcher));
+        let path = target
+            .and_then(|at| self.entries.get(at))
+            .map_or(&matcher["path"], |entry| &entry.matcher["path"]);
+        if !path.is_null() {
+            for member in &mut group.members {
+                let Some(made) = member.made.on_a_path() else { continue };
+                member.made = made;
+                let text = "kept as a transcript: its fixture has a `path`, and such a route has no form for an answer";
+                report.note(&member.source, &member.place, text);
+            }
+        }
         // Who records the same exchange twice wants it twice, but not from each capture that has it.
         let mut is_added = vec![false; group.members.len()];
         for (index, member) in group.members.iter().enumerate() {
@@ -260,7 +271,7 @@ impl Folder {
             }
             let at = match target {
                 Some(at) => at,
-                None => self.insert(group, member, &matcher, report),
+                None => self.insert(group, index, &matcher, report),
             };
             target = Some(at);
             let entry = &mut self.entries[at];
@@ -293,7 +304,8 @@ impl Folder {
     }
 
     /// Makes a fixture without a reply, before the first one that would answer its requests; gives its place.
-    fn insert(&mut self, group: &Group, member: &Prepared, matcher: &Value, report: &mut Report) -> usize {
+    fn insert(&mut self, group: &Group, member: usize, matcher: &Value, report: &mut Report) -> usize {
+        let member = &group.members[member];
         let views: Vec<View<'_>> = group.requests().map(View::new).collect();
         let answers =
             |entry: &Entry| !entry.passes_on && views.iter().any(|view| catches(&entry.conditions, view));
@@ -317,7 +329,7 @@ impl Folder {
     /// The reply that is written for an exchange, and its file.
     fn reply(&mut self, member: &Prepared, report: &mut Report) -> Value {
         let transcript = match &member.made {
-            Made::Answer(reply) => {
+            Made::Answer(reply, _) => {
                 report.answers += 1;
                 return reply.clone();
             }
@@ -346,16 +358,24 @@ impl Folder {
     fn verify(&self, groups: &[Group], report: &mut Report) {
         let mut tree = self.tree.clone();
         for fixture in tree.get_mut("fixtures").and_then(Value::as_array_mut).into_iter().flatten() {
-            let Some(members) = fixture.as_object_mut() else { continue };
-            members.shift_remove("replies");
-            // What is sent has nothing to do with who answers.
-            members.insert("reply".to_owned(), json!({ "script": ["done"] }));
+            let replies = entry::replies(fixture).into_iter();
+            // What a transcript says has nothing to do with who answers.
+            let replies = replies.map(|reply| match entry::transcript(&reply) {
+                Some(_) => json!({ "script": ["done"] }),
+                None => reply,
+            });
+            if let Some(members) = fixture.as_object_mut() {
+                members.shift_remove("reply");
+                members.insert("replies".to_owned(), replies.collect());
+            }
         }
         let text = Value::Object(tree).to_string();
         let set = match FixtureSet::load(vec![Source::File { path: FIXTURES.into(), text }]) {
             Ok(set) => set,
             Err(errors) => {
-                errors.iter().for_each(|error| report.note(FIXTURES, "", error.to_string()));
+                errors
+                    .iter()
+                    .for_each(|error| report.damage(FIXTURES, &error.pointer, error.message.clone()));
                 return;
             }
         };
@@ -385,7 +405,7 @@ impl Folder {
 /// Whether a reply is what an exchange was made into.
 fn is_reply(reply: &Value, made: &Made, transcripts: &BTreeMap<String, Arc<Transcript>>) -> bool {
     match made {
-        Made::Answer(answer) => reply == answer,
+        Made::Answer(answer, _) => reply == answer,
         Made::Transcript(transcript) => {
             let other = entry::transcript(reply).and_then(|path| transcripts.get(path));
             other.is_some_and(|other| prepare::is_same(other, transcript))
