@@ -13,8 +13,10 @@
 
 use std::fmt;
 
+mod curl;
 pub mod encoding;
 pub mod exchange;
+mod http;
 mod json;
 mod sse;
 
@@ -64,6 +66,7 @@ struct Reader {
 
 const READERS: &[Reader] = &[
     Reader { format: Format::Sse, is: sse::is, read: sse::read },
+    Reader { format: Format::Curl, is: curl::is, read: curl::read },
     Reader { format: Format::Json, is: json::is, read: json::read },
 ];
 
