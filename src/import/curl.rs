@@ -1,6 +1,7 @@
 //! What curl prints: `-i` (heads and bodies), `-v` (with its notes), `--trace` (all bytes, with their times).
 
 use bytes::Bytes;
+use jiff::fmt::rfc2822;
 
 use super::exchange::Budget;
 use super::http::{self, Head};
@@ -153,8 +154,11 @@ fn ending(note: &[u8]) -> Option<RecordedEnding> {
     }
 }
 
-fn recorded() -> Recorded {
-    Recorded { tool: Some("curl".to_owned()), ..Recorded::default() }
+/// Where an exchange is from: when, tells the server's own clock.
+fn recorded(response: &RawResponse) -> Recorded {
+    let date = response.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("date"));
+    let date = date.and_then(|(_, date)| rfc2822::DateTimeParser::new().parse_timestamp(date).ok());
+    Recorded { source: None, date: date.map(|date| date.to_string()), tool: Some("curl".to_owned()) }
 }
 
 /// The number of the line in which an offset lies; asked for growing offsets.

@@ -5,8 +5,8 @@
 //! that curl followed.
 
 use super::{Found, Lines, response};
-use crate::import::RawExchange;
 use crate::import::http::{Head, unchunk};
+use crate::import::{MAX_EXCHANGES, RawExchange};
 use crate::plan::transcript::RecordedEnding;
 
 pub(super) fn read(capture: &[u8]) -> Vec<Found> {
@@ -15,6 +15,9 @@ pub(super) fn read(capture: &[u8]) -> Vec<Found> {
     let mut notes = Vec::new();
     let mut at = next_head(capture, 0, true).unwrap_or(capture.len());
     while let Some((head, length)) = Head::of(&capture[at..]) {
+        if found.len() > MAX_EXCHANGES {
+            break;
+        }
         let place = format!("line {}", lines.at(at));
         let body = &capture[at + length..];
         // The body of what curl follows is not printed, whatever its head says.
@@ -36,7 +39,8 @@ pub(super) fn read(capture: &[u8]) -> Vec<Found> {
         if ending != RecordedEnding::Complete {
             response.ending = ending;
         }
-        let raw = RawExchange { place, request: None, response, recorded: super::recorded() };
+        let recorded = super::recorded(&response);
+        let raw = RawExchange { place, request: None, response, recorded };
         found.push(Ok((raw, notes)));
         at += length + taken;
         // A blank line may be between what people put into one file.

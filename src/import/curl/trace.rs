@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::stamp::{self, Stamp};
 use super::{Found, ending, request, response};
 use crate::import::http::{self, Head, unchunk};
-use crate::import::{Damage, RawExchange};
+use crate::import::{Damage, MAX_EXCHANGES, RawExchange};
 use crate::plan::transcript::RecordedEnding;
 
 /// What a section of a trace tells.
@@ -125,7 +125,7 @@ pub(super) fn read(capture: &[u8]) -> Vec<Found> {
     // The exchange that each transfer is at: `--parallel` mixes them, `--trace-ids` tells them apart.
     let mut current: BTreeMap<Option<u64>, usize> = BTreeMap::new();
     let mut at = 0;
-    while at < lines.len() {
+    while at < lines.len() && parts.len() <= MAX_EXCHANGES {
         let (stamp, marked) = stamp::split(lines[at]);
         let number = at + 1;
         at += 1;
@@ -273,7 +273,8 @@ impl Part {
         response.head_at = start.and_then(|start| Some(stamp::since(start, self.received_at?)));
         response.reads = reads;
         response.ends_at = ends_at.or(response.head_at);
-        let raw = RawExchange { place, request, response, recorded: super::recorded() };
+        let recorded = super::recorded(&response);
+        let raw = RawExchange { place, request, response, recorded };
         Some(Ok((raw, notes)))
     }
 }

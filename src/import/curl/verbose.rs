@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::stamp::{self, Stamp};
 use super::{Found, ending, is_meter, request, response};
 use crate::import::http::{self, Head, unchunk};
-use crate::import::{Damage, RawExchange};
+use crate::import::{Damage, MAX_EXCHANGES, RawExchange};
 use crate::plan::transcript::RecordedEnding;
 
 /// What is known of one exchange until now.
@@ -32,6 +32,9 @@ pub(super) fn read(capture: &[u8]) -> Vec<Found> {
     let mut found = Vec::new();
     let mut part = Part::default();
     for (number, line) in (1..).zip(capture.split_inclusive(|&byte| byte == b'\n')) {
+        if found.len() > MAX_EXCHANGES {
+            break;
+        }
         let (stamp, marked) = stamp::split(line);
         let bare = marked.strip_suffix(b"\n").unwrap_or(marked);
         let bare = bare.strip_suffix(b"\r").unwrap_or(bare);
@@ -176,7 +179,8 @@ impl Part {
                 self.ended_at.map(|at| stamp::since(start, at)).filter(|end| Some(*end) >= response.head_at);
             notes.push("curl -v tells no times of events: use --trace FILE --trace-time".to_owned());
         }
-        let raw = RawExchange { place, request, response, recorded: super::recorded() };
+        let recorded = super::recorded(&response);
+        let raw = RawExchange { place, request, response, recorded };
         Some(Ok((raw, notes)))
     }
 }
