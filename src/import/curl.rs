@@ -9,7 +9,11 @@ use super::{Damage, Exchange, RawExchange, RawRequest, RawResponse};
 use crate::plan::transcript::{Recorded, RecordedEnding};
 
 mod include;
+#[cfg(test)]
+pub(super) mod printer;
 mod stamp;
+#[cfg(test)]
+mod tests;
 mod trace;
 mod verbose;
 
@@ -143,14 +147,28 @@ fn response(head: Head, body: Vec<u8>, is_raw: bool, notes: &mut Vec<String>) ->
 fn ending(note: &[u8]) -> Option<RecordedEnding> {
     let note = String::from_utf8_lossy(note);
     let says = |words: &[&str]| words.iter().any(|words| note.contains(words));
-    if says(&["Connection reset by peer", "Recv failure"]) {
+    if says(&["onnection reset by peer", "onnection was reset"]) {
         Some(RecordedEnding::Reset)
-    } else if says(&["transfer closed with", "was not closed cleanly", "unexpected eof"]) {
+    } else if says(&["transfer closed with", "bytes missing", "was not closed cleanly", "unexpected eof"]) {
         Some(RecordedEnding::Close)
     } else if says(&["Operation timed out", "Operation too slow", "Failed writing", "Failure writing"]) {
         Some(RecordedEnding::ClientLeft)
     } else {
         None
+    }
+}
+
+/// What is before curl's last word (`curl: (18) transfer closed with …`), which a terminal shows with all else, and
+/// the ending it tells.
+pub(super) fn complaint(capture: &[u8]) -> (&[u8], Option<RecordedEnding>) {
+    let last = capture.trim_ascii_end();
+    let start = last.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+    let is_number =
+        |text: &[u8]| text.iter().take(3).position(|&byte| byte == b')').is_some_and(|end| end > 0);
+    let line = &last[start..];
+    match line.windows(7).rposition(|part| part == b"curl: (") {
+        Some(at) if is_number(&line[at + 7..]) => (&capture[..start + at], ending(&line[at..])),
+        _ => (capture, None),
     }
 }
 

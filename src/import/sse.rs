@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::exchange::Budget;
-use super::{Damage, Exchange, MAX_EXCHANGES, RawExchange, RawResponse};
+use super::{Damage, Exchange, MAX_EXCHANGES, RawExchange, RawResponse, curl};
 use crate::plan::transcript::{Recorded, RecordedEnding, split};
 
 const FIELDS: [&[u8]; 5] = [b"data:", b"event:", b"id:", b"retry:", b":"];
@@ -36,6 +36,7 @@ pub(super) fn read(capture: &[u8]) -> Result<Vec<Result<Exchange, Damage>>, Stri
     if !is_stream && json(start).is_none() {
         return Err("is no body of a stream (no line begins with data: or event:), and no JSON".to_owned());
     }
+    let (capture, last) = curl::complaint(capture);
     let mut exchanges = Vec::new();
     let mut budget = Budget::default();
     let (mut at, mut line) = (0, 1);
@@ -55,6 +56,9 @@ pub(super) fn read(capture: &[u8]) -> Result<Vec<Result<Exchange, Damage>>, Stri
         }));
         line += lines(&capture[at..at + length]);
         at += length;
+    }
+    if let (Some(Ok(exchange)), Some(ending)) = (exchanges.last_mut(), last) {
+        exchange.transcript.response.ending = ending;
     }
     Ok(exchanges)
 }

@@ -4,12 +4,13 @@
 //! file. Heads that are only about what comes next are left out: `100 Continue`, the answers of proxies, and redirects
 //! that curl followed.
 
-use super::{Found, Lines, response};
+use super::{Found, Lines, complaint, response};
 use crate::import::http::{Head, unchunk};
 use crate::import::{MAX_EXCHANGES, RawExchange};
 use crate::plan::transcript::RecordedEnding;
 
 pub(super) fn read(capture: &[u8]) -> Vec<Found> {
+    let (capture, last) = complaint(capture);
     let mut lines = Lines::of(capture);
     let mut found: Vec<Found> = Vec::new();
     let mut notes = Vec::new();
@@ -45,6 +46,9 @@ pub(super) fn read(capture: &[u8]) -> Vec<Found> {
         at += length + taken;
         // A blank line may be between what people put into one file.
         at = next_head(capture, at, true).unwrap_or(capture.len());
+    }
+    if let (Some(Ok((raw, _))), Some(ending)) = (found.last_mut(), last) {
+        raw.response.ending = ending;
     }
     found
 }
@@ -86,8 +90,8 @@ fn next_head(text: &[u8], from: usize, only_lines: bool) -> Option<usize> {
         at += found;
         let is_begin = match at.checked_sub(1).map(|before| text[before]) {
             None | Some(b'\n') => true,
-            Some(b'}' | b']' | b'>') => !only_lines,
-            Some(_) => false,
+            Some(b'}' | b']' | b'>') => at == from || !only_lines,
+            Some(_) => at == from,
         };
         if is_begin && Head::of(&text[at..]).is_some() {
             return Some(at);

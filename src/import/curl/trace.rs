@@ -137,11 +137,12 @@ pub(super) fn read(capture: &[u8]) -> Vec<Found> {
             continue;
         };
         let end = at + lines[at..].iter().take_while(|line| dumped(line).is_some()).count();
-        let bytes = match section.kind {
-            Kind::Tls => Ok(Vec::new()),
-            _ => section.bytes(&lines[at..end]),
-        };
+        let dump = &lines[at..end];
         at = end;
+        if section.kind == Kind::Tls {
+            continue;
+        }
+        let bytes = section.bytes(dump);
         let begins = section.kind == Kind::SentHead
             && bytes.as_ref().is_ok_and(|bytes| {
                 http::line(bytes).is_some_and(|(line, _)| super::request_line(line).is_some())

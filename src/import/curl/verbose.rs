@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::stamp::{self, Stamp};
-use super::{Found, ending, is_meter, request, response};
+use super::{Found, complaint, ending, is_meter, request, response};
 use crate::import::http::{self, Head, unchunk};
 use crate::import::{Damage, MAX_EXCHANGES, RawExchange};
 use crate::plan::transcript::RecordedEnding;
@@ -29,6 +29,7 @@ struct Part {
 }
 
 pub(super) fn read(capture: &[u8]) -> Vec<Found> {
+    let (capture, last) = complaint(capture);
     let mut found = Vec::new();
     let mut part = Part::default();
     for (number, line) in (1..).zip(capture.split_inclusive(|&byte| byte == b'\n')) {
@@ -66,6 +67,7 @@ pub(super) fn read(capture: &[u8]) -> Vec<Found> {
             _ => part.plain(line),
         }
     }
+    part.ending = last.or(part.ending);
     found.extend(part.found());
     found
 }
@@ -137,6 +139,8 @@ impl Part {
             return damage("curl's progress meter is mixed into it: record with -s, or use --trace FILE");
         }
         let head = match self.parsed() {
+            // Of a proxy's answer to CONNECT.
+            Some(head) if head.is_interim() => return None,
             Some(head) => head,
             None if self.sent.is_empty() => return None,
             None => return damage("no response came: curl printed only what it sent"),
