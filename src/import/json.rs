@@ -13,6 +13,8 @@ use super::{Damage, Exchange, MAX_EXCHANGES, RawExchange, RawRequest, RawRespons
 use crate::plan::transcript::{Recorded, Transcript};
 
 mod own;
+#[cfg(test)]
+mod tests;
 
 /// Whether this begins with a JSON object that has a `response`, or a list of such.
 pub(super) fn is(capture: &[u8]) -> bool {

@@ -16,6 +16,8 @@ use std::fmt;
 mod curl;
 pub mod encoding;
 pub mod exchange;
+#[cfg(test)]
+mod fuzz;
 mod http;
 mod json;
 mod sse;
@@ -101,7 +103,7 @@ pub fn read(bytes: &[u8], format: Option<Format>) -> Result<Capture, String> {
     let reader = reader.ok_or_else(|| format!("format {format} is not read by this build"))?;
     let exchanges = (reader.read)(bytes)?;
     if exchanges.len() > MAX_EXCHANGES {
-        return Err(format!("has {} exchanges; at most {MAX_EXCHANGES} are read: split it", exchanges.len()));
+        return Err(format!("has more than {MAX_EXCHANGES} exchanges: split it"));
     }
     Ok(Capture { format, exchanges })
 }
@@ -151,5 +153,73 @@ impl Format {
 impl fmt::Display for Format {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_format_follows_from_the_content() {
+        let check = |capture: &str, expected| {
+            let capture = read(capture.as_bytes(), None).unwrap();
+            assert_eq!(capture.format, expected);
+            assert!(capture.exchanges.iter().all(Result::is_ok), "{:?}", capture.exchanges);
+        };
+        check("data: 1\n\n", Format::Sse);
+        check("\u{feff}\nevent: a\ndata: 1\n\n", Format::Sse);
+        check("{\"object\":\"chat.completion\",\"choices\":[]}", Format::Sse);
+        check("{\"error\":{\"message\":\"no\"}}", Format::Sse);
+        check("HTTP/2 200 \r\n\r\n{}", Format::Curl);
+        check("*   Trying\n> GET / HTTP/1.1\n> \n< HTTP/1.1 204 No Content\n< \n", Format::Curl);
+        check("{\"response\":{\"status\":200}}", Format::Json);
+        check("[{\"request\":{\"url\":\"/\"},\"response\":{\"status\":200}}]", Format::Json);
+    }
+
+    #[test]
+    fn a_format_that_is_given_is_not_doubted() {
+        assert_eq!(
+            read(b"data: 1\n\n", Some(Format::Json)),
+            Err("is not JSON: expected value at line 1 column 1".to_owned())
+        );
+        // Cut at its start, which nobody would know for a stream.
+        let capture = read(b"nt\":\"x\"}\n\ndata: 1\n\n", Some(Format::Sse)).unwrap();
+        let exchange = capture.exchanges[0].as_ref().unwrap();
+        assert_eq!(exchange.transcript.response.events.as_ref().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn what_is_in_no_format_is_refused_with_the_formats() {
+        let expected = "is in no format that is read (sse: the body that curl -N prints, curl: what curl -i, -v or \
+            --trace prints, har: a HAR file, vcr: a VCR cassette, json: a transcript): if it is one of these \
+            nonetheless, say so with --format";
+        for capture in [
+            &b"<!DOCTYPE html><html>502 Bad Gateway</html>"[..],
+            b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+            b"\0\xff\xfe",
+            b"hello",
+            b"{\"fixtures\":[]}",
+            b"{\"unfinished\":",
+        ] {
+            assert_eq!(read(capture, None), Err(expected.to_owned()), "{}", String::from_utf8_lossy(capture));
+        }
+        assert_eq!(read(b"", None), Err("is empty".to_owned()));
+        assert_eq!(read(b" \n", Some(Format::Har)), Err("is empty".to_owned()));
+    }
+
+    #[test]
+    fn a_capture_is_bounded() {
+        let many = "{\"response\":{\"status\":200}}".repeat(MAX_EXCHANGES + 7);
+        let expected = "has more than 10000 exchanges: split it";
+        assert_eq!(read(many.as_bytes(), None), Err(expected.to_owned()));
+        let many = "HTTP/1.1 204 No Content\n\n".repeat(MAX_EXCHANGES + 7);
+        assert_eq!(read(many.as_bytes(), None), Err(expected.to_owned()));
+        let many = "{\"error\":{}}".repeat(MAX_EXCHANGES + 7);
+        assert_eq!(read(many.as_bytes(), None), Err(expected.to_owned()));
+        assert_eq!(
+            read(&vec![b' '; MAX_CAPTURE + 1], None),
+            Err("is larger than 256 MiB: split it".to_owned())
+        );
     }
 }
