@@ -13,14 +13,19 @@
 
 use std::fmt;
 
+mod body;
 mod curl;
+mod elements;
 pub mod encoding;
 pub mod exchange;
 #[cfg(test)]
 mod fuzz;
+mod har;
 mod http;
 mod json;
 mod sse;
+mod vcr;
+mod yaml;
 
 pub use exchange::{Damage, Exchange, RawExchange, RawRequest, RawResponse};
 
@@ -59,18 +64,23 @@ pub struct Capture {
 
 /// What knows a format.
 struct Reader {
-    format: Format,
     /// Whether a capture looks like this format.
     is: fn(&[u8]) -> bool,
     /// The exchanges of a capture; an error where nothing of it can be read, in words.
     read: fn(&[u8]) -> Result<Vec<Result<Exchange, Damage>>, String>,
 }
 
-const READERS: &[Reader] = &[
-    Reader { format: Format::Sse, is: sse::is, read: sse::read },
-    Reader { format: Format::Curl, is: curl::is, read: curl::read },
-    Reader { format: Format::Json, is: json::is, read: json::read },
-];
+impl Reader {
+    fn of(format: Format) -> Self {
+        match format {
+            Format::Sse => Self { is: sse::is, read: sse::read },
+            Format::Curl => Self { is: curl::is, read: curl::read },
+            Format::Har => Self { is: har::is, read: har::read },
+            Format::Vcr => Self { is: vcr::is, read: vcr::read },
+            Format::Json => Self { is: json::is, read: json::read },
+        }
+    }
+}
 
 /// Reads a capture, in the format given or in the one that its content shows.
 ///
@@ -99,9 +109,7 @@ pub fn read(bytes: &[u8], format: Option<Format>) -> Result<Capture, String> {
         Some(format) => format,
         None => detect(bytes)?,
     };
-    let reader = READERS.iter().find(|reader| reader.format == format);
-    let reader = reader.ok_or_else(|| format!("format {format} is not read by this build"))?;
-    let exchanges = (reader.read)(bytes)?;
+    let exchanges = (Reader::of(format).read)(bytes)?;
     if exchanges.len() > MAX_EXCHANGES {
         return Err(format!("has more than {MAX_EXCHANGES} exchanges: split it"));
     }
@@ -110,7 +118,7 @@ pub fn read(bytes: &[u8], format: Option<Format>) -> Result<Capture, String> {
 
 /// The one format that the capture looks like.
 fn detect(bytes: &[u8]) -> Result<Format, String> {
-    let mut found = READERS.iter().filter(|reader| (reader.is)(bytes)).map(|reader| reader.format);
+    let mut found = Format::ALL.into_iter().filter(|format| (Reader::of(*format).is)(bytes));
     match (found.next(), found.next()) {
         (Some(format), None) => Ok(format),
         (Some(one), Some(other)) => Err(format!(
