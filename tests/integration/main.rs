@@ -30,6 +30,7 @@ mod rate_limits;
 mod raw;
 mod recorded;
 mod scenarios;
+mod secrets;
 mod serving;
 mod shipped;
 mod signatures;
