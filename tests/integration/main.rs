@@ -31,6 +31,7 @@ mod rate_limits;
 mod raw;
 mod recorded;
 mod scenarios;
+mod secrets;
 mod serving;
 mod shipped;
 mod signatures;
