@@ -91,6 +91,12 @@ pub enum StartError {
         /// What is wrong with it.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The address of the service to record is none.
+    #[error("{0}")]
+    Upstream(String),
+    /// The system refuses a thread.
+    #[error("cannot start a thread")]
+    Thread(#[source] std::io::Error),
     /// A fault that was given makes no sense, or does not go with another.
     #[error("{0}")]
     Fault(String),
