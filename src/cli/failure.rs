@@ -80,7 +80,8 @@ impl Failure {
                 StartError::Load(_)
                 | StartError::Exposed { .. }
                 | StartError::Tls { .. }
-                | StartError::Fault(_),
+                | StartError::Fault(_)
+                | StartError::Upstream(_),
             ) => 2,
             Self::Start(_) | Self::Write { .. } | Self::System { .. } | Self::Output(_) | Self::Strict(_) => {
                 1

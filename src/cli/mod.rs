@@ -19,6 +19,7 @@ mod options;
 mod output;
 mod plan;
 mod ready;
+mod record;
 mod request;
 mod schema;
 mod serve;
@@ -48,6 +49,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(args) => serve::run(options::Serve::new(*args)?),
         Command::Check(args) => check::run(&args),
         Command::Plan(args) => plan::run(&args),
+        Command::Record(args) => record::run(*args),
         Command::Faults(args) => faults::run(&args),
         Command::Schema => schema::run(),
     }

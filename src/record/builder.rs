@@ -155,9 +155,9 @@ impl Builder {
     pub async fn start(mut self) -> Result<Recorder, StartError> {
         let upstream = self.read_upstream()?;
         let dial = Dialer::new(upstream.clone(), &self.ca)?;
-        let Parts { server, keeper, replayed } = self.parts(upstream, Box::new(dial))?;
+        let Parts { server, keeper, replayed, known } = self.parts(upstream, Box::new(dial))?;
         let server = server.start().await?;
-        Ok(Recorder { server, keeper, replayed })
+        Ok(Recorder { server, keeper, replayed, known })
     }
 
     fn read_upstream(&self) -> Result<Upstream, StartError> {
@@ -170,6 +170,7 @@ impl Builder {
         let recorded = self.folder.take().map(|path| Folder::open(path, self.mode)).transpose()?;
         let (folder, fixtures) = recorded.unzip();
         let fixtures = fixtures.flatten();
+        let known = fixtures.as_ref().map(|fixtures| fixtures.names().count());
         let replayed = Arc::new(AtomicU64::new(0));
         let (counted, told) = (Arc::clone(&replayed), self.on_replayed.take());
         let server = server.on_settled(move |entry| {
@@ -189,7 +190,7 @@ impl Builder {
                 server.fixtures(FixtureSet::load(Vec::new())?).forward(relay, true)
             }
         };
-        Ok(Parts { server, keeper, replayed })
+        Ok(Parts { server, keeper, replayed, known })
     }
 
     /// The recorder without its sockets, and with connections to the service that a test makes.
@@ -208,6 +209,7 @@ struct Parts {
     server: serve::Builder,
     keeper: Arc<Keeper>,
     replayed: Arc<AtomicU64>,
+    known: Option<usize>,
 }
 
 /// Without the settings: a token is among them.

@@ -61,6 +61,8 @@ pub struct Recorder {
     server: MockServer,
     keeper: Arc<Keeper>,
     replayed: Arc<AtomicU64>,
+    /// How many fixtures are replayed; `None` where none are.
+    known: Option<usize>,
 }
 
 /// What a whole run of a recorder did.
@@ -97,6 +99,11 @@ impl Recorder {
     /// forgotten once all together have 256 MiB.
     pub fn transcripts(&self) -> Vec<Transcript> {
         self.keeper.transcripts()
+    }
+
+    /// How many fixtures are replayed; `None` where all requests go to the service.
+    pub fn known(&self) -> Option<usize> {
+        self.known
     }
 
     /// Waits until so many exchanges were relayed since the start, and what is to be written of them is.
