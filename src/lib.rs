@@ -29,6 +29,7 @@ pub mod import;
 pub mod plan;
 #[cfg(feature = "record")]
 pub mod record;
+mod secrets;
 pub mod serve;
 
 #[cfg(feature = "cli")]

@@ -32,7 +32,7 @@ pub struct LowArgs {
 pub enum Command {
     #[command(
         about = "Serve fixtures (the default command)",
-        override_usage = "llmirage [serve] [OPTIONS] [PATH]...\n       llmirage check|plan|record|faults|schema --help",
+        override_usage = "llmirage [serve] [OPTIONS] [PATH]...\n       llmirage check|plan|import|record|faults|schema --help",
         before_long_help = BEFORE_SERVE,
         after_help = AFTER_SERVE_SHORT,
         after_long_help = AFTER_SERVE,
@@ -47,6 +47,9 @@ pub enum Command {
     #[command(after_help = AFTER_PLAN)]
     /// Print what a request would be answered with, and when; no sockets
     Plan(PlanArgs),
+    /// Make fixtures of captures: curl output, HAR files, cassettes, transcripts
+    #[command(after_help = AFTER_IMPORT)]
+    Import(ImportArgs),
     /// Relay to the real service and keep what it sends
     #[command(after_help = AFTER_RECORD)]
     Record(Box<RecordArgs>),
@@ -275,6 +278,32 @@ pub struct PlanArgs {
     pub(super) format: PlanFormat,
 }
 
+/// `llmirage import CAPTURE...`
+#[derive(Args, Debug)]
+pub struct ImportArgs {
+    /// Captures, or folders of them; - is stdin
+    ///
+    /// Folders are searched for files of a known format, their subfolders too, in the order of their
+    /// names; other files there are left alone.
+    #[arg(value_name = "CAPTURE", required = true)]
+    pub(super) captures: Vec<PathBuf>,
+
+    /// The folder for fixtures.json and the transcripts
+    ///
+    /// What it has already stays: requests that are known get more replies, others a fixture of their
+    /// own, and an exchange that is there changes nothing.
+    #[arg(long, short, value_name = "DIR", env = "LLMIRAGE_OUTPUT", default_value = "llmirage-fixtures")]
+    pub(super) output: PathBuf,
+
+    /// What the captures are
+    #[arg(long, value_enum, env = "LLMIRAGE_FORMAT", default_value_t = FormatArg::Auto)]
+    pub(super) format: FormatArg,
+
+    /// What an exchange becomes
+    #[arg(long = "as", value_enum, env = "LLMIRAGE_AS", default_value_t = FormArg::Transcript)]
+    pub(super) form: FormArg,
+}
+
 /// `llmirage record --upstream URL`
 #[derive(Args, Debug)]
 pub struct RecordArgs {
@@ -286,7 +315,7 @@ pub struct RecordArgs {
     pub(super) upstream: String,
 
     /// The folder of recordings: fixtures.json, and the transcripts that it names
-    #[arg(long, short, value_name = "DIR", env = "LLMIRAGE_OUTPUT", default_value = "recordings")]
+    #[arg(long, short, value_name = "DIR", env = "LLMIRAGE_OUTPUT", default_value = "llmirage-fixtures")]
     pub(super) output: PathBuf,
 
     /// Which requests go to the service
@@ -378,6 +407,32 @@ pub enum PlanFormat {
     Wire,
 }
 
+/// `--format` of `import`
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum FormatArg {
+    /// What each looks like
+    Auto,
+    /// The body of a stream, as curl -N prints it
+    Sse,
+    /// What curl -i, -v or --trace prints
+    Curl,
+    /// HTTP Archive, as browsers export it
+    Har,
+    /// A cassette of vcrpy or of Ruby's VCR
+    Vcr,
+    /// A transcript, or other JSON of one exchange
+    Json,
+}
+
+/// `--as`
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum FormArg {
+    /// The recorded bytes, at the recorded times
+    Transcript,
+    /// An answer that gives the recorded bytes, to be edited
+    Answer,
+}
+
 impl LowArgs {
     /// Reads a command line; a first argument that is no command belongs to `serve`.
     pub(super) fn read(args: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
@@ -416,6 +471,7 @@ Commands:
   llmirage [serve] [PATH]...             Serve fixtures (the default command)
   llmirage check PATH...                 Load fixtures and report every problem
   llmirage plan PATH... --request FILE   Print what a request would be answered with, and when
+  llmirage import CAPTURE... [-o DIR]    Make fixtures of recorded exchanges
   llmirage record --upstream URL         Relay to the real service and keep what it sends
   llmirage faults [NAME]                 List the faults and scenarios, or explain one
   llmirage schema                        Print the JSON Schema of the fixture format
@@ -427,6 +483,7 @@ Commands:
   llmirage [serve] [PATH]...             Serve fixtures (the default command)
   llmirage check PATH...                 Load fixtures and report every problem
   llmirage plan PATH... --request FILE   Print what a request would be answered with, and when
+  llmirage import CAPTURE... [-o DIR]    Make fixtures of recorded exchanges
   llmirage record --upstream URL         Relay to the real service and keep what it sends
   llmirage faults [NAME]                 List the faults and scenarios, or explain one
   llmirage schema                        Print the JSON Schema of the fixture format
@@ -466,6 +523,21 @@ Examples:
   llmirage plan fixtures.json --request body.json --hit 2 --format json
   llmirage plan --request body.json \\
     --path '/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21'";
+
+const AFTER_IMPORT: &str = "\
+Keys, tokens, cookies and other secrets are replaced before anything is written; an exchange that still
+looks like it has one is refused. What is wrong with an exchange is told on stderr, and the others are
+imported.
+
+Examples:
+  curl -isN https://api.openai.com/v1/chat/completions … | llmirage import -
+  llmirage import tests/cassettes -o tests/fixtures
+  llmirage import chat.har --as answer
+
+Exit codes:
+  0  every exchange was imported, or was there already
+  1  some were damaged or refused; the others were imported
+  2  the command line or the fixtures in DIR are wrong, or a capture cannot be read";
 
 const AFTER_RECORD: &str = "\
 Point the client at the URL that is printed, in the place of the service. Answers are passed on as they come

@@ -95,17 +95,25 @@ impl RawExchange {
         let Self { place, request, response, recorded } = self;
         let host = request.as_ref().and_then(|request| host(&request.url)).map(str::to_owned);
         let damage = |reason| Damage { place: place.clone(), reason };
-        let request = request.map(RawRequest::recorded).transpose().map_err(damage)?;
-        let response = response.recorded().map_err(damage)?;
+        let mut notes = Vec::new();
+        let request = request.map(|request| request.recorded(&mut notes)).transpose().map_err(damage)?;
+        let response = response.recorded(&mut notes).map_err(damage)?;
         let transcript = Transcript { request, response, recorded };
-        Ok(Exchange { place, host, transcript, notes: Vec::new() })
+        Ok(Exchange { place, host, transcript, notes })
     }
 }
 
 impl RawRequest {
-    fn recorded(self) -> Result<RecordedRequest, String> {
+    fn recorded(self, notes: &mut Vec<String>) -> Result<RecordedRequest, String> {
         let Self { method, url, headers, body } = self;
-        let body = encoding::decode(body, &values(&headers, "content-encoding"))?;
+        let body = encoding::decode(body, &values(&headers, "content-encoding"))
+            .map_err(|problem| format!("request: {problem}"))?;
+        if let Some(encoding) = body.cut {
+            notes.push(format!(
+                "the request's body is cut off in its {encoding} encoding; what came before is kept"
+            ));
+        }
+        let body = body.body;
         let json =
             serde_json::from_slice(&body).ok().filter(|json: &Value| json.is_object() || json.is_array());
         let body = match json {
@@ -118,7 +126,7 @@ impl RawRequest {
 }
 
 impl RawResponse {
-    fn recorded(self) -> Result<RecordedResponse, String> {
+    fn recorded(self, notes: &mut Vec<String>) -> Result<RecordedResponse, String> {
         let Self { status, reason, headers, body, is_encoded, head_at, reads, ending, ends_at } = self;
         let encodings = values(&headers, "content-encoding");
         let kind = values(&headers, "content-type");
@@ -127,7 +135,15 @@ impl RawResponse {
             false => kind.trim_start().to_ascii_lowercase().starts_with("text/event-stream"),
         };
         let plain = match is_encoded {
-            true => encoding::decode(body, &encodings)?,
+            true => {
+                let decoded = encoding::decode(body, &encodings)?;
+                if let Some(encoding) = decoded.cut {
+                    notes.push(format!(
+                        "the body is cut off in its {encoding} encoding; what came before is kept"
+                    ));
+                }
+                decoded.body
+            }
             false => body,
         };
         // In an encoding nobody can tell which read brought which event.

@@ -102,7 +102,27 @@ fn reply() -> impl Strategy<Value = Value> {
         json!({ "script": [{ "raw": "data: no JSON\n\n" }, { "wait": "1s" }, { "text": "x" }, { "raw": "\u{1}" }] }),
         json!({ "script": [{ "role": "assistant" }, { "fault": { "fault": "close-mid-stream" } }, { "text": "x" }] }),
         json!({ "script": [] }),
+        transcript("complete", &[]),
+        transcript("close", &[["Content-Length", "5000"]]),
+        transcript("reset", &[["transfer-encoding", "chunked"], ["content-type", "text/event-stream"]]),
+        json!({ "transcript": { "response": { "status": 200, "body": "{\"choices\": [{\"mess", "ending": "client_left",
+            "headers": [["Content-Length", "900"]] } } }),
+        json!({ "transcript": { "response": { "status": 200, "headers": [], "body": { "base64": "//4A" }, "ends_at": "2m" } } }),
+        json!({ "transcript": { "response": { "status": 204, "headers": [] } } }),
     ])
+}
+
+/// A recorded stream that holds events of several APIs, and bytes of none.
+fn transcript(ending: &str, headers: &[[&str; 2]]) -> Value {
+    json!({ "transcript": { "response": { "at": "40ms", "status": 200, "headers": headers, "ending": ending, "events": [
+        { "at": "50ms", "raw": "data: {\"id\":\"1\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\r\n\r\n" },
+        { "at": "60ms", "raw": "\n: note\nevent: x\ndata: {\"id\":\"1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"H\u00e9\"}}]}\n\n" },
+        { "at": "60ms", "raw": "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"text\":\"x\"}}\n\n" },
+        { "at": "3s", "raw": "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"y\"}]}}]}\n\n" },
+        { "at": "3s", "raw": "data: {\"type\":\"response.completed\",\"response\":{}}\n\n" },
+        { "at": "100s", "raw": { "base64": "ZGF0YTog//4KCg==" } },
+        { "at": "100s", "raw": "data: [DONE]" }
+    ], "ends_at": "300s" } } })
 }
 
 /// The data of chunks; `None`: they are no chunks, or they do not end.

@@ -36,4 +36,5 @@ mod signatures;
 mod stream_faults;
 mod support;
 mod takeover;
+mod transcripts;
 mod transport_faults;

@@ -178,18 +178,18 @@ impl TransportFault {
             Self::EarlyResponse { status: _ } => answer_early(response),
             Self::SlowClose { delay } => {
                 http1::say_close(&mut response.head);
-                response.ending = Ending::Idle { after: delay.0.min(longest), reset: false };
+                response.complete(Ending::Idle { after: delay.0.min(longest), reset: false });
             }
             Self::KeepaliveClose { delay, how } => {
                 let reset = *how == Hangup::Reset;
-                response.ending = Ending::Idle { after: delay.0.min(longest), reset };
+                response.complete(Ending::Idle { after: delay.0.min(longest), reset });
             }
             Self::KeepaliveResetOnReuse { how } => {
-                response.ending = Ending::Reuse(match how {
+                response.complete(Ending::Reuse(match how {
                     Reuse::Reset => timeline::Reuse::Reset,
                     Reuse::Close => timeline::Reuse::Close,
                     Reuse::Blackhole => timeline::Reuse::Blackhole,
-                });
+                }));
             }
             Self::ConnectionRefused { duration } => refuse(at, response, duration.0.min(longest)),
         }

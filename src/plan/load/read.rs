@@ -191,7 +191,7 @@ fn keys(path: &serde_path_to_error::Path, tree: &Value) -> Vec<String> {
 fn placeholder(key: &str) -> Value {
     match key {
         "fixtures" => Value::Array(Vec::new()),
-        "name" | "token" | "base64" => Value::String(String::new()),
+        "name" | "token" | "base64" | "raw" | "method" | "path" => Value::String(String::new()),
         "p50" | "p95" => Value::from("1s"),
         "per" => Value::from("key"),
         "status" => Value::from(500),
