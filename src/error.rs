@@ -94,6 +94,14 @@ pub enum StartError {
     /// The address of the service to record is none.
     #[error("{0}")]
     Upstream(String),
+    /// The folder of recordings cannot be read.
+    #[error("cannot read {}", .path.display())]
+    Folder {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// The system refuses a thread.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),

@@ -89,7 +89,8 @@ impl Failure {
                 | StartError::Exposed { .. }
                 | StartError::Tls { .. }
                 | StartError::Fault(_)
-                | StartError::Upstream(_),
+                | StartError::Upstream(_)
+                | StartError::Folder { .. },
             ) => 2,
             Self::Start(_)
             | Self::Write { .. }

@@ -139,8 +139,9 @@ fn line(relayed: &Relayed, paint: Paint) -> String {
         }
         Fate::NotKept { why } => (paint.broken("not recorded"), format!(": {}", plain(why))),
     };
+    let notes: String = relayed.notes.iter().map(|note| format!("; {}", plain(note))).collect();
     let path = plain(&relayed.path);
-    format!("{time:>12} {:<4} {path:<24} {status} {what}{ending} {}{more}", relayed.method, span(relayed.duration))
+    format!("{time:>12} {:<4} {path:<24} {status} {what}{ending} {}{more}{notes}", relayed.method, span(relayed.duration))
 }
 
 /// What a run did, in one line.
@@ -173,6 +174,7 @@ mod tests {
             events: 12,
             at: Duration::from_millis(2_887),
             duration: Duration::from_millis(231),
+            notes: Vec::new(),
             fate: Fate::Recorded { file: Some("transcripts/hello.json".to_owned()) },
         }
     }

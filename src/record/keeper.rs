@@ -9,10 +9,10 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
-use super::folder::Folder;
+use super::folder::{Folder, Written};
 use super::kept::{Room, Share};
 use crate::error::StartError;
-use crate::import::RawExchange;
+use crate::import::{RawExchange, secrets};
 use crate::plan::transcript::{RecordedEnding, Transcript};
 use crate::serve::{Clock, clock, redact};
 
@@ -37,6 +37,8 @@ pub struct Relayed {
     pub at: Duration,
     /// How long the exchange took, connecting included.
     pub duration: Duration,
+    /// What should be known of its recording, in sentences without a full stop.
+    pub notes: Vec<String>,
     /// What became of its recording.
     pub fate: Fate,
 }
@@ -47,7 +49,7 @@ pub struct Relayed {
 pub enum Fate {
     /// There is one.
     Recorded {
-        /// The name of its file in the folder of transcripts; `None` without a folder.
+        /// The path of its transcript in the folder; `None` without a folder, or where it was there already.
         file: Option<String>,
     },
     /// There is none.
@@ -205,6 +207,7 @@ impl Writer {
             events: 0,
             at: start.saturating_duration_since(self.started),
             duration: end.saturating_duration_since(start),
+            notes: Vec::new(),
             fate: Fate::NotKept { why: String::new() },
         };
         let kept = match exchange {
@@ -212,10 +215,10 @@ impl Writer {
             Ok((exchange, _share)) => self.keep(*exchange),
             Err(fault) => Err(fault.to_string(self.max_body)),
         };
-        let kept = kept.map(|(transcript, file)| {
+        let kept = kept.map(|(transcript, Written { file, notes })| {
             relayed.ending = Some(transcript.response.ending);
             relayed.events = transcript.response.events.as_ref().map_or(1, Vec::len);
-            relayed.fate = Fate::Recorded { file };
+            (relayed.notes, relayed.fate) = (notes, Fate::Recorded { file });
             transcript
         });
         self.shelf.put(kept.as_ref().ok().cloned());
@@ -229,11 +232,20 @@ impl Writer {
     }
 
     /// Makes a recording without secrets, and writes it.
-    fn keep(&mut self, exchange: RawExchange) -> Result<(Transcript, Option<String>), String> {
+    fn keep(&mut self, exchange: RawExchange) -> Result<(Transcript, Written), String> {
         let exchange = exchange.exchange().map_err(|damage| damage.reason)?;
-        let transcript = exchange.transcript.clone();
-        let file = self.folder.as_mut().map(|folder| folder.add(&exchange)).transpose()?;
-        Ok((transcript, file))
+        let mut clean = exchange.clone();
+        secrets::scrub(&mut clean);
+        let smells: Vec<String> = secrets::smells(&clean.transcript).iter().map(ToString::to_string).collect();
+        if !smells.is_empty() {
+            return Err(smells.join("; "));
+        }
+        let written = match &mut self.folder {
+            // What a request is told by is how it was sent, so the folder replaces secrets itself.
+            Some(folder) => folder.add(exchange)?,
+            None => Written { file: None, notes: exchange.notes },
+        };
+        Ok((clean.transcript, written))
     }
 }
 
