@@ -138,7 +138,12 @@ fn summary(folder: &Path, report: &Report, files: &[String]) -> String {
     let fixtures: Vec<String> = fixtures.map(|(number, what)| format!("{number} {what}")).collect();
     if !fixtures.is_empty() {
         let place = folder.join(FIXTURES);
-        lines.push_str(&format!("{}: fixtures: {}; {}\n", place.display(), fixtures.join(", "), written.join(", ")));
+        lines.push_str(&format!(
+            "{}: fixtures: {}; {}\n",
+            place.display(),
+            fixtures.join(", "),
+            written.join(", ")
+        ));
     }
     if report.known > 0 {
         lines.push_str(&format!("{} there already\n", count(report.known, "exchange")));

@@ -62,7 +62,12 @@ impl Planned<'_> {
         }
         push(
             &mut text,
-            format_args!("{:>10}  HTTP/1.1 {} {}\n", offset(head.at), head.status.as_str(), http1::reason(head)),
+            format_args!(
+                "{:>10}  HTTP/1.1 {} {}\n",
+                offset(head.at),
+                head.status.as_str(),
+                http1::reason(head)
+            ),
         );
         for header in &head.headers {
             let value = String::from_utf8_lossy(header.value.as_bytes());

@@ -198,7 +198,8 @@ mod tests {
     }
 
     fn names(folder: &Path) -> Vec<String> {
-        let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let names =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
         let mut names: Vec<String> = names.collect();
         names.sort();
         names
@@ -226,7 +227,8 @@ mod tests {
     fn files_are_their_owners_alone() {
         use std::os::unix::fs::PermissionsExt;
         let root = tempfile::tempdir().unwrap();
-        let added = FixtureFolder::open(root.path()).unwrap().add(vec![item("hello")], Form::Transcript).unwrap();
+        let added =
+            FixtureFolder::open(root.path()).unwrap().add(vec![item("hello")], Form::Transcript).unwrap();
         for name in added.files {
             let mode = fs::metadata(root.path().join(&name)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "{name}");

@@ -20,6 +20,7 @@ pub mod encoding;
 pub mod exchange;
 pub mod fixtures;
 mod har;
+mod json;
 mod secrets;
 mod sse;
 mod vcr;
@@ -73,6 +74,7 @@ const READERS: &[Reader] = &[
     Reader { format: Format::Sse, is: sse::is, read: sse::read },
     Reader { format: Format::Har, is: har::is, read: har::read },
     Reader { format: Format::Vcr, is: vcr::is, read: vcr::read },
+    Reader { format: Format::Json, is: json::is, read: json::read },
 ];
 
 /// Reads a capture, in the format given or in the one that its content shows.

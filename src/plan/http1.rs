@@ -182,9 +182,8 @@ pub fn fit(head: &mut Head, peer: Peer) {
 /// Fits the framing of a head to its status, which was another one: a 204 and a 304 announce no body, and all others
 /// say where theirs ends.
 pub(crate) fn frame_for_status(head: &mut Head, length: usize) {
-    let is_framing = |header: &Header| {
-        [CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| is(header, name.as_str()))
-    };
+    let is_framing =
+        |header: &Header| [CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| is(header, name.as_str()));
     if matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
         head.headers.retain(|header| !is_framing(header));
     } else if !head.headers.iter().any(is_framing) {

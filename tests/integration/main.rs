@@ -18,6 +18,7 @@ mod faults;
 mod files;
 mod golden;
 mod hostile;
+mod imported;
 mod invariants;
 mod limits;
 mod load;

@@ -217,7 +217,8 @@ impl Loading {
             return;
         };
         let mut found = Problems::default();
-        let around = check::Around { file: spot.file.as_deref(), defaults, transcripts: &mut self.transcripts };
+        let around =
+            check::Around { file: spot.file.as_deref(), defaults, transcripts: &mut self.transcripts };
         let checked = check::fixture(value, &spot.pointer, around, &mut found);
         let here = match (&spot.file, spot.place) {
             (Some(file), Some((line, column))) => format!("at {}:{line}:{column}", file.display()),

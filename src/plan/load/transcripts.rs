@@ -119,7 +119,8 @@ fn read(path: &Path, text: &str) -> (Option<Recording>, Vec<LoadError>) {
         Err(error) => {
             let mut error = syntax_error(path.to_owned(), text, &error);
             if text.trim().is_empty() {
-                error.message = "the file is empty; the least is {\"response\": {\"status\": 200}}".to_owned();
+                error.message =
+                    "the file is empty; the least is {\"response\": {\"status\": 200}}".to_owned();
             }
             return (None, vec![error]);
         }

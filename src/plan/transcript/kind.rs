@@ -138,12 +138,24 @@ mod tests {
         check(&[
             (r#"{"choices":[],"prompt_filter_results":[]}"#, Preamble),
             (r#"{"choices":[],"prompt_annotations":[]}"#, Preamble),
-            (r#"{"choices":[{"delta":{"role":"assistant","content":""},"finish_reason":null}],"usage":null}"#, Role),
+            (
+                r#"{"choices":[{"delta":{"role":"assistant","content":""},"finish_reason":null}],"usage":null}"#,
+                Role,
+            ),
             (r#"{"choices":[{"delta":{"role":"assistant","content":"Hi"}}]}"#, Content),
-            (r#"{"choices":[{"delta":{"role":"assistant","content":null,"reasoning_content":"Hm"}}]}"#, Content),
+            (
+                r#"{"choices":[{"delta":{"role":"assistant","content":null,"reasoning_content":"Hm"}}]}"#,
+                Content,
+            ),
             (r#"{"choices":[{"delta":{"content":"Hi"}}]}"#, Content),
-            (r#"{"choices":[{"delta":{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":""}}]}}]}"#, Role),
-            (r#"{"choices":[{"delta":{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"{}"}}]}}]}"#, Content),
+            (
+                r#"{"choices":[{"delta":{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":""}}]}}]}"#,
+                Role,
+            ),
+            (
+                r#"{"choices":[{"delta":{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"{}"}}]}}]}"#,
+                Content,
+            ),
             (r#"{"choices":[{"content_filter_offsets":{},"finish_reason":null}]}"#, Filter),
             (r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#, Finish),
             (r#"{"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"total_tokens":1}}"#, Finish),

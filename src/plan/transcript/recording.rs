@@ -93,7 +93,9 @@ impl Recording {
     pub(crate) fn longest_gap(&self) -> Duration {
         let times = self.events.iter().map(|event| event.at).chain([self.ends_at]);
         let mut last = Duration::ZERO;
-        let gaps = std::iter::once(self.head.at).chain(times).map(|at| at.saturating_sub(std::mem::replace(&mut last, at)));
+        let gaps = std::iter::once(self.head.at)
+            .chain(times)
+            .map(|at| at.saturating_sub(std::mem::replace(&mut last, at)));
         gaps.max().unwrap_or_default()
     }
 

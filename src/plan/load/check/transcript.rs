@@ -60,7 +60,8 @@ pub(super) fn check_fault(fault: &Fault, at: &str, problems: &mut Problems) {
 fn check_request(request: &RecordedRequest, at: &str, problems: &mut Problems) {
     let RecordedRequest { method, path, headers: _, body: _ } = request;
     if Method::from_bytes(method.as_bytes()).is_err() {
-        problems.value(below(at, "method"), format!("expected a method, like \"POST\", got {}", quoted(method)));
+        problems
+            .value(below(at, "method"), format!("expected a method, like \"POST\", got {}", quoted(method)));
     }
     if !path.starts_with('/') || PathAndQuery::try_from(path.as_str()).is_err() {
         problems.value(
@@ -91,19 +92,23 @@ fn check_headers(headers: &[(String, String)], at: &str, problems: &mut Problems
             problems.value(format!("{at}/{index}/0"), format!("{} is not a header name", quoted(name)));
         }
         if HeaderValue::from_str(value).is_err() {
-            problems
-                .value(format!("{at}/{index}/1"), format!("a header value is one line, got {}", quoted(value)));
+            problems.value(
+                format!("{at}/{index}/1"),
+                format!("a header value is one line, got {}", quoted(value)),
+            );
         }
     }
 }
 
 fn check_body(response: &RecordedResponse, at: &str, problems: &mut Problems) {
     if response.events.is_some() && response.body.is_some() {
-        problems.key(below(at, "body"), "a response has `events`, if it is a stream, or a `body`: leave one out");
+        problems
+            .key(below(at, "body"), "a response has `events`, if it is a stream, or a `body`: leave one out");
     }
     for (index, RecordedEvent { at: _, raw }) in response.events.iter().flatten().enumerate() {
         if raw_bytes(raw).is_empty() {
-            problems.value(format!("{at}/events/{index}/raw"), "an event has at least one byte: leave it out");
+            problems
+                .value(format!("{at}/events/{index}/raw"), "an event has at least one byte: leave it out");
         }
     }
     let is_empty = response.body.as_ref().is_none_or(|body| raw_bytes(body).is_empty())
@@ -111,7 +116,8 @@ fn check_body(response: &RecordedResponse, at: &str, problems: &mut Problems) {
     if BODILESS.contains(&response.status) && !is_empty {
         let key = if response.events.is_some() { "events" } else { "body" };
         let status = response.status;
-        problems.key(below(at, key), format!("a response with the status {status} has no body: leave it out"));
+        problems
+            .key(below(at, key), format!("a response with the status {status} has no body: leave it out"));
     }
 }
 
