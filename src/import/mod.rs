@@ -21,7 +21,7 @@ pub mod exchange;
 pub mod fixtures;
 mod har;
 mod json;
-mod secrets;
+pub mod secrets;
 mod sse;
 mod vcr;
 mod yaml;

@@ -238,7 +238,7 @@ impl Writer {
         secrets::scrub(&mut clean);
         let smells: Vec<String> = secrets::smells(&clean.transcript).iter().map(ToString::to_string).collect();
         if !smells.is_empty() {
-            return Err(smells.join("; "));
+            return Err(format!("it smells of a secret: {}", smells.join("; ")));
         }
         let written = match &mut self.folder {
             // What a request is told by is how it was sent, so the folder replaces secrets itself.

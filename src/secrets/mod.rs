@@ -6,4 +6,8 @@ mod noise;
 mod shape;
 
 pub(crate) use name::{KEYS, is_parameter, is_secret};
+#[cfg(feature = "import")]
+pub(crate) use noise::is_noise;
+#[cfg(feature = "import")]
+pub(crate) use shape::{Found, at};
 pub(crate) use shape::{Kind, find};
