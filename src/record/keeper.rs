@@ -243,7 +243,7 @@ impl Writer {
         let written = match &mut self.folder {
             // What a request is told by is how it was sent, so the folder replaces secrets itself.
             Some(folder) => folder.add(exchange)?,
-            None => Written { file: None, notes: exchange.notes },
+            None => Written { file: None, notes: clean.notes },
         };
         Ok((clean.transcript, written))
     }

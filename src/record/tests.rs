@@ -18,7 +18,9 @@ use crate::serve::{Service, clock};
 
 mod endings;
 mod http2;
+mod modes;
 mod requests;
+mod round_trip;
 mod times;
 
 /// A service in memory: what it does with each connection.
