@@ -119,8 +119,6 @@ struct Entry {
     conditions: Conditions,
     /// Whether later fixtures get its requests once it is used up.
     passes_on: bool,
-    /// The replies that were there before, until an exchange turns out to be one of them.
-    old: Vec<Value>,
     /// Whether it was made by this import.
     is_new: bool,
     /// Whether this import gave it replies.
@@ -192,8 +190,7 @@ impl Folder {
     /// already changes nothing.
     pub fn add(&mut self, items: Vec<Item>, form: Form) -> Report {
         let mut report = Report { exchanges: items.len(), ..Report::default() };
-        for (entry, fixture) in self.entries.iter_mut().zip(entry::fixtures(&self.tree)) {
-            entry.old = entry::replies(fixture);
+        for entry in &mut self.entries {
             (entry.is_new, entry.is_touched) = (false, false);
         }
         let prepared: Vec<Prepared> =
@@ -245,11 +242,19 @@ impl Folder {
         let matcher = serde_json::to_value(&group.matcher).unwrap_or_default();
         let mut target = group.target.as_ref().and_then(|name| self.position(name));
         target = target.or_else(|| self.entries.iter().position(|entry| entry.matcher == matcher));
+        // Who records the same exchange twice wants it twice, but not from each capture that has it.
+        let mut is_added = vec![false; group.members.len()];
         for (index, member) in group.members.iter().enumerate() {
-            if self.is_there(member, &matcher) {
+            let before = group.members[..index].iter().zip(&is_added);
+            let same =
+                before.filter(|(other, _)| other.source == member.source && other.made.is(&member.made));
+            let (same, added): (Vec<_>, Vec<bool>) = same.unzip();
+            let added = added.into_iter().filter(|added| *added).count();
+            if self.count(member, &matcher).saturating_sub(added) > same.len() {
                 report.known += 1;
                 continue;
             }
+            is_added[index] = true;
             if group.merged.contains(&index) {
                 let text = "its request cannot be told from another one: they get their replies in turn";
                 report.note(&member.source, &member.place, text);
@@ -275,18 +280,17 @@ impl Folder {
         self.entries.iter().position(|entry| entry.name == name)
     }
 
-    /// Whether an exchange was there before this import; each reply that was there is only one exchange.
-    fn is_there(&mut self, member: &Prepared, matcher: &Value) -> bool {
+    /// How often an exchange is among the replies to its request.
+    fn count(&self, member: &Prepared, matcher: &Value) -> usize {
         let views: Vec<View<'_>> = member.requests().iter().map(View::new).collect();
-        let (entries, transcripts) = (&mut self.entries, &self.transcripts);
         let answers = |entry: &Entry| match views.is_empty() {
             true => entry.matcher == *matcher,
             false => views.iter().all(|view| catches(&entry.conditions, view)),
         };
-        entries.iter_mut().filter(|entry| answers(entry)).any(|entry| {
-            let found = entry.old.iter().position(|old| is_reply(old, &member.made, transcripts));
-            found.map(|found| entry.old.remove(found)).is_some()
-        })
+        let fixtures = self.entries.iter().zip(entry::fixtures(&self.tree));
+        let fixtures = fixtures.filter(|(entry, _)| answers(entry));
+        let replies = fixtures.flat_map(|(_, fixture)| entry::replies(fixture));
+        replies.filter(|reply| is_reply(reply, &member.made, &self.transcripts)).count()
     }
 
     /// Makes a fixture without a reply, before the first one that would answer its requests; gives its place.
@@ -379,15 +383,13 @@ impl Folder {
     }
 }
 
-/// Whether a reply is what an exchange was made into. Where it is from makes no difference.
+/// Whether a reply is what an exchange was made into.
 fn is_reply(reply: &Value, made: &Made, transcripts: &BTreeMap<String, Transcript>) -> bool {
     match made {
         Made::Answer(answer) => reply == answer,
         Made::Transcript(transcript) => {
             let other = entry::transcript(reply).and_then(|path| transcripts.get(path));
-            other.is_some_and(|other| {
-                (&other.request, &other.response) == (&transcript.request, &transcript.response)
-            })
+            other.is_some_and(|other| prepare::is_same(other, transcript))
         }
     }
 }

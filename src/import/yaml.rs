@@ -13,8 +13,6 @@ mod breaks;
 mod json;
 mod quoted;
 
-use breaks::Breaks;
-
 /// How deep collections may be nested.
 pub const MAX_DEPTH: usize = 64;
 
@@ -138,7 +136,8 @@ pub(super) fn read(text: &str, first_line: usize) -> Documents {
 
 /// What was read, and where the parser stopped if the text is not YAML.
 fn read_once(text: &str, first_line: usize) -> (Documents, Option<Marker>) {
-    let mut tree = Tree { breaks: Breaks::of(text), before: first_line.saturating_sub(1), ..Tree::default() };
+    let unended = (!text.ends_with(['\n', '\r'])).then(|| text.chars().count());
+    let mut tree = Tree { before: first_line.saturating_sub(1), unended, ..Tree::default() };
     let mut parser = Parser::new_from_str(text);
     let mut stopped = None;
     let mut broken = None;
@@ -160,10 +159,11 @@ fn read_once(text: &str, first_line: usize) -> (Documents, Option<Marker>) {
 
 /// The tree that grows with each event.
 #[derive(Default)]
-struct Tree<'a> {
-    breaks: Breaks<'a>,
+struct Tree {
     /// How many lines of the file come before the text.
     before: usize,
+    /// How many characters the text has, if its last line has no line break.
+    unended: Option<usize>,
     roots: Vec<Rc<Node>>,
     open: Vec<Open>,
     anchors: HashMap<usize, Rc<Node>>,
@@ -184,7 +184,7 @@ enum Children {
     Map(Vec<(Rc<Node>, Rc<Node>)>, Option<Rc<Node>>),
 }
 
-impl Tree<'_> {
+impl Tree {
     fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Broken> {
         match event {
             Event::Nothing
@@ -195,7 +195,7 @@ impl Tree<'_> {
             Event::Alias(anchor) => self.alias(anchor, span.start),
             Event::Scalar(text, style, anchor, tag) => {
                 self.count(span.start)?;
-                let text = self.breaks.mend(text.into_owned(), style, span.start.line());
+                let text = self.exact(text.into_owned(), style, span);
                 let value = Value::Scalar(text, style == ScalarStyle::Plain);
                 let node = Rc::new(Node::new(self.line(span.start), name(tag.as_deref()), value));
                 self.put(anchor, node);
@@ -215,6 +215,16 @@ impl Tree<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// The text of a scalar as PyYAML and Ruby read it.
+    fn exact(&self, mut text: String, style: ScalarStyle, span: Span) -> String {
+        let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        // Our parser adds the line break that the end of the file has not.
+        if is_block && self.unended == Some(span.end.index()) && text.ends_with('\n') {
+            text.pop();
+        }
+        breaks::mend(text, style, span.start.col())
     }
 
     fn open(

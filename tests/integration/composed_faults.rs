@@ -116,7 +116,7 @@ fn reply() -> impl Strategy<Value = Value> {
 fn transcript(ending: &str, headers: &[[&str; 2]]) -> Value {
     json!({ "transcript": { "response": { "at": "40ms", "status": 200, "headers": headers, "ending": ending, "events": [
         { "at": "50ms", "raw": "data: {\"id\":\"1\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\r\n\r\n" },
-        { "at": "60ms", "raw": "\n: note\nevent: x\ndata: {\"id\":\"1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"H\u00e9\"}}]}\n\n" },
+        { "at": "60ms", "raw": "\n: note\nevent: x\ndata: {\"id\":\"1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hé\"}}]}\n\n" },
         { "at": "60ms", "raw": "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"text\":\"x\"}}\n\n" },
         { "at": "3s", "raw": "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"y\"}]}}]}\n\n" },
         { "at": "3s", "raw": "data: {\"type\":\"response.completed\",\"response\":{}}\n\n" },

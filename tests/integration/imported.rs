@@ -49,7 +49,8 @@ fn recordings(folder: &Path) -> Vec<Recording> {
         let files = sorted(&provider).into_iter();
         for path in files.filter(|path| path.extension().is_some_and(|extension| extension == "json")) {
             let file = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
-            recordings.push(Recording { name: path.strip_prefix(folder).unwrap().display().to_string(), file });
+            recordings
+                .push(Recording { name: path.strip_prefix(folder).unwrap().display().to_string(), file });
         }
     }
     recordings

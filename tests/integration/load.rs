@@ -669,6 +669,34 @@ fn wire_filters_and_usage_are_checked() {
 }
 
 #[test]
+fn what_is_given_as_it_is_on_the_wire_can_be_there() {
+    check_fixture(
+        r#""reply": {"answer": {"text": "x"}, "wire": {"obfuscation": ["ab", "a b"], "latency_checkpoint": 1, "routing": null, "interleave": [0, 128]}}"#,
+        &[
+            r#"f.json:2:67: /fixtures/0/reply/wire/obfuscation/1: `obfuscation` has letters and digits of ASCII, got ' ' in "a b""#,
+            "f.json:2:97: /fixtures/0/reply/wire/latency_checkpoint: expected an object or null, got 1",
+            "f.json:2:135: /fixtures/0/reply/wire/interleave/1: a choice has a number from 0 to 127, got 128",
+        ],
+    );
+    check_fixture(
+        r#""reply": {"answer": {"text": "x"}, "wire": {"obfuscation": 3}}"#,
+        &[
+            "f.json:2:60: /fixtures/0/reply/wire/obfuscation: expected true, false, a string of characters, or a list of texts, got 3",
+        ],
+    );
+    check_fixture(
+        r#""reply": {"answer": {"text": "x"}, "filters": {"results": 1, "prompt_results": [2], "chunks": [{"chunk": 1}], "annotations": [{"choice": 500, "offsets": {"check_offset": 1, "start_offset": 1, "end_offset": 1}, "results": {}}]}}"#,
+        &[
+            "f.json:2:59: /fixtures/0/reply/filters/results: expected an object, got 1",
+            "f.json:2:81: /fixtures/0/reply/filters/prompt_results/0: expected an object, got 2",
+            r#"f.json:2:96: /fixtures/0/reply/filters/chunks/0: missing key "results" in this object"#,
+            r#"f.json:2:111: /fixtures/0/reply/filters/annotations: only the asynchronous filter sends annotations: add "mode": "asynchronous""#,
+            "f.json:2:138: /fixtures/0/reply/filters/annotations/0/choice: a choice has a number from 0 to 127, got 500",
+        ],
+    );
+}
+
+#[test]
 fn token_counts_are_exact_in_every_client() {
     check_fixture(
         r#""reply": {"answer": {"text": "x", "usage": {"prompt_tokens": 9007199254740992, "completion_tokens": 9007199254740993, "total_tokens": 18446744073709551615, "completion_tokens_details": {"reasoning_tokens": 9007199254740993}}}}"#,

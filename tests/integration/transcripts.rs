@@ -171,7 +171,9 @@ fn what_is_sent_is_the_recording_to_the_byte_whatever_was_asked() {
         let timeline = replayed(&transcript, &json!({}));
         assert_eq!(timeline.body, body(&transcript));
         let reply = json!({ "transcript": transcript });
-        for asked in [json!({}), json!({ "stream": true }), json!({ "stream": true, "n": 2, "logprobs": true })] {
+        for asked in
+            [json!({}), json!({ "stream": true }), json!({ "stream": true, "n": 2, "logprobs": true })]
+        {
             for path in ["/v1/chat/completions", "/openai/v1/chat/completions"] {
                 assert_eq!(crate::planning::planned(path, &asked, &reply), timeline, "{path} {asked}");
             }

@@ -195,6 +195,7 @@ fn placeholder(key: &str) -> Value {
         "p50" | "p95" => Value::from("1s"),
         "per" => Value::from("key"),
         "status" => Value::from(500),
+        "response" => serde_json::json!({ "status": 500 }),
         "check_offset" | "start_offset" | "end_offset" | "logprob" => Value::from(0),
         _ => Value::Object(Map::new()),
     }

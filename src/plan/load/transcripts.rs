@@ -129,9 +129,14 @@ fn read(path: &Path, text: &str) -> (Option<Recording>, Vec<LoadError>) {
     let mut problems = Problems::default();
     super::check_duplicates(&places, &mut problems);
     let mut recording = None;
-    read_at(tree, "", &mut problems, |transcript: &Transcript, problems| {
-        recording = check::transcript(transcript, "", problems);
+    let mut inside = Problems::default();
+    read_at(tree, ROOT, &mut inside, |transcript: &Transcript, problems| {
+        recording = check::transcript(transcript, ROOT, problems);
     });
+    problems.0.extend(inside.0.into_iter().map(|problem| {
+        let pointer = problem.pointer.strip_prefix(ROOT).unwrap_or(&problem.pointer).to_owned();
+        Problem { pointer, ..problem }
+    }));
     let error = |Problem { pointer, part, message }| LoadError {
         file: Some(path.to_owned()),
         fixture: None,
@@ -143,3 +148,7 @@ fn read(path: &Path, text: &str) -> (Option<Recording>, Vec<LoadError>) {
     errors.sort_by_key(|error| error.place);
     (recording.filter(|_| errors.is_empty()), errors)
 }
+
+/// Where a transcript would stand in a reply: its problems are told in the same words, whether it is written there
+/// or has a file of its own.
+const ROOT: &str = "/transcript";

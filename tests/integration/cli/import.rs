@@ -32,7 +32,8 @@ fn har(exchanges: &[(&str, &str)]) -> String {
     json!({ "log": log }).to_string()
 }
 
-const STREAM: &str = "data: {\"object\":\"chat.completion.chunk\",\"model\":\"gpt-4o\",\"choices\":[]}\n\ndata: [DONE]\n\n";
+const STREAM: &str =
+    "data: {\"object\":\"chat.completion.chunk\",\"model\":\"gpt-4o\",\"choices\":[]}\n\ndata: [DONE]\n\n";
 
 #[test]
 fn an_import_is_served() {
@@ -82,7 +83,10 @@ fn a_second_import_adds_what_is_new() {
     );
     let before = dir.read("f/fixtures.json");
     assert_eq!(dir.command("import one.har two.har -o f").env("LLMIRAGE_OUTPUT", "other").output().code, 0);
-    assert_eq!(dir.command("import one.har two.har").env("LLMIRAGE_OUTPUT", "f").succeeds(), "4 exchanges there already\n");
+    assert_eq!(
+        dir.command("import one.har two.har").env("LLMIRAGE_OUTPUT", "f").succeeds(),
+        "4 exchanges there already\n"
+    );
     assert_eq!(dir.read("f/fixtures.json"), before);
 }
 
@@ -95,10 +99,7 @@ fn damage_is_told_per_exchange_and_the_rest_is_imported() {
     dir.create("notes.txt", "nothing that anybody recorded");
     let output = dir.command("import chat.har notes.txt -o f").output();
     assert_eq!(output.code, 1);
-    assert_eq!(
-        output.stdout,
-        "f/fixtures.json: fixtures: 1 new; 1 transcript\ntry: llmirage f\n"
-    );
+    assert_eq!(output.stdout, "f/fixtures.json: fixtures: 1 new; 1 transcript\ntry: llmirage f\n");
     let lines: Vec<&str> = output.stderr.lines().collect();
     assert!(lines[0].starts_with("chat.har: entry 1: "), "{lines:?}");
     assert!(lines[1].starts_with("notes.txt: is in no format that is read (sse: "), "{lines:?}");
@@ -116,7 +117,10 @@ fn folders_are_walked_and_what_is_no_capture_is_left_alone() {
     let printed = "captures/out/fixtures.json: fixtures: 2 new; 2 transcripts\ntry: llmirage captures/out\n";
     assert_eq!(dir.command("import captures -o captures/out").succeeds(), printed);
     assert_eq!(dir.command("import captures -o captures/out").succeeds(), "2 exchanges there already\n");
-    let mut names: Vec<_> = fs::read_dir(dir.path("captures/out/transcripts")).unwrap().map(|file| file.unwrap().file_name()).collect();
+    let mut names: Vec<_> = fs::read_dir(dir.path("captures/out/transcripts"))
+        .unwrap()
+        .map(|file| file.unwrap().file_name())
+        .collect();
     names.sort();
     assert_eq!(names, ["a.json", "b.json"]);
 }
@@ -139,8 +143,12 @@ fn stdin_is_a_capture_and_a_response_alone_is_told_of() {
     assert!(output.stderr.starts_with("stdin: ") && output.stderr.ends_with(note), "{}", output.stderr);
     let fixtures: Value = serde_json::from_str(&dir.read("llmirage-fixtures/fixtures.json")).unwrap();
     assert_eq!(fixtures["fixtures"][0]["match"], json!({ "model": "gpt-4o", "stream": true }));
-    assert_eq!(dir.command("plan llmirage-fixtures --format wire --request -").stdin(
-        r#"{"model":"gpt-4o","stream":true,"messages":[{"role":"user","content":"x"}]}"#).succeeds(), STREAM);
+    assert_eq!(
+        dir.command("plan llmirage-fixtures --format wire --request -")
+            .stdin(r#"{"model":"gpt-4o","stream":true,"messages":[{"role":"user","content":"x"}]}"#)
+            .succeeds(),
+        STREAM
+    );
 }
 
 #[test]
@@ -191,10 +199,16 @@ fn an_answer_can_be_edited() {
     dir.create("chat.har", &har(&[("hello", &body.to_string()), ("bye", "<html>")]));
     let output = dir.command("import chat.har --as answer -o f").output();
     assert_eq!(output.code, 0, "{output:?}");
-    assert!(output.stdout.starts_with("f/fixtures.json: fixtures: 2 new; 1 transcript, 1 answer\n"), "{output:?}");
+    assert!(
+        output.stdout.starts_with("f/fixtures.json: fixtures: 2 new; 1 transcript, 1 answer\n"),
+        "{output:?}"
+    );
     assert!(output.stderr.contains("chat.har: entry 1: note: its answer differs at byte "), "{output:?}");
     assert!(output.stderr.contains("chat.har: entry 2: note: kept as a transcript: "), "{output:?}");
     let fixtures: Value = serde_json::from_str(&dir.read("f/fixtures.json")).unwrap();
     assert_eq!(fixtures["fixtures"][0]["reply"]["answer"]["text"], "Hi.");
-    assert_eq!(dir.command("import chat.har --as answer -o f").output().stdout, "2 exchanges there already\n");
+    assert_eq!(
+        dir.command("import chat.har --as answer -o f").output().stdout,
+        "2 exchanges there already\n"
+    );
 }

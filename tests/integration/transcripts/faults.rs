@@ -7,7 +7,7 @@ use llmirage::plan::timeline::Ending;
 use llmirage::{Fault, Timeline};
 use serde_json::{Value, json};
 
-use super::{anthropic, answered, body, broken_body, completion, load, replayed, stream};
+use super::{answered, anthropic, body, broken_body, completion, load, replayed, stream};
 
 /// A transcript with a fault over it, given as one word.
 fn broken(transcript: &Value, fault: &str) -> Timeline {

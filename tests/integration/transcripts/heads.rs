@@ -78,11 +78,7 @@ fn http_2_frames_nothing_so_it_is_done_here_after_the_content_type() {
     let sent = ["date: x", "content-type: text/event-stream", "transfer-encoding: chunked", "cf-ray: 1"];
     check(stream(), &recorded, &sent);
     check(whole(), &["date: x"], &["date: x", "content-length: 5"]);
-    check(
-        whole(),
-        &["Content-Type: a/b", "Date: x"],
-        &["Content-Type: a/b", "Content-Length: 5", "Date: x"],
-    );
+    check(whole(), &["Content-Type: a/b", "Date: x"], &["Content-Type: a/b", "Content-Length: 5", "Date: x"]);
 }
 
 #[test]

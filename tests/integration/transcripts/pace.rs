@@ -125,7 +125,8 @@ fn what_the_capture_does_not_tell_is_as_early_as_it_can_be() {
 
 #[test]
 fn time_scale_and_the_longest_hold_are_the_servers() {
-    let set = load(&json!({ "fixtures": [{ "name": "case", "reply": { "transcript": stream() } }] })).unwrap();
+    let set =
+        load(&json!({ "fixtures": [{ "name": "case", "reply": { "transcript": stream() } }] })).unwrap();
     let scaled = answered(&set, Occasion { time_scale: 0.5, ..Occasion::default() });
     assert_eq!(times(&scaled), RECORDED.map(|at| at / 2));
     let held = answered(&set, Occasion { max_hold: 30 * MS, ..Occasion::default() });
@@ -139,10 +140,7 @@ async fn reads(transcript: &Value) -> Vec<(u128, String)> {
     let fixture = llmirage::Fixture::named("case").reply(reply.pacing(Pacing::scale(0.5)));
     let service = MockServer::builder().fixture(fixture).service().unwrap();
     let mut client = connect(&service, 64 * 1024);
-    client
-        .write_all(ask().replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n").as_bytes())
-        .await
-        .unwrap();
+    client.write_all(ask().replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n").as_bytes()).await.unwrap();
     raw::reads(&mut client).await
 }
 
@@ -155,7 +153,11 @@ async fn events_arrive_at_their_recorded_times_by_scale() {
     let chunk = |data: String| format!("{:X}\r\n{data}\r\n", data.len());
     let reads = reads(&transcript).await;
     assert_eq!(reads[0].0, 140);
-    assert!(reads[0].1.starts_with("HTTP/1.1 200 OK\r\nDate: Tue, 14 Nov 2023 22:13:20 GMT\r\n"), "{}", reads[0].1);
+    assert!(
+        reads[0].1.starts_with("HTTP/1.1 200 OK\r\nDate: Tue, 14 Nov 2023 22:13:20 GMT\r\n"),
+        "{}",
+        reads[0].1
+    );
     let expected = [
         (155, chunk(format!("{}{}", raw(0), raw(1)))),
         (173, chunk(raw(2).to_owned())),

@@ -19,7 +19,9 @@ fn files(folder: &Path) -> Vec<PathBuf> {
         let path = entry.unwrap().path();
         match path.is_dir() {
             true => files.extend(self::files(&path)),
-            false => files.extend(Some(path).filter(|path| path.extension().is_some_and(|json| json == "json"))),
+            false => {
+                files.extend(Some(path).filter(|path| path.extension().is_some_and(|json| json == "json")))
+            }
         }
     }
     files.sort();

@@ -20,9 +20,9 @@ async fn server(transcripts: &[(&str, &Value)]) -> MockServer {
 }
 
 /// Everything that a request gets until the connection ends, and whether that was a reset.
-async fn everything(server: &MockServer, method: &str, path: &str) -> (Vec<u8>, bool) {
+async fn everything(server: &MockServer, path: &str, extra: &str) -> (Vec<u8>, bool) {
     let mut client = TcpStream::connect(server.address()).await.unwrap();
-    let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let request = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\n{extra}\r\n");
     client.write_all(request.as_bytes()).await.unwrap();
     let mut bytes = Vec::new();
     let mut buffer = vec![0; 64 * 1024];
@@ -41,13 +41,20 @@ async fn everything(server: &MockServer, method: &str, path: &str) -> (Vec<u8>, 
 #[tokio::test]
 async fn any_route_serves_a_transcript_byte_for_byte() {
     let (anthropic, whole) = (anthropic(), completion());
-    let server = server(&[("/v1/messages", &anthropic), ("/v1beta/models/gemini:generateContent", &whole)]).await;
-    for (path, transcript) in [("/v1/messages", &anthropic), ("/v1beta/models/gemini:generateContent", &whole)] {
+    let server =
+        server(&[("/v1/messages", &anthropic), ("/v1beta/models/gemini:generateContent", &whole)]).await;
+    for (path, transcript) in
+        [("/v1/messages", &anthropic), ("/v1beta/models/gemini:generateContent", &whole)]
+    {
         for method in ["POST", "GET", "PUT"] {
             let request =
                 format!("{method} {path}?key=1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
             let answer = raw::over_tcp(server.address(), &request).await;
-            assert_eq!((answer.status(), answer.body.as_str()), (200, body(transcript).as_str()), "{method} {path}");
+            assert_eq!(
+                (answer.status(), answer.body.as_str()),
+                (200, body(transcript).as_str()),
+                "{method} {path}"
+            );
         }
     }
 }
@@ -60,12 +67,16 @@ async fn bytes_that_are_no_text_and_odd_framing_arrive_as_they_are() {
         { "raw": { "base64": "ZGF0YTog//4KCg==" } },
         { "raw": "data: no end" }
     ]);
-    let transcript = json!({ "response": { "status": 200, "headers": [["Content-Length", "1"]], "events": events } });
+    let transcript =
+        json!({ "response": { "status": 200, "headers": [["Content-Length", "1"]], "events": events } });
     let server = server(&[("/odd", &transcript)]).await;
-    let (bytes, _) = everything(&server, "POST", "/odd").await;
+    let (bytes, _) = everything(&server, "/odd", "Connection: close\r\n").await;
     let expected = b"\xef\xbb\xbfdata: a\r\n\r\n\n\n: note\rdata: \0\r\rdata: \xff\xfe\n\ndata: no end";
     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nconnection: close\r\n\r\n", expected.len());
-    assert_eq!(bytes.escape_ascii().to_string(), [head.as_bytes(), expected].concat().escape_ascii().to_string());
+    assert_eq!(
+        bytes.escape_ascii().to_string(),
+        [head.as_bytes(), expected].concat().escape_ascii().to_string()
+    );
 }
 
 #[tokio::test]
@@ -76,12 +87,16 @@ async fn a_recording_that_broke_off_breaks_off() {
     reset["response"]["ending"] = "reset".into();
     let broken = broken_body();
     let server = server(&[("/cut", &cut), ("/reset", &reset), ("/broken", &broken)]).await;
-    for (path, transcript, is_reset) in [("/cut", &cut, false), ("/reset", &reset, true), ("/broken", &broken, false)] {
-        let mut expected = replayed(transcript, &json!({ "pacing": { "scale": 0 } }));
-        expected.faults.clear();
+    for (path, transcript, is_reset) in
+        [("/cut", &cut, false), ("/reset", &reset, true), ("/broken", &broken, false)]
+    {
+        let expected = replayed(transcript, &json!({ "pacing": { "ttft": "0s" } }));
         let wire = llmirage::plan::http1::wire(&expected, http::Version::HTTP_11).bytes;
-        let seen = everything(&server, "POST", path).await;
-        assert_eq!((String::from_utf8(seen.0).unwrap(), seen.1), (String::from_utf8(wire.to_vec()).unwrap(), is_reset));
+        let seen = everything(&server, path, "").await;
+        assert_eq!(
+            (String::from_utf8(seen.0).unwrap(), seen.1),
+            (String::from_utf8(wire.to_vec()).unwrap(), is_reset)
+        );
     }
 }
 

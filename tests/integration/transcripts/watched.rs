@@ -3,7 +3,8 @@
 use super::{body, stream, untimed};
 use crate::support::Dir;
 
-const NAMING: &str = r#"{ "fixtures": [ { "name": "a", "reply": { "transcript": "../elsewhere/t.json" } } ] }"#;
+const NAMING: &str =
+    r#"{ "fixtures": [ { "name": "a", "reply": { "transcript": "../elsewhere/t.json" } } ] }"#;
 
 #[test]
 fn a_changed_transcript_is_served_wherever_it_is() {
@@ -21,7 +22,10 @@ fn a_changed_transcript_is_served_wherever_it_is() {
 
     dir.create("elsewhere/t.json", "{}");
     let problem = served.stderr_line("t.json:1:1:");
-    assert!(problem.ends_with("missing key \"response\" in a transcript (named in set/f.json:1:59)"), "{problem}");
+    assert!(
+        problem.ends_with("missing key \"response\" in a transcript (named in set/f.json:1:57)"),
+        "{problem}"
+    );
     assert_eq!(served.stderr_line("llmirage:"), "llmirage: 1 problem: the fixtures stay as they were");
     assert_eq!(served.chat("x").body, body(&changed));
 

@@ -166,7 +166,9 @@ fn check_bodiless(object: &ReplyObject, at: &str, problems: &mut Problems) {
     if recorded {
         problems.value(
             below(at, "status"),
-            format!("a response with the status {status} has no body, and this is its place: send an empty `script`"),
+            format!(
+                "a response with the status {status} has no body: send an empty `script` instead of a transcript"
+            ),
         );
         return;
     }
