@@ -32,6 +32,7 @@ mod raw;
 mod record;
 mod recorded;
 mod scenarios;
+mod secrets;
 mod serving;
 mod shipped;
 mod signatures;
