@@ -1,6 +1,6 @@
 //! Reading fixture files and the transcripts that they name: the only file I/O of loading.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,10 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<Source>, LoadErrors> {
                 reading.folder(path, walk);
             }
             Ok(_) => match read_text(path) {
-                Ok(text) => reading.sources.push(Source::File { path: path.to_owned(), text }),
+                Ok(text) => {
+                    reading.name(path, &text);
+                    reading.sources.push(Source::File { path: path.to_owned(), text });
+                }
                 Err(message) => reading.fail(path, message),
             },
             Err(error) => reading.fail(path, format!("cannot be read: {error}")),
@@ -45,58 +48,57 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<Source>, LoadErrors> {
 struct Reading {
     sources: Vec<Source>,
     errors: Vec<LoadError>,
+    /// The transcripts that the files name.
+    named: BTreeSet<PathBuf>,
+    /// What was found in folders and is no fixture file.
+    others: BTreeMap<PathBuf, Result<String, String>>,
 }
 
 impl Reading {
     /// Takes what was found in a folder: a file that another one names as its transcript, or that is one, is no
     /// fixture file, even if it cannot be read.
     fn folder(&mut self, folder: &Path, walk: Walk) {
-        let mut files = Vec::new();
-        let mut named = BTreeSet::new();
-        for (path, text) in walk.files {
-            let found = text.as_ref().map_or_else(|_| Vec::new(), |text| names(text));
-            named.extend(found.iter().map(|name| beside(&path, name)));
-            files.push((path, text));
-        }
-        let (mut fixtures, mut transcripts) = (0, 0);
-        for (path, text) in files {
-            match text {
-                _ if named.contains(&path) => transcripts += 1,
-                Ok(text) if is_transcript(&text) => transcripts += 1,
-                Ok(text) => {
-                    fixtures += 1;
-                    self.sources.push(Source::File { path, text });
-                }
-                Err(message) => {
-                    fixtures += 1;
-                    self.fail(&path, message);
-                }
+        for (path, text) in &walk.files {
+            if let Ok(text) = text {
+                self.name(path, text);
             }
         }
-        if fixtures == 0 {
-            self.fail(
+        let mut is_empty = true;
+        let mut has_transcripts = false;
+        for (path, text) in walk.files {
+            match text {
+                text if self.named.contains(&path) || text.as_deref().is_ok_and(is_transcript) => {
+                    has_transcripts = true;
+                    self.others.insert(path, text);
+                    continue;
+                }
+                Ok(text) => self.sources.push(Source::File { path, text }),
+                Err(message) => self.fail(&path, message),
+            }
+            is_empty = false;
+        }
+        match (is_empty, has_transcripts) {
+            (true, true) => self.fail(
                 folder,
-                match transcripts {
-                    0 => "no *.json file in this folder",
-                    _ => {
-                        "no fixture file in this folder, only transcripts: name them in the replies of one, \
-                         or make it with `llmirage import`"
-                    }
-                },
-            );
+                "no fixture file in this folder, only transcripts: name them in the replies of one, \
+                 or make it with `llmirage import`",
+            ),
+            (true, false) => self.fail(folder, "no *.json file in this folder"),
+            (false, _) => {}
         }
     }
 
-    /// Reads the transcripts that the files name.
+    /// Notes the transcripts that a fixture file names.
+    fn name(&mut self, file: &Path, text: &str) {
+        self.named.extend(names(text).iter().map(|name| beside(file, name)));
+    }
+
+    /// Adds the transcripts that the files name, each read once.
     fn transcripts(&mut self) {
-        let files = self.sources.iter().filter_map(|source| match source {
-            Source::File { path, text } => Some((path, text)),
-            Source::Transcript { .. } | Source::Code(_) => None,
-        });
-        let named = files.flat_map(|(path, text)| names(text).into_iter().map(|name| beside(path, &name)));
-        let named: BTreeSet<PathBuf> = named.collect();
-        let read = named.into_iter().map(|path| Source::Transcript { text: read_text(&path), path });
-        self.sources.extend(read);
+        for path in std::mem::take(&mut self.named) {
+            let text = self.others.remove(&path).unwrap_or_else(|| read_text(&path));
+            self.sources.push(Source::Transcript { path, text });
+        }
     }
 
     fn fail(&mut self, path: &Path, message: impl Into<String>) {

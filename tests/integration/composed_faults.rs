@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::Version;
 use llmirage::plan::fault::{ArgumentKind, Entry, Kind, Places};
 use llmirage::plan::http1::{is_chunked, wire};
+use llmirage::plan::request::Endpoint;
 use llmirage::plan::set::{FixtureSet, Hits, Source};
 use llmirage::plan::{Occasion, Request, plan};
 use llmirage::{Fault, Timeline};
@@ -102,6 +103,11 @@ fn reply() -> impl Strategy<Value = Value> {
         json!({ "script": [{ "raw": "data: no JSON\n\n" }, { "wait": "1s" }, { "text": "x" }, { "raw": "\u{1}" }] }),
         json!({ "script": [{ "role": "assistant" }, { "fault": { "fault": "close-mid-stream" } }, { "text": "x" }] }),
         json!({ "script": [] }),
+    ])
+}
+
+fn transcripts() -> impl Strategy<Value = Value> {
+    prop::sample::select(vec![
         transcript("complete", &[]),
         transcript("close", &[["Content-Length", "5000"]]),
         transcript("reset", &[["transfer-encoding", "chunked"], ["content-type", "text/event-stream"]]),
@@ -181,7 +187,11 @@ fn check(timeline: &Timeline) -> Result<(), TestCaseError> {
 
 /// The first answer of a fixture with this reply, with these faults.
 fn faulty(reply: &Value, request: &Request, faults: &[Fault]) -> Timeline {
-    let file = json!({ "fixtures": [{ "name": "case", "reply": reply }] }).to_string();
+    let mut fixture = json!({ "name": "case", "reply": reply });
+    if request.call.route.endpoint == Endpoint::Other {
+        fixture["match"] = json!({ "path": request.call.path });
+    }
+    let file = json!({ "fixtures": [fixture] }).to_string();
     let set = FixtureSet::load(vec![Source::File { path: "case.json".into(), text: file }]);
     let set = set.unwrap_or_else(|errors| panic!("{errors}"));
     let candidates = set.candidates(request).expect("the only fixture takes all");
@@ -207,12 +217,26 @@ proptest! {
 
     #[test]
     fn any_three_faults_make_a_sound_plan(
-        faults in prop::collection::vec(fault(), 1..4), reply in reply(), stream: bool, usage: bool, azure: bool, n in 1..3_u64,
+        faults in prop::collection::vec(fault(), 1..4), reply in prop_oneof![3 => reply(), 1 => transcripts()],
+        stream: bool, usage: bool, azure: bool, n in 1..3_u64,
     ) {
         let request = ask(azure, stream, usage, n);
         let planned = faulty(&reply, &request, &faults);
         check(&planned)?;
         prop_assert_eq!(faulty(&reply, &request, &faults), planned, "plans are functions of their inputs");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_three_faults_make_a_sound_plan_of_a_transcript_on_any_route(
+        faults in prop::collection::vec(fault(), 1..4), reply in transcripts(), stream: bool,
+    ) {
+        let request = Request::post("/v1/messages", json!({ "max_tokens": 5, "stream": stream }));
+        let planned = faulty(&reply, &request, &faults);
+        check(&planned)?;
     }
 }
 

@@ -216,8 +216,8 @@ impl Response {
         }
     }
 
-    /// Is whole, as HTTP wants it, and then this becomes of the connection.
-    pub(crate) fn complete(&mut self, ending: Ending) {
+    /// Ends so. What was recorded breaking off may be whole then, and says so.
+    pub(crate) fn end_as(&mut self, ending: Ending) {
         self.ending = ending;
         if self.breaks_off {
             self.mend_length();

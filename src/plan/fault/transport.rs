@@ -180,14 +180,14 @@ impl TransportFault {
             Self::EarlyResponse { status: _ } => answer_early(response),
             Self::SlowClose { delay } => {
                 http1::say_close(&mut response.head);
-                response.complete(Ending::Idle { after: delay.0.min(longest), reset: false });
+                response.end_as(Ending::Idle { after: delay.0.min(longest), reset: false });
             }
             Self::KeepaliveClose { delay, how } => {
                 let reset = *how == Hangup::Reset;
-                response.complete(Ending::Idle { after: delay.0.min(longest), reset });
+                response.end_as(Ending::Idle { after: delay.0.min(longest), reset });
             }
             Self::KeepaliveResetOnReuse { how } => {
-                response.complete(Ending::Reuse(match how {
+                response.end_as(Ending::Reuse(match how {
                     Reuse::Reset => timeline::Reuse::Reset,
                     Reuse::Close => timeline::Reuse::Close,
                     Reuse::Blackhole => timeline::Reuse::Blackhole,
@@ -255,7 +255,8 @@ fn refuse(at: At, response: &mut Response, refuse: Duration) {
         return;
     }
     let complete = response.spot(at).index == response.pieces.len();
-    cut(at, response, Ending::Refuse { refuse, complete });
+    response.cut(at);
+    response.end_as(Ending::Refuse { refuse, complete });
 }
 
 impl Hangup {

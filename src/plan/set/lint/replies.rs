@@ -11,8 +11,11 @@ use crate::plan::transcript::Pace;
 
 /// The lints of a reply that stands at the pointer `at`, each with its pointer.
 pub(super) fn lints(reply: &Prepared, at: &str) -> Vec<(String, String)> {
-    let mut lints = long_gaps(&reply.pacing, at);
-    lints.extend(vain_burst(&reply.pacing, at));
+    let mut lints = Vec::new();
+    if !is_recorded(reply) {
+        lints.extend(long_gaps(&reply.pacing, at));
+        lints.extend(vain_burst(&reply.pacing, at));
+    }
     match &reply.content {
         Content::Script(steps) => lints.extend(long_waits(steps, at)),
         Content::Answer(answer) if reply.templates.is_none() => {
@@ -47,6 +50,13 @@ fn long_gaps(pacing: &Pacing, at: &str) -> Vec<(String, String)> {
         Some((at.to_owned(), format!("`{key}` asks for a wait of {gap:?}: {CUT}")))
     };
     gaps.into_iter().filter_map(long).collect()
+}
+
+/// Whether pacing of files and replies has nothing to say, since recorded times are used.
+fn is_recorded(reply: &Prepared) -> bool {
+    let Content::Transcript(replay) = &reply.content else { return false };
+    let pace = replay.pace(Pacing::default(), &reply.pacing, Seed::new(0));
+    matches!(pace, Pace::Recorded { .. })
 }
 
 fn long_recorded_gap(replay: &Replay, pacing: &Pacing, at: &str) -> Option<(String, String)> {
