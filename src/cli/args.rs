@@ -32,7 +32,7 @@ pub struct LowArgs {
 pub enum Command {
     #[command(
         about = "Serve fixtures (the default command)",
-        override_usage = "llmirage [serve] [OPTIONS] [PATH]...\n       llmirage check|plan|import|faults|schema --help",
+        override_usage = "llmirage [serve] [OPTIONS] [PATH]...\n       llmirage check|plan|import|record|faults|schema --help",
         before_long_help = BEFORE_SERVE,
         after_help = AFTER_SERVE_SHORT,
         after_long_help = AFTER_SERVE,
@@ -50,6 +50,9 @@ pub enum Command {
     /// Make fixtures of captures: curl output, HAR files, cassettes, transcripts
     #[command(after_help = AFTER_IMPORT)]
     Import(ImportArgs),
+    /// Relay to the real service and keep what it sends
+    #[command(after_help = AFTER_RECORD)]
+    Record(Box<RecordArgs>),
     /// List the faults and scenarios, or explain one
     #[command(after_help = AFTER_FAULTS)]
     Faults(FaultsArgs),
@@ -301,6 +304,61 @@ pub struct ImportArgs {
     pub(super) form: FormArg,
 }
 
+/// `llmirage record --upstream URL`
+#[derive(Args, Debug)]
+pub struct RecordArgs {
+    /// The real service: https://api.openai.com
+    ///
+    /// A path in it stands before the path of every request. Keys are the client's: they go to the service as
+    /// they are, and into no file.
+    #[arg(long, value_name = "URL", env = "LLMIRAGE_UPSTREAM")]
+    pub(super) upstream: String,
+
+    /// The folder of recordings: fixtures.json, and the transcripts that it names
+    #[arg(long, short, value_name = "DIR", env = "LLMIRAGE_OUTPUT", default_value = "llmirage-fixtures")]
+    pub(super) output: PathBuf,
+
+    /// Which requests go to the service
+    #[arg(long, value_enum, env = "LLMIRAGE_MODE", default_value_t = ModeArg::Once)]
+    pub(super) mode: ModeArg,
+
+    /// Trust the authorities of this PEM file, too [default: those of the system]
+    #[arg(long, value_name = "FILE", env = "LLMIRAGE_CA")]
+    pub(super) ca: Option<PathBuf>,
+
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", env = "LLMIRAGE_LISTEN", default_value = "127.0.0.1:4010")]
+    pub(super) listen: Listen,
+
+    /// Answer to this Host name, too [default: loopback names]
+    #[arg(long, value_name = "NAME", env = "LLMIRAGE_ALLOW_HOST", value_parser = NonEmptyStringValueParser::new(), value_delimiter = ',')]
+    pub(super) allow_host: Vec<String>,
+
+    /// Ask for this token (`authorization: Bearer TOKEN`) below /__admin
+    #[arg(long, value_name = "TOKEN", env = "LLMIRAGE_ADMIN_TOKEN", value_parser = NonEmptyStringValueParser::new(), hide_env_values = true)]
+    pub(super) admin_token: Option<String>,
+
+    /// The largest body of a request, and the largest of a response that is recorded
+    #[arg(long, value_name = "SIZE", env = "LLMIRAGE_MAX_BODY", default_value = "64MiB")]
+    pub(super) max_body: Size,
+
+    /// How many connections may be open; one more is closed at once
+    #[arg(long, value_name = "N", env = "LLMIRAGE_MAX_CONNECTIONS", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) max_connections: u32,
+
+    /// How long exchanges may go on after SIGINT or SIGTERM
+    #[arg(long, value_name = "DUR", env = "LLMIRAGE_GRACE", default_value = "5s")]
+    pub(super) grace: Span,
+
+    /// Write the base URL to this file once connections are accepted
+    #[arg(long, value_name = "PATH", env = "LLMIRAGE_READY_FILE")]
+    pub(super) ready_file: Option<PathBuf>,
+
+    /// No line per exchange on stderr, and nothing but the URL on stdout
+    #[arg(long, short, env = "LLMIRAGE_QUIET", value_parser = FalseyValueParser::new())]
+    pub(super) quiet: bool,
+}
+
 /// `llmirage faults [NAME]`
 #[derive(Args, Debug)]
 pub struct FaultsArgs {
@@ -325,6 +383,17 @@ pub enum UnmatchedArg {
     Error,
     /// An answer that repeats the last user message
     Echo,
+}
+
+/// `--mode`
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum ModeArg {
+    /// All into a new folder; none where there are recordings: those are replayed, other requests refused
+    Once,
+    /// Those that no recording answers: what is there is replayed
+    New,
+    /// All; what is recorded replaces older recordings of the same request
+    All,
 }
 
 /// `--format` of `plan`
@@ -403,6 +472,7 @@ Commands:
   llmirage check PATH...                 Load fixtures and report every problem
   llmirage plan PATH... --request FILE   Print what a request would be answered with, and when
   llmirage import CAPTURE... [-o DIR]    Make fixtures of recorded exchanges
+  llmirage record --upstream URL         Relay to the real service and keep what it sends
   llmirage faults [NAME]                 List the faults and scenarios, or explain one
   llmirage schema                        Print the JSON Schema of the fixture format
 
@@ -414,6 +484,7 @@ Commands:
   llmirage check PATH...                 Load fixtures and report every problem
   llmirage plan PATH... --request FILE   Print what a request would be answered with, and when
   llmirage import CAPTURE... [-o DIR]    Make fixtures of recorded exchanges
+  llmirage record --upstream URL         Relay to the real service and keep what it sends
   llmirage faults [NAME]                 List the faults and scenarios, or explain one
   llmirage schema                        Print the JSON Schema of the fixture format
 
@@ -467,6 +538,21 @@ Exit codes:
   0  every exchange was imported, or was there already
   1  some were damaged or refused; the others were imported
   2  the command line or the fixtures in DIR are wrong, or a capture cannot be read";
+
+const AFTER_RECORD: &str = "\
+Point the client at the URL that is printed, in the place of the service. Answers are passed on as they come
+and never altered; what is written has keys, cookies and other secrets replaced, and goes to files that only
+their owner can read. `llmirage DIR` replays it.
+
+Examples:
+  llmirage record --upstream https://api.openai.com -o tests/recorded
+  llmirage record --upstream https://my-resource.openai.azure.com --mode new
+  llmirage record --upstream https://localhost:8443 --ca ca.pem --mode all
+
+Exit codes:
+  0  relayed until SIGINT or SIGTERM
+  1  failed at run time
+  2  the command line or the recordings are wrong";
 
 const AFTER_FAULTS: &str = "\
 Examples:

@@ -88,7 +88,9 @@ impl Failure {
                 StartError::Load(_)
                 | StartError::Exposed { .. }
                 | StartError::Tls { .. }
-                | StartError::Fault(_),
+                | StartError::Fault(_)
+                | StartError::Upstream(_)
+                | StartError::Folder { .. },
             ) => 2,
             Self::Start(_)
             | Self::Write { .. }

@@ -20,6 +20,7 @@ mod options;
 mod output;
 mod plan;
 mod ready;
+mod record;
 mod request;
 mod schema;
 mod serve;
@@ -50,6 +51,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Check(args) => check::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Import(args) => import::run(&args),
+        Command::Record(args) => record::run(*args),
         Command::Faults(args) => faults::run(&args),
         Command::Schema => schema::run(),
     }

@@ -86,6 +86,33 @@ impl FixtureFolder {
     pub fn add(&mut self, items: Vec<Item>, form: Form) -> Result<Added, WriteError> {
         let before = self.folder.clone();
         let report = self.folder.add(items, form);
+        self.write(before, report)
+    }
+
+    /// Adds an exchange in the place of those that were recorded before of the same request, unless that is among
+    /// `replaced`. What is replaced is gone once the rest is written.
+    ///
+    /// # Errors
+    ///
+    /// As with [`add`](Self::add).
+    #[cfg(feature = "record")]
+    pub(crate) fn replace(
+        &mut self,
+        item: Item,
+        replaced: &mut std::collections::BTreeSet<String>,
+    ) -> Result<Added, WriteError> {
+        let before = self.folder.clone();
+        let (report, old) = self.folder.replace(item, Form::Transcript, replaced);
+        let added = self.write(before, report)?;
+        for name in old {
+            // One that somebody has deleted meanwhile is gone, too.
+            let _ = fs::remove_file(self.path.join(name));
+        }
+        Ok(added)
+    }
+
+    /// Writes what has changed, or goes back to what was before.
+    fn write(&mut self, before: Folder, report: Report) -> Result<Added, WriteError> {
         let mut files = Vec::new();
         for (name, text) in self.folder.files() {
             let path = name.split('/').fold(self.path.clone(), |path, part| path.join(part));

@@ -32,6 +32,8 @@ mod guess;
 mod matching;
 mod names;
 mod prepare;
+#[cfg(feature = "record")]
+mod replace;
 mod report;
 mod text;
 

@@ -29,6 +29,7 @@ mod planning;
 mod properties;
 mod rate_limits;
 mod raw;
+mod record;
 mod recorded;
 mod scenarios;
 mod secrets;
