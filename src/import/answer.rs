@@ -20,6 +20,7 @@ mod filters;
 mod heard;
 mod pace;
 mod pieces;
+mod script;
 mod search;
 
 pub use asked::request;
@@ -45,6 +46,9 @@ pub struct Difference {
 }
 
 /// The reply that says what was recorded: a stream or a body of chat completions, or an error.
+///
+/// A stream that no answer says exactly, though most of its chunks have the provider's envelope (those of audio models
+/// are such), becomes a `script`: its deltas step by step, and as whole chunks what follows no rule.
 ///
 /// The bytes that it gives are compared for the recorded request; where that was not recorded, for one that asks for
 /// what the response shows. Recorded times become `pacing`: that of the first content event, and the median of the
@@ -97,7 +101,12 @@ pub fn reply(transcript: &Transcript) -> Result<Regenerated, String> {
     let request = asked::asked(transcript, &heard).map_err(|reason| unsaid(&reason))?;
     let search = Search { request: &request, recorded: &body };
     let found = search.best(&Draft::new(&heard, &request));
-    let (mut draft, difference) = found.map_err(|reason| unsaid(&reason))?;
+    let (mut draft, mut difference) = found.map_err(|reason| unsaid(&reason))?;
+    if difference.is_some()
+        && let Some(script) = script::of(&search, &draft, response)
+    {
+        (draft, difference) = (script, None);
+    }
     draft.pace(pace::of(response));
     Ok(Regenerated { reply: draft.into_reply(), difference })
 }

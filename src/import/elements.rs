@@ -133,7 +133,7 @@ mod tests {
         check(
             r#"{"log": {"entries": [{"a": 1}, {"b": "#,
             &[r#"{"a": 1}"#],
-            Some("not JSON: EOF while parsing a value at line 1 column 38"),
+            Some("not JSON: EOF while parsing a value at line 1 column 37"),
         );
         check(
             "{\"log\": {\"entries\": [{\"a\": 1},\n{\"b\" 1}, 3]}}",

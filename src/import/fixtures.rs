@@ -13,6 +13,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
@@ -100,7 +101,7 @@ pub struct Folder {
     /// What is needed of each of its fixtures, in their order.
     entries: Vec<Entry>,
     /// The transcripts of the folder that can be read, by their path in it.
-    transcripts: BTreeMap<String, Transcript>,
+    transcripts: BTreeMap<String, Arc<Transcript>>,
     /// Names of fixtures, and of transcripts without `.json`.
     taken: Names,
     files: Names,
@@ -159,7 +160,7 @@ impl Folder {
             let name = path.rsplit('/').next().unwrap_or(&path);
             files.take(name.strip_suffix(".json").unwrap_or(name));
             if let Ok(transcript) = serde_json::from_str(&text) {
-                readable.insert(path, transcript);
+                readable.insert(path, Arc::new(transcript));
             }
         }
         let models = tree.get("models").and_then(|models| serde_json::from_value(models.clone()).ok());
@@ -199,7 +200,7 @@ impl Folder {
         group::matchers(&mut groups, &self.known(), &self.entries, self.models.as_deref());
         // What only the response tells is general, and goes last.
         groups.sort_by_key(|group| group.requests().next().is_none());
-        for group in &groups {
+        for group in &mut groups {
             self.place(group, &mut report);
         }
         self.verify(&groups, &mut report);
@@ -238,10 +239,21 @@ impl Folder {
     }
 
     /// Puts the exchanges of a group where they are answered from.
-    fn place(&mut self, group: &Group, report: &mut Report) {
+    fn place(&mut self, group: &mut Group, report: &mut Report) {
         let matcher = serde_json::to_value(&group.matcher).unwrap_or_default();
         let mut target = group.target.as_ref().and_then(|name| self.position(name));
         target = target.or_else(|| self.entries.iter().position(|entry| entry.matcher == matcher));
+        let path = target
+            .and_then(|at| self.entries.get(at))
+            .map_or(&matcher["path"], |entry| &entry.matcher["path"]);
+        if !path.is_null() {
+            for member in &mut group.members {
+                let Some(made) = member.made.on_a_path() else { continue };
+                member.made = made;
+                let text = "kept as a transcript: its fixture has a `path`, and such a route has no form for an answer";
+                report.note(&member.source, &member.place, text);
+            }
+        }
         // Who records the same exchange twice wants it twice, but not from each capture that has it.
         let mut is_added = vec![false; group.members.len()];
         for (index, member) in group.members.iter().enumerate() {
@@ -261,7 +273,7 @@ impl Folder {
             }
             let at = match target {
                 Some(at) => at,
-                None => self.insert(group, member, &matcher, report),
+                None => self.insert(group, index, &matcher, report),
             };
             target = Some(at);
             let entry = &mut self.entries[at];
@@ -294,7 +306,8 @@ impl Folder {
     }
 
     /// Makes a fixture without a reply, before the first one that would answer its requests; gives its place.
-    fn insert(&mut self, group: &Group, member: &Prepared, matcher: &Value, report: &mut Report) -> usize {
+    fn insert(&mut self, group: &Group, member: usize, matcher: &Value, report: &mut Report) -> usize {
+        let member = &group.members[member];
         let views: Vec<View<'_>> = group.requests().map(View::new).collect();
         let answers =
             |entry: &Entry| !entry.passes_on && views.iter().any(|view| catches(&entry.conditions, view));
@@ -318,7 +331,7 @@ impl Folder {
     /// The reply that is written for an exchange, and its file.
     fn reply(&mut self, member: &Prepared, report: &mut Report) -> Value {
         let transcript = match &member.made {
-            Made::Answer(reply) => {
+            Made::Answer(reply, _) => {
                 report.answers += 1;
                 return reply.clone();
             }
@@ -328,7 +341,7 @@ impl Folder {
         let path = format!("{TRANSCRIPTS}/{}.json", self.files.unique(&member.name));
         let text = text::pretty(&serde_json::to_value(transcript).unwrap_or_default());
         self.written.push((path.clone(), text));
-        self.transcripts.insert(path.clone(), (**transcript).clone());
+        self.transcripts.insert(path.clone(), Arc::clone(transcript));
         json!({ "transcript": path })
     }
 
@@ -347,16 +360,24 @@ impl Folder {
     fn verify(&self, groups: &[Group], report: &mut Report) {
         let mut tree = self.tree.clone();
         for fixture in tree.get_mut("fixtures").and_then(Value::as_array_mut).into_iter().flatten() {
-            let Some(members) = fixture.as_object_mut() else { continue };
-            members.shift_remove("replies");
-            // What is sent has nothing to do with who answers.
-            members.insert("reply".to_owned(), json!({ "script": ["done"] }));
+            let replies = entry::replies(fixture).into_iter();
+            // What a transcript says has nothing to do with who answers.
+            let replies = replies.map(|reply| match entry::transcript(&reply) {
+                Some(_) => json!({ "script": ["done"] }),
+                None => reply,
+            });
+            if let Some(members) = fixture.as_object_mut() {
+                members.shift_remove("reply");
+                members.insert("replies".to_owned(), replies.collect());
+            }
         }
         let text = Value::Object(tree).to_string();
         let set = match FixtureSet::load(vec![Source::File { path: FIXTURES.into(), text }]) {
             Ok(set) => set,
             Err(errors) => {
-                errors.iter().for_each(|error| report.note(FIXTURES, "", error.to_string()));
+                errors
+                    .iter()
+                    .for_each(|error| report.damage(FIXTURES, &error.pointer, error.message.clone()));
                 return;
             }
         };
@@ -384,9 +405,9 @@ impl Folder {
 }
 
 /// Whether a reply is what an exchange was made into.
-fn is_reply(reply: &Value, made: &Made, transcripts: &BTreeMap<String, Transcript>) -> bool {
+fn is_reply(reply: &Value, made: &Made, transcripts: &BTreeMap<String, Arc<Transcript>>) -> bool {
     match made {
-        Made::Answer(answer) => reply == answer,
+        Made::Answer(answer, _) => reply == answer,
         Made::Transcript(transcript) => {
             let other = entry::transcript(reply).and_then(|path| transcripts.get(path));
             other.is_some_and(|other| prepare::is_same(other, transcript))

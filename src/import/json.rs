@@ -9,10 +9,12 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::exchange::Budget;
-use super::{Damage, Exchange, RawExchange, RawRequest, RawResponse};
+use super::{Damage, Exchange, MAX_EXCHANGES, RawExchange, RawRequest, RawResponse};
 use crate::plan::transcript::{Recorded, Transcript};
 
 mod own;
+#[cfg(test)]
+mod tests;
 
 /// Whether this begins with a JSON object that has a `response`, or a list of such.
 pub(super) fn is(capture: &[u8]) -> bool {
@@ -30,6 +32,9 @@ pub(super) fn read(capture: &[u8]) -> Result<Vec<Result<Exchange, Damage>>, Stri
     let mut budget = Budget::default();
     let mut exchanges = Vec::new();
     for (line, value) in values(capture) {
+        if exchanges.len() > MAX_EXCHANGES {
+            break;
+        }
         let next = exchanges.len() + 1;
         match value {
             Ok(value) => match listed(&value) {

@@ -49,6 +49,9 @@ pub(super) fn read(capture: &[u8]) -> Result<Vec<Result<Exchange, Damage>>, Stri
         Some(b'{' | b'[') => json(&capture)?,
         _ => salvage::read(&capture)?,
     };
+    if cassette.items.is_empty() && cassette.lost.is_none() {
+        return Err("has no interactions".to_owned());
+    }
     let tool = cassette.recorded_with;
     let mut exchanges = Vec::new();
     for (number, item) in (1..).zip(cassette.items) {

@@ -14,13 +14,13 @@ mod json;
 mod quoted;
 
 /// How deep collections may be nested.
-pub const MAX_DEPTH: usize = 64;
+pub(super) const MAX_DEPTH: usize = 64;
 
 /// How many nodes a file may have.
-pub const MAX_NODES: usize = 2_000_000;
+pub(super) const MAX_NODES: usize = 2_000_000;
 
 /// How many bytes the aliases of a file may stand for.
-pub const MAX_ALIASED: usize = 64 << 20;
+pub(super) const MAX_ALIASED: usize = 64 << 20;
 
 /// How many quoted scalars with too little indentation are mended before a text counts as broken.
 const MAX_MENDED: usize = 16;

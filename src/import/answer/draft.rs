@@ -117,6 +117,18 @@ impl Draft {
         draft
     }
 
+    /// The same envelope around a script, whose chunks have these texts as `obfuscation`, or the characters of
+    /// them all.
+    pub(super) fn scripted(&self, steps: Vec<Value>, obfuscation: Value) -> Self {
+        let mut draft = self.clone();
+        if let Some(reply) = draft.reply.as_object_mut() {
+            reply.shift_remove("answer");
+            reply.shift_insert(0, "script".to_owned(), Value::Array(steps));
+        }
+        draft.reply["wire"]["obfuscation"] = obfuscation;
+        draft
+    }
+
     /// Gives it a pace.
     pub(super) fn pace(&mut self, pacing: Option<Value>) {
         if let Some(pacing) = pacing {

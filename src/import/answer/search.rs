@@ -8,7 +8,7 @@ use super::draft::Draft;
 use crate::plan::request::{Endpoint, Request};
 use crate::plan::say::plan_reject;
 use crate::plan::set::{FixtureSet, Hits, Source};
-use crate::plan::{Occasion, plan};
+use crate::plan::{Occasion, Timeline, plan};
 
 /// What is looked for.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl Search<'_> {
     }
 
     /// Takes out what follows by rule.
-    fn simplest(&self, mut draft: Draft, difference: Option<&Difference>) -> Draft {
+    pub(super) fn simplest(&self, mut draft: Draft, difference: Option<&Difference>) -> Draft {
         for pointer in draft.dispensable() {
             if let Some(simpler) = draft.without(&pointer)
                 && self.difference(simpler.reply()).is_ok_and(|other| other.as_ref() == difference)
@@ -68,6 +68,11 @@ impl Search<'_> {
 
 /// What a reply says to a request.
 pub(super) fn said(request: &Request, reply: &Value) -> Result<Bytes, String> {
+    Ok(planned(request, reply)?.body)
+}
+
+/// The answer to a request that a reply plans.
+pub(super) fn planned(request: &Request, reply: &Value) -> Result<Timeline, String> {
     let call = &request.call;
     // A path that is no endpoint is served by a fixture of its own; other requests are looked at first.
     let matcher = match call.route.endpoint {
@@ -77,7 +82,7 @@ pub(super) fn said(request: &Request, reply: &Value) -> Result<Bytes, String> {
     if call.route.endpoint == Endpoint::ChatCompletions
         && let Err(reject) = call.route.dialect.validate(request, None)
     {
-        return Ok(plan_reject(&reject, call, &Occasion::default()).body);
+        return Ok(plan_reject(&reject, call, &Occasion::default()));
     }
     let text = json!({ "fixtures": [{ "name": "imported", "match": matcher, "reply": reply }] }).to_string();
     let source = Source::File { path: "fixtures.json".into(), text };
@@ -86,5 +91,5 @@ pub(super) fn said(request: &Request, reply: &Value) -> Result<Bytes, String> {
     let mut hits = Hits::default();
     let admission = set.admit(&candidates, &mut hits).ok_or_else(|| "no fixture answers it".to_owned())?;
     let occasion = Occasion { fixture: admission.fixture, hit: admission.hit, ..Occasion::default() };
-    Ok(plan(admission.reply, request, &occasion).body)
+    Ok(plan(admission.reply, request, &occasion))
 }

@@ -141,14 +141,30 @@ fn chunks_of_several_choices_come_in_the_recorded_order() {
 fn a_difference_names_its_byte_and_both_sides() {
     let request = post(OPENAI, streamed("gpt-4o"));
     let said = json!({ "answer": { "text": "Hello there, Sir." } });
-    let body =
-        said_to(&request, &said).replace("\"finish_reason\":\"stop\"", "\"finish_reason\":\"stop\",\"x\":1");
+    let body = said_to(&request, &said).replace("\"index\":0,", "\"index\":0,\"x\":1,");
     let imported = import(&recording(&request, 200, Bytes::from(body.clone()))).unwrap();
     assert_eq!(imported.reply["answer"]["text"], "Hello there, Sir.");
     let difference = imported.difference.unwrap();
-    assert_eq!(Some(difference.at), body.find(",\"x\":1"));
-    assert!(difference.recorded.contains("\"stop\",\"x\":1}]"), "{difference}");
-    assert!(difference.said.contains("\"stop\"}]"), "{difference}");
+    assert_eq!(Some(difference.at), body.find("x\":1"));
+    assert!(difference.recorded.contains("\"index\":0,\"x\":1,\"delta"), "{difference}");
+    assert!(difference.said.contains("\"index\":0,\"delta"), "{difference}");
+    assert!(difference.to_string().starts_with(&format!("differs at byte {}: says ", difference.at)));
+}
+
+/// Envelope and obfuscation still follow by rule, so that the script can be edited.
+#[test]
+fn a_stream_that_no_answer_says_is_a_script_of_its_deltas() {
+    let request = post(OPENAI, streamed("gpt-4o"));
+    let audio = json!({ "delta": { "audio": { "transcript": "Hello" } } });
+    let said = json!({ "script": [
+        { "delta": { "role": "assistant", "refusal": null } }, audio, { "text": "Hello" }, { "finish": "stop" },
+        { "chunk": { "choices": [], "x": 1 } }, { "comment": "ping" }, "done",
+    ] });
+    let imported = imported(&request, &said).unwrap();
+    assert_eq!(imported.difference, None);
+    assert_eq!(imported.reply["script"], said["script"]);
+    let keys: Vec<&String> = imported.reply["wire"].as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["id", "created", "system_fingerprint", "obfuscation"]);
 }
 
 fn said_to(request: &RecordedRequest, reply: &Value) -> String {

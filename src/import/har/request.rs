@@ -8,8 +8,9 @@ use crate::import::exchange::RawRequest;
 /// Whether an entry is a call of an API: it sends JSON, or is answered with JSON or an event stream.
 pub(super) fn is_call(entry: &Value) -> bool {
     let (request, response) = (&entry["request"], &entry["response"]);
-    let is_http =
-        request["url"].as_str().is_some_and(|url| url.starts_with("http://") || url.starts_with("https://"));
+    let url = request["url"].as_str().unwrap_or_default();
+    // One without a URL is damaged.
+    let is_http = ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme)) || url.is_empty();
     let method = request["method"].as_str().unwrap_or_default().to_ascii_uppercase();
     let is_socket = entry["_resourceType"] == "websocket" || response["status"] == 101;
     if !is_http || is_socket || matches!(method.as_str(), "OPTIONS" | "CONNECT") {

@@ -46,12 +46,24 @@ fn request(node: &Node, notes: &mut Vec<String>) -> Result<RawRequest, String> {
         Body::default()
     });
     notes.extend(body.note.map(|note| format!("of its request, {note}")));
+    let url = url.map(str::to_owned).or_else(|| old_url(node)).ok_or("its request has no `uri`")?;
     Ok(RawRequest {
         method: method.trim_start_matches(':').to_ascii_uppercase(),
-        url: url.map(str::to_owned).or_else(|| old_url(node)).ok_or("its request has no `uri`")?,
+        url: without_placeholder(url, notes),
         headers: of_request(headers(node.get("headers")), &body.bytes),
         body: body.bytes,
     })
+}
+
+/// Recorders put placeholders where secrets were: `<AZURE_URI_BASE>openai/deployments`. Nobody knows how much of
+/// the URL one stands for; most often it is the host.
+fn without_placeholder(url: String, notes: &mut Vec<String>) -> String {
+    let Some((placeholder, rest)) = url.strip_prefix('<').and_then(|url| url.split_once('>')) else {
+        return url;
+    };
+    notes
+        .push(format!("its URL starts with <{placeholder}>, which was taken for its host: look at its path"));
+    format!("/{}", rest.trim_start_matches('/'))
 }
 
 /// The URL as vcrpy wrote it before 1.0.

@@ -14,6 +14,10 @@ pub(super) fn indented(text: &str, line: usize, column: usize) -> Option<String>
     let start = start + text[start..].char_indices().nth(column)?.0;
     let end = start + length(&text[start..])?;
     let scalar = &text[start..end];
+    // A quote that is not closed ends at one of another interaction.
+    if scalar.lines().any(|line| line.trim_start().starts_with("- request:")) {
+        return None;
+    }
     // Inside of it, an empty line is a line break, and has to stay empty.
     let lines = scalar.split_inclusive('\n').enumerate();
     let lines = lines.map(|(number, line)| match number == 0 || line.trim().is_empty() {

@@ -211,8 +211,11 @@ impl Response {
         let broken = self.breaks_off && !self.ending.is_complete();
         let is_length = |header: &&mut Header| header.name.eq_ignore_ascii_case(CONTENT_LENGTH.as_str());
         for header in self.head.headers.iter_mut().filter(is_length) {
-            let announced = parsed(&header.value).filter(|announced| broken && *announced > length);
-            header.value = HeaderValue::from(announced.unwrap_or(length + usize::from(broken)));
+            let announced = match broken {
+                true => parsed(&header.value).unwrap_or_default().max(length + 1),
+                false => length,
+            };
+            header.value = HeaderValue::from(announced);
         }
     }
 

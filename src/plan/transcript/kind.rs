@@ -55,7 +55,7 @@ pub(crate) fn of_chunk(chunk: &Value) -> EventKind {
     }
     match (first.get("delta"), first.get("text").and_then(Value::as_str)) {
         (Some(delta), _) => of_delta(delta),
-        (None, Some(text)) if text.is_empty() => EventKind::Other,
+        (None, Some("")) => EventKind::Other,
         (None, Some(_)) => EventKind::Content,
         (None, None) => EventKind::Filter,
     }

@@ -70,7 +70,7 @@ fn each_key_that_says_how_fast_displaces_recorded_times() {
 
 #[test]
 fn scale_multiplies_every_recorded_time_wherever_it_is_given() {
-    let scaled = |factor: f64| RECORDED.map(|at| (at as f64 * factor).round() as u128);
+    let scaled = |factor: f64| RECORDED.map(|at| (MS * 1000).mul_f64(factor).as_micros() * at / 1_000_000);
     let none = Pacing::default;
     check(&stream(), [json!({}), json!({ "scale": 2.5 })], none(), &scaled(2.5));
     check(&stream(), [json!({ "scale": 0.1 }), json!({})], none(), &scaled(0.1));

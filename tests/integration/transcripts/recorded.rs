@@ -17,11 +17,10 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        match path.is_dir() {
-            true => files.extend(self::files(&path)),
-            false => {
-                files.extend(Some(path).filter(|path| path.extension().is_some_and(|json| json == "json")))
-            }
+        if path.is_dir() {
+            files.extend(self::files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "json") {
+            files.push(path);
         }
     }
     files.sort();
