@@ -195,10 +195,7 @@ impl Builder {
 
     /// The recorder without its sockets, and with connections to the service that a test makes.
     #[cfg(test)]
-    pub(super) fn service(
-        mut self,
-        dial: Box<dyn Dial>,
-    ) -> Result<(Service, Arc<Keeper>), StartError> {
+    pub(super) fn service(mut self, dial: Box<dyn Dial>) -> Result<(Service, Arc<Keeper>), StartError> {
         let upstream = self.read_upstream()?;
         let Parts { server, keeper, .. } = self.parts(upstream, dial)?;
         Ok((server.service()?, keeper))

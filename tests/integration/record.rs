@@ -4,8 +4,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
+use rustls_pki_types::PrivateKeyDer;
 use serde_json::Value;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
 
 use crate::support::{Dir, Served};
 
@@ -26,6 +31,20 @@ fn upstream(dir: &Dir, args: &str) -> (Served, String) {
 /// A recorder before it, with `base` before every path.
 fn recorder(dir: &Dir, (served, ca): &(Served, String), base: &str, args: &str) -> Served {
     dir.command(&format!("record --upstream {}{base} --ca {ca} {args}", served.url)).serve()
+}
+
+/// TLS for `localhost` with this protocol above it, and the certificate to trust.
+fn acceptor(protocol: &str) -> (TlsAcceptor, String) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    config.alpn_protocols = vec![protocol.into()];
+    (TlsAcceptor::from(Arc::new(config)), made.cert.pem())
 }
 
 /// The transcripts of a folder, by the names of their files.

@@ -20,16 +20,18 @@ fn read(served: &Served, path: &str) -> (String, bool) {
 
 /// The body without its chunks, as far as it goes.
 fn body(answer: &str) -> String {
-    let mut rest = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    let bytes: Vec<char> = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body).chars().collect();
     if !head(answer).to_lowercase().contains("transfer-encoding: chunked") {
-        return rest.to_owned();
+        return bytes.into_iter().collect();
     }
+    let mut rest = bytes.as_slice();
     let mut body = String::new();
-    while let Some((size, after)) = rest.split_once("\r\n") {
-        let size = usize::from_str_radix(size, 16).unwrap();
-        let (data, after) = after.split_at(size.min(after.len()));
-        body.push_str(data);
-        rest = after.strip_prefix("\r\n").unwrap_or("");
+    while let Some(line) = rest.windows(2).position(|pair| pair == ['\r', '\n']) {
+        let size: String = rest[..line].iter().collect();
+        let (start, size) = (line + 2, usize::from_str_radix(&size, 16).unwrap());
+        let end = rest.len().min(start + size);
+        body.extend(&rest[start..end]);
+        rest = rest.get(end + 2..).unwrap_or_default();
     }
     body
 }

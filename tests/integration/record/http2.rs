@@ -1,7 +1,6 @@
 //! A service that speaks HTTP/2 over TLS.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response, Version};
@@ -10,42 +9,42 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use llmirage::Recorder;
-use rustls_pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring;
+
+use super::acceptor;
 
 /// Serves one connection, and says what is asked; gives its address and certificate.
 async fn service() -> (String, String) {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
-        .unwrap();
-    config.alpn_protocols = vec![b"h2".to_vec()];
+    let (acceptor, pem) = acceptor("h2");
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         let (socket, _) = listener.accept().await.unwrap();
-        let stream = TlsAcceptor::from(Arc::new(config)).accept(socket).await.unwrap();
+        let stream = acceptor.accept(socket).await.unwrap();
         let answer = service_fn(|request: Request<Incoming>| async {
             assert_eq!(request.version(), Version::HTTP_2);
-            let said = format!("{} {} {:?}", request.method(), request.uri(), request.headers().get("authorization"));
+            let said = format!(
+                "{} {} {:?}",
+                request.method(),
+                request.uri(),
+                request.headers().get("authorization")
+            );
             let body = request.into_body().collect().await.unwrap().to_bytes();
             let said = format!("{said} {}", String::from_utf8_lossy(&body));
-            Ok::<_, Infallible>(Response::builder().header("content-type", "text/plain").body(Full::new(Bytes::from(said))).unwrap())
+            Ok::<_, Infallible>(
+                Response::builder()
+                    .header("content-type", "text/plain")
+                    .body(Full::new(Bytes::from(said)))
+                    .unwrap(),
+            )
         });
         let mut http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
         http.auto_date_header(false);
         // A client that has its answer leaves.
         let _ = http.serve_connection(TokioIo::new(stream), answer).await;
     });
-    (format!("https://localhost:{}", address.port()), made.cert.pem())
+    (format!("https://localhost:{}", address.port()), pem)
 }
 
 #[tokio::test]
@@ -61,7 +60,10 @@ async fn http_2_is_spoken_where_the_service_does() {
     let plain = format!("PUT {url}/base/v1/x?a=b Some(\"Bearer k\") hello");
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(body == said || body == plain, "{body}");
-    assert_eq!(head, format!("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {}", body.len()));
+    assert_eq!(
+        head,
+        format!("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {}", body.len())
+    );
     recorder.settled(1).await;
     let transcript = recorder.transcripts().remove(0);
     assert_eq!(transcript.request.unwrap().path, "/v1/x?a=b");
