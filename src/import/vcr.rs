@@ -34,7 +34,11 @@ pub(super) fn is(capture: &[u8]) -> bool {
         return LISTS.iter().any(|list| head.contains(list) && elements::at(&text, &[list]).is_there);
     }
     let starts = ["interactions:", "http_interactions:", "- request:", "- !ruby/struct:VCR::HTTPInteraction"];
-    head.lines().any(|line| starts.iter().any(|start| line.starts_with(start)))
+    let is_start = |line: &str| {
+        let line = line.replace(['"', '\''], "");
+        starts.iter().any(|start| line.starts_with(start))
+    };
+    head.lines().any(is_start)
 }
 
 /// The exchanges of a cassette, in recorded order.
@@ -46,7 +50,11 @@ pub(super) fn read(capture: &[u8]) -> Result<Vec<Result<Exchange, Damage>>, Stri
     let capture = unzip(capture)?;
     let first = capture.iter().find(|byte| !byte.is_ascii_whitespace() && !b"\xef\xbb\xbf".contains(byte));
     let cassette = match first {
-        Some(b'{' | b'[') => json(&capture)?,
+        // A mapping of YAML may be in braces, too.
+        Some(b'{' | b'[') => match json(&capture) {
+            Ok(cassette) if cassette.lost.is_none() => cassette,
+            broken => salvage::read(&capture).ok().filter(|yaml| yaml.lost.is_none()).map_or(broken, Ok)?,
+        },
         _ => salvage::read(&capture)?,
     };
     if cassette.items.is_empty() && cassette.lost.is_none() {
