@@ -1,33 +1,46 @@
-//! Reading fixture files: the only file I/O of loading.
+//! Reading fixture files and the transcripts that they name: the only file I/O of loading.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::error::{LoadError, LoadErrors};
+use crate::plan::load::{beside, is_transcript, names};
 use crate::plan::set::Source;
 
+#[cfg(feature = "import")]
+pub mod folder;
+
 /// Reads fixture files, and the `*.json` files of folders and the folders in them, in the order of
-/// their names. Names that start with a dot are left out of folders.
+/// their names. Names that start with a dot are left out of folders, and so are transcripts.
+///
+/// The transcripts that the files name are read, too, each once. One that cannot be read is a
+/// [`Source::Transcript`] that says why, so that it is told where it is named.
 ///
 /// # Errors
 ///
-/// Every path that is missing, unreadable, too large or not UTF-8, and folders without any file.
+/// Every path that is missing, unreadable, too large or not UTF-8, and folders without any fixture file.
 pub fn read(paths: &[PathBuf]) -> Result<Vec<Source>, LoadErrors> {
     let mut reading = Reading::default();
     for path in paths {
         match fs::metadata(path) {
             Ok(kind) if kind.is_dir() => {
-                let before = reading.found;
-                reading.folder(path, 0);
-                if reading.found == before {
-                    reading.fail(path, "no *.json file in this folder");
-                }
+                let mut walk = Walk::default();
+                walk.folder(path, 0);
+                reading.folder(path, walk);
             }
-            Ok(_) => reading.file(path),
+            Ok(_) => match read_text(path) {
+                Ok(text) => {
+                    reading.name(path, &text);
+                    reading.sources.push(Source::File { path: path.to_owned(), text });
+                }
+                Err(message) => reading.fail(path, message),
+            },
             Err(error) => reading.fail(path, format!("cannot be read: {error}")),
         }
     }
+    reading.transcripts();
     LoadErrors::new(reading.errors).map_or(Ok(reading.sources), Err)
 }
 
@@ -35,11 +48,78 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<Source>, LoadErrors> {
 struct Reading {
     sources: Vec<Source>,
     errors: Vec<LoadError>,
-    /// How many files and unreadable folders were seen.
-    found: usize,
+    /// The transcripts that the files name.
+    named: BTreeSet<PathBuf>,
+    /// What was found in folders and is no fixture file.
+    others: BTreeMap<PathBuf, Result<String, String>>,
 }
 
 impl Reading {
+    /// Takes what was found in a folder: a file that another one names as its transcript, or that is one, is no
+    /// fixture file, even if it cannot be read.
+    fn folder(&mut self, folder: &Path, walk: Walk) {
+        for (path, text) in &walk.files {
+            if let Ok(text) = text {
+                self.name(path, text);
+            }
+        }
+        let mut is_empty = true;
+        let mut has_transcripts = false;
+        for (path, text) in walk.files {
+            match text {
+                text if self.named.contains(&path) || text.as_deref().is_ok_and(is_transcript) => {
+                    has_transcripts = true;
+                    self.others.insert(path, text);
+                    continue;
+                }
+                Ok(text) => self.sources.push(Source::File { path, text }),
+                Err(message) => self.fail(&path, message),
+            }
+            is_empty = false;
+        }
+        match (is_empty, has_transcripts) {
+            (true, true) => self.fail(
+                folder,
+                "no fixture file in this folder, only transcripts: name them in the replies of one, \
+                 or make it with `llmirage import`",
+            ),
+            (true, false) => self.fail(folder, "no *.json file in this folder"),
+            (false, _) => {}
+        }
+    }
+
+    /// Notes the transcripts that a fixture file names.
+    fn name(&mut self, file: &Path, text: &str) {
+        self.named.extend(names(text).iter().map(|name| beside(file, name)));
+    }
+
+    /// Adds the transcripts that the files name, each read once.
+    fn transcripts(&mut self) {
+        for path in std::mem::take(&mut self.named) {
+            let text = self.others.remove(&path).unwrap_or_else(|| read_text(&path));
+            self.sources.push(Source::Transcript { path, text });
+        }
+    }
+
+    fn fail(&mut self, path: &Path, message: impl Into<String>) {
+        self.errors.push(LoadError {
+            file: Some(path.to_owned()),
+            fixture: None,
+            place: None,
+            pointer: String::new(),
+            message: message.into(),
+        });
+    }
+}
+
+/// The files of a folder.
+#[derive(Default)]
+struct Walk {
+    /// Each with its text, or why there is none; folders that cannot be read, too.
+    files: Vec<(PathBuf, Result<String, String>)>,
+}
+
+impl Walk {
     fn folder(&mut self, path: &Path, depth: usize) {
         // Links may lead in circles, and the system only stops following after thousands of files.
         if depth > DEEPEST {
@@ -62,28 +142,13 @@ impl Reading {
             if path.is_dir() {
                 self.folder(&path, depth + 1);
             } else if path.extension().is_some_and(|extension| extension == "json") {
-                self.file(&path);
+                self.files.push((path.clone(), read_text(&path)));
             }
         }
     }
 
-    fn file(&mut self, path: &Path) {
-        self.found += 1;
-        match read_text(path) {
-            Ok(text) => self.sources.push(Source::File { path: path.to_owned(), text }),
-            Err(message) => self.fail(path, message),
-        }
-    }
-
-    fn fail(&mut self, path: &Path, message: impl Into<String>) {
-        self.found += 1;
-        self.errors.push(LoadError {
-            file: Some(path.to_owned()),
-            fixture: None,
-            place: None,
-            pointer: String::new(),
-            message: message.into(),
-        });
+    fn fail(&mut self, path: &Path, message: String) {
+        self.files.push((path.to_owned(), Err(message)));
     }
 }
 
@@ -100,7 +165,7 @@ fn read_text(path: &Path) -> Result<String, String> {
     })
 }
 
-/// Bytes that a fixture file may have.
+/// Bytes that a fixture file or a transcript may have.
 const LARGEST: u64 = 64 << 20;
 
 /// Folders within folders that are walked.

@@ -9,7 +9,7 @@ use crate::error::LoadError;
 /// Loads and lints, and prints what was found.
 pub(super) fn run(args: &CheckArgs) -> Result<(), Failure> {
     let found = Found::read(&args.paths);
-    let files = found.files();
+    let (files, transcripts) = (found.files(), found.transcripts().len());
     let set = match found.load() {
         Ok(set) => set,
         Err(errors) => {
@@ -20,6 +20,9 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), Failure> {
     let warnings = set.lints();
     let mut text = lines(warnings.iter(), "warning: ");
     text.push_str(&format!("ok: {} in {}", count(set.names().count(), "fixture"), count(files, "file")));
+    if transcripts > 0 {
+        text.push_str(&format!(", {}", count(transcripts, "transcript")));
+    }
     if !warnings.is_empty() {
         text.push_str(&format!(", {}", count(warnings.len(), "warning")));
     }

@@ -28,10 +28,11 @@ pub(super) struct Found {
 pub(super) struct Live {
     paths: Vec<PathBuf>,
     seen: Seen,
+    transcripts: Vec<PathBuf>,
 }
 
-/// What files said: their texts, and why others could not be read.
-type Seen = (Vec<(PathBuf, String)>, Vec<LoadError>);
+/// What files said, transcripts among them: their texts, and why others could not be read.
+type Seen = (Vec<(PathBuf, Result<String, String>)>, Vec<LoadError>);
 
 /// What came of looking at the files again.
 #[derive(Debug)]
@@ -72,9 +73,18 @@ impl Found {
         found
     }
 
-    /// How many files were read.
+    /// How many fixture files were read.
     pub(super) fn files(&self) -> usize {
-        self.sources.len()
+        self.sources.iter().filter(|source| matches!(source, Source::File { .. })).count()
+    }
+
+    /// The transcripts that they name, whether they could be read or not.
+    pub(super) fn transcripts(&self) -> Vec<PathBuf> {
+        let path = |source: &Source| match source {
+            Source::Transcript { path, text: _ } => Some(path.clone()),
+            Source::File { .. } | Source::Code(_) => None,
+        };
+        self.sources.iter().filter_map(path).collect()
     }
 
     /// Checks what was read.
@@ -92,7 +102,8 @@ impl Found {
 
     fn seen(&self) -> Seen {
         let text = |source: &Source| match source {
-            Source::File { path, text } => Some((path.clone(), text.clone())),
+            Source::File { path, text } => Some((path.clone(), Ok(text.clone()))),
+            Source::Transcript { path, text } => Some((path.clone(), text.clone())),
             Source::Code(_) => None,
         };
         let texts = self.sources.iter().filter_map(text).collect();
@@ -104,8 +115,13 @@ impl Live {
     /// Reads and checks the files for the first time.
     pub(super) fn load(paths: Vec<PathBuf>) -> Result<(Self, FixtureSet), LoadErrors> {
         let found = Found::read(&paths);
-        let seen = found.seen();
-        Ok((Self { paths, seen }, found.load()?))
+        let (seen, transcripts) = (found.seen(), found.transcripts());
+        Ok((Self { paths, seen, transcripts }, found.load()?))
+    }
+
+    /// The transcripts that the files name, wherever they are.
+    pub(super) fn transcripts(&self) -> &[PathBuf] {
+        &self.transcripts
     }
 
     /// Reads the files again and, if they say something new, checks them.
@@ -115,7 +131,7 @@ impl Live {
         if self.seen == seen {
             return Look::Same;
         }
-        self.seen = seen;
+        (self.seen, self.transcripts) = (seen, found.transcripts());
         let files = found.files();
         match found.load() {
             Ok(set) => Look::New(set, files),

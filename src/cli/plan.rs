@@ -16,8 +16,9 @@ use super::line::plain;
 use super::output::print;
 use super::request::Typed;
 use crate::plan::Timeline;
+use crate::plan::http1;
 use crate::plan::json::Span;
-use crate::plan::timeline::{Ending, EventKind, Head, Reuse};
+use crate::plan::timeline::{Ending, EventKind, Reuse};
 use crate::serve::{Entry, MockServer};
 
 /// Plans and prints.
@@ -61,7 +62,12 @@ impl Planned<'_> {
         }
         push(
             &mut text,
-            format_args!("{:>10}  HTTP/1.1 {} {}\n", offset(head.at), head.status.as_str(), reason(head)),
+            format_args!(
+                "{:>10}  HTTP/1.1 {} {}\n",
+                offset(head.at),
+                head.status.as_str(),
+                http1::reason(head)
+            ),
         );
         for header in &head.headers {
             let value = String::from_utf8_lossy(header.value.as_bytes());
@@ -115,7 +121,7 @@ impl Planned<'_> {
             head: HeadDocument {
                 at: Span(head.at),
                 status: head.status.as_u16(),
-                reason: head.reason,
+                reason: head.reason.as_deref(),
                 headers: headers.map(|header| (&*header.name, raw(header.value.as_bytes()))).collect(),
             },
             events: events
@@ -259,10 +265,6 @@ fn ending(ending: Ending) -> String {
             format!("the connection is closed{without}, and new ones are refused for {refuse}")
         }
     }
-}
-
-fn reason(head: &Head) -> &str {
-    head.reason.or_else(|| head.status.canonical_reason()).unwrap_or_default()
 }
 
 fn kind_name(kind: EventKind) -> &'static str {

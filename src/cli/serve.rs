@@ -85,8 +85,9 @@ fn load(fixtures: &Fixtures, watch: bool) -> Result<(Option<Watching>, FixtureSe
         return Ok((None, fixtures.load().map_err(Failure::Load)?));
     }
     // Watched before loaded, so that no change falls in between.
-    let watch = Watch::start(paths)?;
+    let mut watch = Watch::start(paths)?;
     let (live, set) = Live::load(paths.clone()).map_err(Failure::Load)?;
+    watch.follow(live.transcripts());
     Ok((Some((watch, live)), set))
 }
 
@@ -112,8 +113,10 @@ async fn next_change(watching: &mut Option<Watching>) {
 
 /// Swaps the fixtures for what the files say now, if they load and say something new.
 fn reload(watching: &mut Option<Watching>, server: &MockServer, log: &Log) {
-    let Some((_, live)) = watching else { return };
-    match live.look() {
+    let Some((watch, live)) = watching else { return };
+    let look = live.look();
+    watch.follow(live.transcripts());
+    match look {
         Look::Same => {}
         Look::New(set, files) => {
             let fixtures = count(set.names().count(), "fixture");

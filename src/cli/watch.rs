@@ -4,8 +4,8 @@
 //! place, and a watch on the old file would see nothing more. What really changed is decided by
 //! whoever loads the files.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
@@ -23,6 +23,10 @@ pub(super) struct Watch {
     /// Dropping it ends the events, and with them the thread that gathers bursts.
     watcher: RecommendedWatcher,
     paths: Vec<PathBuf>,
+    /// The folders of transcripts that are not below a path given.
+    followed: BTreeSet<PathBuf>,
+    /// Wakes whoever waits for changes.
+    told: tokio_mpsc::Sender<()>,
     bursts: tokio_mpsc::Receiver<()>,
 }
 
@@ -39,10 +43,34 @@ impl Watch {
         }
         let (told, bursts) = tokio_mpsc::channel(1);
         let gatherer = thread::Builder::new().name("watch".to_owned());
+        let wake = told.clone();
         let gatherer = gatherer.spawn(move || gather(&changes, &told));
         match gatherer {
-            Ok(_) => Ok(Self { watcher, paths: paths.to_owned(), bursts }),
+            Ok(_) => {
+                let (paths, followed) = (paths.to_owned(), BTreeSet::new());
+                Ok(Self { watcher, paths, followed, told: wake, bursts })
+            }
             Err(source) => Err(Failure::System { task: "start a thread", source: source.into() }),
+        }
+    }
+
+    /// Watches the transcripts that the files name, too. They were read before anybody watched them, so new
+    /// ones count as changed.
+    pub(super) fn follow(&mut self, transcripts: &[PathBuf]) {
+        let folders = outside(&self.paths, transcripts);
+        let is_new = !folders.is_subset(&self.followed);
+        self.followed = folders;
+        self.watch_followed();
+        if is_new {
+            // Where a burst waits to be seen already, it stands for this one, too.
+            let _ = self.told.try_send(());
+        }
+    }
+
+    fn watch_followed(&mut self) {
+        for folder in &self.followed {
+            // One that is gone now is told of when the transcript in it is looked for.
+            let _ = self.watcher.watch(folder, RecursiveMode::NonRecursive);
         }
     }
 
@@ -56,6 +84,7 @@ impl Watch {
             // One that is gone now makes an event in its parent when it comes back.
             let _ = self.watcher.watch(&folder, mode);
         }
+        self.watch_followed();
     }
 }
 
@@ -73,6 +102,23 @@ fn folders(paths: &[PathBuf]) -> BTreeMap<PathBuf, RecursiveMode> {
             None => continue,
         };
         folders.entry(parent.to_owned()).or_insert(RecursiveMode::NonRecursive);
+    }
+    folders
+}
+
+/// The folders that hold transcripts, or are the nearest to where they should be, without those that are watched
+/// with all below them.
+fn outside(paths: &[PathBuf], transcripts: &[PathBuf]) -> BTreeSet<PathBuf> {
+    let given: Vec<&PathBuf> = paths.iter().filter(|path| path.is_dir()).collect();
+    let mut folders = BTreeSet::new();
+    for transcript in transcripts {
+        let up = transcript.components().any(|part| part == Component::ParentDir);
+        if !up && given.iter().any(|folder| transcript.starts_with(folder)) {
+            continue;
+        }
+        let above = transcript.ancestors().skip(1);
+        let above = above.map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
+        folders.extend(above.filter(|folder| folder.is_dir()).map(Path::to_owned).next());
     }
     folders
 }
@@ -137,6 +183,24 @@ mod tests {
         assert_eq!(both[folder.path()], RecursiveMode::Recursive);
         assert_eq!(both[folder.path().parent().unwrap()], RecursiveMode::NonRecursive);
         assert_eq!(both.len(), 2);
+    }
+
+    #[test]
+    fn transcripts_elsewhere_are_watched_through_their_folders() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for name in ["fixtures", "elsewhere"] {
+            std::fs::create_dir(path(name)).unwrap();
+        }
+        let transcripts = [
+            path("fixtures/transcripts/a.json"),
+            path("elsewhere/b.json"),
+            path("elsewhere/gone/c.json"),
+            path("fixtures/../d.json"),
+        ];
+        let expected = BTreeSet::from([path("elsewhere"), path("fixtures/..")]);
+        assert_eq!(outside(&[path("fixtures")], &transcripts), expected);
+        assert_eq!(outside(&[path("f.json")], &["t.json".into()]), BTreeSet::from([PathBuf::from(".")]));
     }
 
     #[test]

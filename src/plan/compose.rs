@@ -6,6 +6,7 @@ use std::time::Duration;
 use rand::RngExt;
 
 use self::annotations::{annotate, hit, verdicts};
+use super::dialect::azure::stream::given_preamble;
 use super::dialect::completion::Whole;
 use super::dialect::shape::{Logprobs, Shape};
 use super::request::Request;
@@ -42,48 +43,59 @@ pub(crate) fn answer<'a>(spoken: &'a Spoken, setting: &Setting<'a>) -> Compositi
     let Setting { request, shape, filters, counts, .. } = setting;
     let n = request.n();
     let filtering = shape.filtered && filters.mode != FilterMode::Off;
+    let asynchronous = filtering && filters.mode == FilterMode::Asynchronous;
+    let annotations = filters.annotations.as_deref().filter(|_| asynchronous);
     let blocking = filtering
+        && annotations.is_none()
         && filters.completion.filtered()
         && (filters.mode == FilterMode::Default || filters.after.is_some());
     let mut said = Vec::new();
     if filtering {
-        said.push(Said::Preamble(&filters.prompt));
+        said.push(preamble(setting));
     }
-    let mut choices: Vec<std::vec::IntoIter<Said<'a>>> = (0..n)
-        .map(|index| {
-            let mut events = content(index, spoken.choice(index), setting);
-            if let (true, Some(after)) = (blocking, filters.after) {
-                events.truncate(1 + after);
-            }
-            events.into_iter()
-        })
-        .collect();
-    for choice in &mut choices {
-        said.extend(choice.take(2));
-    }
-    interleave(&mut said, &mut choices, shape);
-    let asynchronous = filtering && filters.mode == FilterMode::Asynchronous;
-    if asynchronous {
-        said = annotate(said, setting);
-    }
-    if blocking && !asynchronous {
-        said.extend((0..n).map(|choice| Said::Filtered { choice, verdicts: &filters.completion }));
-    } else if blocking {
-        said.extend((0..n).filter_map(|choice| hit(choice, spoken.choice(choice), setting)));
-    } else {
-        said.extend(
-            (0..n)
-                .map(|choice| Said::Finish { choice, reason: finish_reason(spoken.choice(choice), setting) }),
-        );
-        if asynchronous {
-            said.extend((0..n).flat_map(|choice| verdicts(choice, spoken.choice(choice), setting)));
+    let contents = (0..n).map(|index| {
+        let mut events = content(index, spoken.choice(index), setting);
+        if let (true, Some(after)) = (blocking, filters.after) {
+            events.truncate(1 + after);
         }
-        if shape.usage {
-            said.push(Said::Usage(*counts));
-        }
+        events
+    });
+    let cut = |choice| annotations.is_some_and(|list| annotations::cuts(list, choice));
+    let finish = |choice| match blocking {
+        true if asynchronous => hit(choice, spoken.choice(choice), setting),
+        true => Some(Said::Filtered { choice, verdicts: &filters.completion }),
+        false if cut(choice) => None,
+        false => Some(Said::Finish { choice, reason: finish_reason(spoken.choice(choice), setting) }),
+    };
+    let mut chunks = match &shape.interleave {
+        Some(order) => ordered(contents.zip((0..n).map(finish)), order),
+        None => interleaved(contents, shape),
+    };
+    if asynchronous && annotations.is_none() {
+        chunks = annotate(chunks, setting);
+    }
+    if shape.interleave.is_none() {
+        chunks.extend((0..n).filter_map(finish));
+    }
+    if let Some(annotations) = annotations {
+        chunks = annotations::place(chunks, annotations);
+    } else if asynchronous && !blocking {
+        chunks.extend((0..n).flat_map(|choice| verdicts(choice, spoken.choice(choice), setting)));
+    }
+    said.extend(chunks);
+    if shape.usage && !blocking && !(0..n).any(cut) {
+        said.push(Said::Usage(*counts));
     }
     said.push(Said::Done);
     Composition { said, ..Composition::default() }
+}
+
+/// The chunk about the prompt.
+fn preamble<'a>(setting: &Setting<'a>) -> Said<'a> {
+    match &setting.filters.prompt_results {
+        Some(results) => Said::Chunk(Cow::Owned(given_preamble(setting.shape.profile, results))),
+        None => Said::Preamble(&setting.filters.prompt),
+    }
 }
 
 /// The opening of a choice and its pieces, in order.
@@ -164,11 +176,15 @@ fn content<'a>(index: usize, choice: &'a Choice, setting: &Setting<'a>) -> Vec<S
     said
 }
 
-/// Takes the rest of all choices: mostly in turn, with runs, as generated in parallel.
-fn interleave<'a>(said: &mut Vec<Said<'a>>, choices: &mut [std::vec::IntoIter<Said<'a>>], shape: &Shape) {
-    if let [only] = choices {
-        said.extend(only);
-        return;
+/// The chunks of all choices, mostly in turn, with runs, as generated in parallel; each choice opens with two.
+fn interleaved<'a>(contents: impl Iterator<Item = Vec<Said<'a>>>, shape: &Shape) -> Vec<Said<'a>> {
+    let mut choices: Vec<std::vec::IntoIter<Said<'a>>> = contents.map(Vec::into_iter).collect();
+    if let [only] = choices.as_mut_slice() {
+        return only.collect();
+    }
+    let mut said = Vec::new();
+    for choice in &mut choices {
+        said.extend(choice.take(2));
     }
     let mut stream = shape.seed.stream("interleave");
     let mut next = 0;
@@ -179,6 +195,19 @@ fn interleave<'a>(said: &mut Vec<Said<'a>>, choices: &mut [std::vec::IntoIter<Sa
             next += 1;
         }
     }
+    said
+}
+
+/// The chunks of all choices in a given order; what it does not name comes after it, choice by choice.
+fn ordered<'a>(
+    choices: impl Iterator<Item = (Vec<Said<'a>>, Option<Said<'a>>)>,
+    order: &[usize],
+) -> Vec<Said<'a>> {
+    let mut choices: Vec<_> = choices.map(|(content, finish)| content.into_iter().chain(finish)).collect();
+    let mut said: Vec<Said<'a>> =
+        order.iter().filter_map(|choice| choices.get_mut(*choice)?.next()).collect();
+    said.extend(choices.into_iter().flatten());
+    said
 }
 
 /// Whether a call is written as a function's, as before there were tools.

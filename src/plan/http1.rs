@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, TRAILER, TRANSFER_ENCODING};
-use http::{HeaderValue, Version};
+use http::header::{CONNECTION, CONTENT_LENGTH, TRAILER, TRANSFER_ENCODING};
+use http::{HeaderValue, StatusCode, Version};
 
 use super::timeline::{Ending, Event, EventKind, Head, Header, Timeline};
 
@@ -179,6 +179,19 @@ pub fn fit(head: &mut Head, peer: Peer) {
     }
 }
 
+/// Fits the framing of a head to its status, which was another one: a 204 and a 304 announce no body, and all others
+/// say where theirs ends.
+pub(crate) fn frame_for_status(head: &mut Head, length: usize) {
+    let is_framing =
+        |header: &Header| [CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| is(header, name.as_str()));
+    if matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        head.headers.retain(|header| !is_framing(header));
+    } else if !head.headers.iter().any(is_framing) {
+        let value = HeaderValue::from(length);
+        head.headers.push(Header { name: CONTENT_LENGTH.as_str().into(), value });
+    }
+}
+
 /// Says that the connection ends with the response.
 pub(crate) fn say_close(head: &mut Head) {
     let close = HeaderValue::from_static("close");
@@ -202,8 +215,8 @@ pub(crate) fn head_len(head: &Head) -> usize {
 }
 
 /// The reason phrase that is sent; empty for codes without one.
-pub fn reason(head: &Head) -> &'static str {
-    head.reason.or_else(|| head.status.canonical_reason()).unwrap_or_default()
+pub fn reason(head: &Head) -> &str {
+    head.reason.as_deref().or_else(|| head.status.canonical_reason()).unwrap_or_default()
 }
 
 /// Whether the head announces a chunked body.
@@ -233,8 +246,6 @@ pub(crate) const MAX_FRAME: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {
-    use http::StatusCode;
-
     use super::*;
     use crate::plan::timeline::Framing;
 
@@ -384,7 +395,7 @@ mod tests {
         let mut timeline = stream(&[], Ending::Close);
         timeline.head.headers.clear();
         timeline.head.status = StatusCode::UNAUTHORIZED;
-        timeline.head.reason = Some("PermissionDenied");
+        timeline.head.reason = Some("PermissionDenied".into());
         check(&timeline, Version::HTTP_11, "HTTP/1.1 401 PermissionDenied\r\n\r\n", &[33]);
         timeline.head.reason = None;
         timeline.head.status = StatusCode::from_u16(529).unwrap();

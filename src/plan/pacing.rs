@@ -35,10 +35,11 @@ pub struct Pacing {
     /// How many content events go out at once; the mean pace stays.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) burst: Option<usize>,
-    /// Transcripts: multiplies the recorded gaps; 0 is none.
+    /// Transcripts: multiplies the recorded times; 0 is no waiting.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) scale: Option<f64>,
-    /// Transcripts: whether the recorded gaps are used.
+    /// Transcripts: whether the recorded times are used. Absent: if there are any, and the reply says none of `ttft`,
+    /// `itl`, `tps`, `jitter` and `burst`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) recorded: Option<bool>,
 }
@@ -97,6 +98,25 @@ impl Pacing {
             due.saturating_add(paused)
         };
         kinds.iter().enumerate().map(event).collect()
+    }
+
+    /// Whether recorded times are used, as far as this pacing decides it: one that says how fast events come
+    /// displaces them.
+    pub(crate) fn uses_recorded(&self) -> Option<bool> {
+        self.recorded.or_else(|| self.rival().map(|_| false))
+    }
+
+    /// The first key that says how fast events come, if there is one.
+    pub(crate) fn rival(&self) -> Option<&'static str> {
+        let Self { head: _, ttft, itl, tps, jitter, burst, scale: _, recorded: _ } = self;
+        let given = [
+            ("ttft", ttft.is_some()),
+            ("itl", itl.is_some()),
+            ("tps", tps.is_some()),
+            ("jitter", jitter.is_some()),
+            ("burst", burst.is_some()),
+        ];
+        given.into_iter().find_map(|(key, given)| given.then_some(key))
     }
 
     /// The gaps between content events, one a call.

@@ -11,9 +11,13 @@ use super::json::{self, Map, Span, StringOr};
 use super::pacing::Pacing;
 use super::spoken::Cache;
 use super::template::Templates;
+use super::transcript::Transcript;
 use super::wire::{Filters, Verdicts, Wire};
 
 mod build;
+mod replay;
+
+pub(crate) use replay::Replay;
 
 /// A reply: a string (the text of an answer), or an object.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -30,9 +34,9 @@ pub struct ReplyObject {
     /// The stream step by step; what a script leaves out is not sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) script: Option<Vec<Step>>,
-    /// The path, relative to the fixture file, of a recorded exchange.
+    /// A recorded exchange: the path of its file, relative to the fixture file, or the transcript itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) transcript: Option<String>,
+    pub(crate) transcript: Option<StringOr<Box<Transcript>>>,
     /// An HTTP error in the dialect's own shape.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<ErrorReply>,
@@ -374,4 +378,6 @@ pub(crate) enum Content {
     Script(Vec<Step>),
     /// An HTTP error.
     Error(ErrorReply),
+    /// What was recorded.
+    Transcript(Replay),
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::reply::{EventStep, Offsets, TokenLogprob};
 use super::timeline::EventKind;
+use super::transcript::kind;
 use super::wire::Verdicts;
 
 /// One event of a stream.
@@ -48,8 +49,8 @@ pub(crate) enum Said<'a> {
     },
     /// The token usage.
     Usage(Counts),
-    /// A chunk as a script writes it.
-    Chunk(&'a Value),
+    /// A chunk as a fixture writes it.
+    Chunk(Cow<'a, Value>),
     /// An SSE event as a script writes it.
     Event(&'a EventStep),
     /// An SSE comment.
@@ -119,38 +120,14 @@ impl Said<'_> {
             | Self::Call { .. }
             | Self::Function { .. }
             | Self::Event(_) => EventKind::Content,
-            Self::Delta { delta, .. } => kind_of_delta(delta),
+            Self::Delta { delta, .. } => kind::of_delta(delta),
             Self::Finish { .. } | Self::Filtered { .. } => EventKind::Finish,
             Self::Annotation { finish: Some(_), .. } => EventKind::Finish,
             Self::Annotation { finish: None, .. } => EventKind::Filter,
             Self::Usage(_) => EventKind::Usage,
-            Self::Chunk(chunk) => kind_of_chunk(chunk),
+            Self::Chunk(chunk) => kind::of_chunk(chunk),
             Self::Comment(_) | Self::Raw(_) => EventKind::Other,
             Self::Done => EventKind::Done,
         }
     }
-}
-
-/// What a chunk is, from its fields: a script's own chunks are paced and named like ours.
-fn kind_of_chunk(chunk: &Value) -> EventKind {
-    if chunk.get("usage").is_some_and(Value::is_object) {
-        return EventKind::Usage;
-    }
-    if chunk.get("prompt_filter_results").is_some() || chunk.get("prompt_annotations").is_some() {
-        return EventKind::Preamble;
-    }
-    let Some(choice) = chunk.pointer("/choices/0") else {
-        return EventKind::Other;
-    };
-    if choice.get("finish_reason").is_some_and(|reason| !reason.is_null()) {
-        return EventKind::Finish;
-    }
-    choice.get("delta").map_or(EventKind::Filter, kind_of_delta)
-}
-
-/// A delta with a role opens a choice, unless it says something at once.
-fn kind_of_delta(delta: &Value) -> EventKind {
-    let says = |key| delta.get(key).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
-    let opens = delta.get("role").is_some() && !says("content") && !says("refusal");
-    if opens { EventKind::Role } else { EventKind::Content }
 }

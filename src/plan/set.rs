@@ -42,6 +42,13 @@ pub enum Source {
         /// Its content.
         text: String,
     },
+    /// A transcript that a file names.
+    Transcript {
+        /// Its path: that in the file, below the folder of the file.
+        path: PathBuf,
+        /// Its content, or why it cannot be read.
+        text: Result<String, String>,
+    },
     /// A fixture built in code.
     Code(Fixture),
 }

@@ -101,17 +101,22 @@ impl Choice {
 
 impl Call {
     fn new(call: &ToolCall, parallel: bool, vocabulary: Vocabulary) -> Self {
-        let arguments = match &call.arguments {
-            Value::String(raw) => raw.clone(),
-            Value::Null => "{}".to_owned(),
-            json if parallel => spaced(json),
-            json => json.to_string(),
-        };
+        let arguments = arguments(&call.arguments, parallel);
         let pieces = match &call.chunking {
             None | Some(Chunking::Token) if parallel => tokens::parallel_pieces(&arguments),
             chunking => tokens::pieces(&arguments, chunking.as_ref().unwrap_or(&Chunking::Token), vocabulary),
         };
         Self { id: call.id.clone(), name: call.name.clone(), arguments, pieces }
+    }
+}
+
+/// The arguments of a call as the model writes them: alone or as one of several.
+pub(crate) fn arguments(arguments: &Value, parallel: bool) -> String {
+    match arguments {
+        Value::String(raw) => raw.clone(),
+        Value::Null => "{}".to_owned(),
+        json if parallel => spaced(json),
+        json => json.to_string(),
     }
 }
 

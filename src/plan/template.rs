@@ -136,7 +136,9 @@ impl Prepared {
                 templates.render(answer, request, hit).map(Cow::Owned)
             }
             (Content::Answer(answer), None) => Ok(Cow::Borrowed(answer)),
-            (Content::Script(_) | Content::Error(_), _) => Ok(Cow::Owned(Answer::new())),
+            (Content::Script(_) | Content::Error(_) | Content::Transcript(_), _) => {
+                Ok(Cow::Owned(Answer::new()))
+            }
         }
     }
 }

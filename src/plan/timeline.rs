@@ -37,7 +37,7 @@ pub struct Head {
     /// The status code.
     pub status: StatusCode,
     /// The reason phrase where it is not the code's usual one (Azure says `401 PermissionDenied`).
-    pub reason: Option<&'static str>,
+    pub reason: Option<Cow<'static, str>>,
     /// The headers in the order and case they are sent, framing headers included.
     pub headers: Vec<Header>,
 }
@@ -228,6 +228,14 @@ impl Timeline {
     /// How many of the first `pieces` of `events` are events: all but comments and parts of faults.
     pub fn events_in(&self, pieces: usize) -> usize {
         self.events.iter().take(pieces).filter(|event| event.kind.is_event()).count()
+    }
+
+    /// Changes every time, in order: the head's, those of the events, and that of the end.
+    pub(crate) fn each_time(&mut self, mut change: impl FnMut(Duration) -> Duration) {
+        let times = std::iter::once(&mut self.head.at)
+            .chain(self.events.iter_mut().map(|event| &mut event.at))
+            .chain(std::iter::once(&mut self.ends_at));
+        times.for_each(|at| *at = change(*at));
     }
 
     /// When the response ends.

@@ -13,7 +13,13 @@ use serde_json::Value;
 use super::json::{Span, StringOr};
 use super::reply::Base64;
 
+pub(crate) mod kind;
 pub mod split;
+
+mod head;
+mod recording;
+
+pub(crate) use recording::{Pace, Recording};
 
 /// A recorded exchange, as its file says it.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
@@ -133,6 +139,14 @@ impl RecordedResponse {
     /// Whether it is a stream.
     pub fn is_stream(&self) -> bool {
         self.events.is_some()
+    }
+
+    /// Whether it says when what came: all events do, or, where there are none, the end or the head.
+    pub fn is_timed(&self) -> bool {
+        match self.events.as_deref() {
+            Some(events @ [_, ..]) => events.iter().all(|event| event.at.is_some()),
+            Some([]) | None => self.at.is_some() || self.ends_at.is_some(),
+        }
     }
 
     /// The bytes of the whole body.

@@ -1,13 +1,19 @@
 //! How the envelope looks where the real servers differ by age, model and api-version.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::json;
+use super::reply::Offsets;
 
 mod build;
+mod obfuscation;
+
+pub use obfuscation::Obfuscation;
 
 /// A dated shape and single overrides of it.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
@@ -33,12 +39,23 @@ pub struct Wire {
     #[serde(deserialize_with = "json::present", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub(crate) service_tier: Option<Option<String>>,
-    /// Whether chunks carry `obfuscation`.
+    /// Whether chunks carry `obfuscation`, and with which characters.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) obfuscation: Option<bool>,
+    pub(crate) obfuscation: Option<Obfuscation>,
     /// Whether choices without log probabilities carry `"logprobs":null`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) logprobs_null: Option<bool>,
+    /// How long what took, in Azure's last chunk since 2026-09; `null` leaves the key out.
+    #[serde(deserialize_with = "json::present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
+    pub(crate) latency_checkpoint: Option<Option<Value>>,
+    /// Who served it, in Azure's last chunk since 2026-09; `null` leaves the key out.
+    #[serde(deserialize_with = "json::present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
+    pub(crate) routing: Option<Option<Value>>,
+    /// Which choice each chunk is of, where a stream has several; the chunks after the list follow by rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) interleave: Option<Arc<[usize]>>,
 }
 
 /// A date that decides the shape: year, month, day.
@@ -134,6 +151,53 @@ pub struct Filters {
     /// After how many content events a filtered completion ends. Absent: after the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) after: Option<usize>,
+    /// What it says of a harmless text, as it is on the wire, instead of what model and date imply.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) results: Option<Map<String, Value>>,
+    /// What it says of the prompt, as it is on the wire: the list that is `prompt_filter_results`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) prompt_results: Option<Vec<Value>>,
+    /// What it says in single chunks, where that is not the rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) chunks: Option<Vec<ChunkResults>>,
+    /// What the asynchronous filter says, and where, instead of what follows by rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) annotations: Option<Vec<Annotation>>,
+}
+
+/// What the filter says in one chunk.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChunkResults {
+    /// Which of the chunks with a choice: 0 has the role, -1 is the last. In a body, which choice.
+    pub(crate) chunk: i64,
+    /// The results, as they are on the wire; `null` leaves the key out.
+    #[serde(deserialize_with = "Option::deserialize")]
+    #[schemars(required)]
+    pub(crate) results: Option<Map<String, Value>>,
+}
+
+/// A chunk in which the asynchronous filter speaks of a part of the text.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Annotation {
+    /// After how many chunks with a choice it comes, the role's counted. Absent: after the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) after: Option<usize>,
+    /// Which choice it is about.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub(crate) choice: usize,
+    /// The part of the text, in characters from the start of the prompt.
+    pub(crate) offsets: Offsets,
+    /// The results, as they are on the wire.
+    pub(crate) results: Map<String, Value>,
+    /// `content_filter` where this ends the choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) finish_reason: Option<String>,
+}
+
+fn is_first(choice: &usize) -> bool {
+    *choice == 0
 }
 
 /// How Azure's content filter runs.
@@ -205,6 +269,20 @@ pub enum Detection {
     Detected,
     /// Found and filtered.
     Filtered,
+}
+
+impl Filters {
+    /// What the filter says in single chunks, of so many: the number of each, and what.
+    pub(crate) fn special(
+        &self,
+        chunks: usize,
+    ) -> impl Iterator<Item = (usize, Option<&Map<String, Value>>)> {
+        self.chunks.iter().flatten().filter_map(move |given| {
+            let from_end = given.chunk + i64::try_from(chunks).ok()?;
+            let number = usize::try_from(if given.chunk < 0 { from_end } else { given.chunk }).ok()?;
+            Some((number, given.results.as_ref()))
+        })
+    }
 }
 
 impl Severity {

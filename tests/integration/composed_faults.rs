@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::Version;
 use llmirage::plan::fault::{ArgumentKind, Entry, Kind, Places};
 use llmirage::plan::http1::{is_chunked, wire};
+use llmirage::plan::request::Endpoint;
 use llmirage::plan::set::{FixtureSet, Hits, Source};
 use llmirage::plan::{Occasion, Request, plan};
 use llmirage::{Fault, Timeline};
@@ -105,6 +106,31 @@ fn reply() -> impl Strategy<Value = Value> {
     ])
 }
 
+fn transcripts() -> impl Strategy<Value = Value> {
+    prop::sample::select(vec![
+        transcript("complete", &[]),
+        transcript("close", &[["Content-Length", "5000"]]),
+        transcript("reset", &[["transfer-encoding", "chunked"], ["content-type", "text/event-stream"]]),
+        json!({ "transcript": { "response": { "status": 200, "body": "{\"choices\": [{\"mess", "ending": "client_left",
+            "headers": [["Content-Length", "900"]] } } }),
+        json!({ "transcript": { "response": { "status": 200, "headers": [], "body": { "base64": "//4A" }, "ends_at": "2m" } } }),
+        json!({ "transcript": { "response": { "status": 204, "headers": [] } } }),
+    ])
+}
+
+/// A recorded stream that holds events of several APIs, and bytes of none.
+fn transcript(ending: &str, headers: &[[&str; 2]]) -> Value {
+    json!({ "transcript": { "response": { "at": "40ms", "status": 200, "headers": headers, "ending": ending, "events": [
+        { "at": "50ms", "raw": "data: {\"id\":\"1\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\r\n\r\n" },
+        { "at": "60ms", "raw": "\n: note\nevent: x\ndata: {\"id\":\"1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hé\"}}]}\n\n" },
+        { "at": "60ms", "raw": "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"text\":\"x\"}}\n\n" },
+        { "at": "3s", "raw": "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"y\"}]}}]}\n\n" },
+        { "at": "3s", "raw": "data: {\"type\":\"response.completed\",\"response\":{}}\n\n" },
+        { "at": "100s", "raw": { "base64": "ZGF0YTog//4KCg==" } },
+        { "at": "100s", "raw": "data: [DONE]" }
+    ], "ends_at": "300s" } } })
+}
+
 /// The data of chunks; `None`: they are no chunks, or they do not end.
 fn dechunked(mut bytes: &[u8]) -> Option<Vec<u8>> {
     let mut body = Vec::new();
@@ -161,7 +187,11 @@ fn check(timeline: &Timeline) -> Result<(), TestCaseError> {
 
 /// The first answer of a fixture with this reply, with these faults.
 fn faulty(reply: &Value, request: &Request, faults: &[Fault]) -> Timeline {
-    let file = json!({ "fixtures": [{ "name": "case", "reply": reply }] }).to_string();
+    let mut fixture = json!({ "name": "case", "reply": reply });
+    if request.call.route.endpoint == Endpoint::Other {
+        fixture["match"] = json!({ "path": request.call.path });
+    }
+    let file = json!({ "fixtures": [fixture] }).to_string();
     let set = FixtureSet::load(vec![Source::File { path: "case.json".into(), text: file }]);
     let set = set.unwrap_or_else(|errors| panic!("{errors}"));
     let candidates = set.candidates(request).expect("the only fixture takes all");
@@ -187,12 +217,26 @@ proptest! {
 
     #[test]
     fn any_three_faults_make_a_sound_plan(
-        faults in prop::collection::vec(fault(), 1..4), reply in reply(), stream: bool, usage: bool, azure: bool, n in 1..3_u64,
+        faults in prop::collection::vec(fault(), 1..4), reply in prop_oneof![3 => reply(), 1 => transcripts()],
+        stream: bool, usage: bool, azure: bool, n in 1..3_u64,
     ) {
         let request = ask(azure, stream, usage, n);
         let planned = faulty(&reply, &request, &faults);
         check(&planned)?;
         prop_assert_eq!(faulty(&reply, &request, &faults), planned, "plans are functions of their inputs");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_three_faults_make_a_sound_plan_of_a_transcript_on_any_route(
+        faults in prop::collection::vec(fault(), 1..4), reply in transcripts(), stream: bool,
+    ) {
+        let request = Request::post("/v1/messages", json!({ "max_tokens": 5, "stream": stream }));
+        let planned = faulty(&reply, &request, &faults);
+        check(&planned)?;
     }
 }
 

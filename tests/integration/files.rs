@@ -21,7 +21,7 @@ fn outcome(folder: &Path, names: &[&str]) -> Result<Vec<String>, Vec<String>> {
             .into_iter()
             .map(|source| match source {
                 Source::File { path, .. } => short(path.display().to_string()),
-                Source::Code(fixture) => panic!("{fixture:?}"),
+                other => panic!("{other:?}"),
             })
             .collect()),
         Err(errors) => Err(errors.iter().map(|error| short(error.to_string())).collect()),

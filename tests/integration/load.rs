@@ -73,12 +73,6 @@ fn what_a_later_version_does_is_not_called_misspelt() {
             r#"f.json:2:42: /fixtures/0/match/endpoint: the endpoint "embeddings" is not supported yet: "chat.completions" is the only one"#,
         ],
     );
-    check_fixture(
-        r#""reply": {"transcript": "x.json"}"#,
-        &[
-            "f.json:2:11: /fixtures/0/reply/transcript: `transcript` is not supported yet: write the stream as a `script`",
-        ],
-    );
 }
 
 #[test]
@@ -152,7 +146,7 @@ fn unknown_keys_get_a_suggestion_or_the_list() {
         &[
             r#"f.json:2:11: /fixtures/0/match/usr: unknown key "usr" in a matcher; did you mean "user"?"#,
             r#"f.json:2:27: /fixtures/0/match/tools: unknown key "tools" in a matcher; did you mean "tool"?"#,
-            r#"f.json:2:41: /fixtures/0/match/zzz: unknown key "zzz" in a matcher; known: "dialect", "endpoint", "model", "user", "system", "turn", "tool", "tool_result", "stream", "header", "body", "api_version", "method", "path""#,
+            r#"f.json:2:41: /fixtures/0/match/zzz: unknown key "zzz" in a matcher; known: "dialect", "endpoint", "model", "user", "system", "turn", "tool", "tool_result", "stream", "header", "query", "body", "api_version", "method", "path""#,
         ],
     );
     check_fixture(
@@ -171,7 +165,7 @@ fn values_of_the_wrong_type_say_what_is_expected() {
             "f.json:2:19: /fixtures/0/match/user: expected a string or an object, got 5",
             "f.json:2:30: /fixtures/0/match/turn: expected a whole number, 0 or more, got -1",
             r#"f.json:2:44: /fixtures/0/match/stream: expected true or false, got "yes""#,
-            "f.json:2:61: /fixtures/0/match/header: expected an object, got an array",
+            "f.json:2:64: /fixtures/0/match/header: expected an object, got an array",
         ],
     );
 }
@@ -253,8 +247,21 @@ fn a_condition_has_exactly_one_comparison() {
     check_fixture(
         r#""match": {"user": {}, "model": {"equals": "a", "glob": "b"}}, "reply": "x""#,
         &[
-            "f.json:2:19: /fixtures/0/match/user: a condition needs exactly one of `equals`, `contains`, `regex` and `glob`, got none",
-            "f.json:2:32: /fixtures/0/match/model: a condition needs exactly one of `equals`, `contains`, `regex` and `glob`, got `equals` and `glob`",
+            "f.json:2:19: /fixtures/0/match/user: a condition needs exactly one of `equals`, `contains`, `regex`, `glob` and `absent`, got none",
+            "f.json:2:32: /fixtures/0/match/model: a condition needs exactly one of `equals`, `contains`, `regex`, `glob` and `absent`, got `equals` and `glob`",
+        ],
+    );
+}
+
+#[test]
+fn absent_is_true_and_of_what_can_be_missing() {
+    check_fixture(
+        r#""match": {"user": {"absent": true}, "header": {"x": {"absent": false}}, "body": {"/a": {"absent": false}, "/b": {"absent": 1}}}, "reply": "x""#,
+        &[
+            r#"f.json:2:19: /fixtures/0/match/user: every request has a `user`; for an empty one write {"equals": ""}"#,
+            r#"f.json:2:64: /fixtures/0/match/header/x/absent: `absent` is true or left out; for any text write {"regex": ""}"#,
+            r#"f.json:2:99: /fixtures/0/match/body/~1a/absent: `absent` is true or left out; for any text write {"regex": ""}"#,
+            r#"f.json:2:124: /fixtures/0/match/body/~1b/absent: expected true, got 1"#,
         ],
     );
 }
@@ -296,8 +303,8 @@ fn conditions_that_cannot_hold_are_refused() {
         &[
             r#"f.json:2:19: /fixtures/0/match/path: a path starts with a slash: "/v1/x""#,
             r#"f.json:2:37: /fixtures/0/match/method: methods are written in capitals: "POST""#,
-            "f.json:2:58: /fixtures/0/replies/0: a fixture with a `path` serves a `script` or an `error`: only chat endpoints have a form for an answer",
-            "f.json:2:74: /fixtures/0/replies/1/answer: a fixture with a `path` serves a `script` or an `error`: only chat endpoints have a form for an answer",
+            "f.json:2:58: /fixtures/0/replies/0: a fixture with a `path` serves a `script`, a `transcript` or an `error`: only chat endpoints have a form for an answer",
+            "f.json:2:74: /fixtures/0/replies/1/answer: a fixture with a `path` serves a `script`, a `transcript` or an `error`: only chat endpoints have a form for an answer",
         ],
     );
 }
@@ -339,7 +346,7 @@ fn a_reply_has_exactly_one_content() {
     );
     check_fixture(
         r#""reply": {}"#,
-        &["f.json:2:10: /fixtures/0/reply: a reply needs `answer`, `script` or `error`"],
+        &["f.json:2:10: /fixtures/0/reply: a reply needs `answer`, `script`, `transcript` or `error`"],
     );
 }
 
@@ -657,6 +664,34 @@ fn wire_filters_and_usage_are_checked() {
         &[
             "f.json:2:62: /fixtures/0/reply/answer/usage/prompt_tokens: expected a whole number, 0 or more, got 1.5",
             r#"f.json:2:97: /fixtures/0/reply/answer/usage/completion_tokens_details/reasoning: unknown key "reasoning" in this object; did you mean "reasoning_tokens"?"#,
+        ],
+    );
+}
+
+#[test]
+fn what_is_given_as_it_is_on_the_wire_can_be_there() {
+    check_fixture(
+        r#""reply": {"answer": {"text": "x"}, "wire": {"obfuscation": ["ab", "a b"], "latency_checkpoint": 1, "routing": null, "interleave": [0, 128]}}"#,
+        &[
+            r#"f.json:2:67: /fixtures/0/reply/wire/obfuscation/1: `obfuscation` has letters and digits of ASCII, got ' ' in "a b""#,
+            "f.json:2:97: /fixtures/0/reply/wire/latency_checkpoint: expected an object or null, got 1",
+            "f.json:2:135: /fixtures/0/reply/wire/interleave/1: a choice has a number from 0 to 127, got 128",
+        ],
+    );
+    check_fixture(
+        r#""reply": {"answer": {"text": "x"}, "wire": {"obfuscation": 3}}"#,
+        &[
+            "f.json:2:60: /fixtures/0/reply/wire/obfuscation: expected true, false, a string of characters, or a list of texts, got 3",
+        ],
+    );
+    check_fixture(
+        r#""reply": {"answer": {"text": "x"}, "filters": {"results": 1, "prompt_results": [2], "chunks": [{"chunk": 1}], "annotations": [{"choice": 500, "offsets": {"check_offset": 1, "start_offset": 1, "end_offset": 1}, "results": {}}]}}"#,
+        &[
+            "f.json:2:59: /fixtures/0/reply/filters/results: expected an object, got 1",
+            "f.json:2:81: /fixtures/0/reply/filters/prompt_results/0: expected an object, got 2",
+            r#"f.json:2:96: /fixtures/0/reply/filters/chunks/0: missing key "results" in this object"#,
+            r#"f.json:2:111: /fixtures/0/reply/filters/annotations: only the asynchronous filter sends annotations: add "mode": "asynchronous""#,
+            "f.json:2:138: /fixtures/0/reply/filters/annotations/0/choice: a choice has a number from 0 to 127, got 500",
         ],
     );
 }

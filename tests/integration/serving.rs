@@ -51,7 +51,7 @@ async fn heads_keep_the_order_and_the_case_of_every_name() {
 #[tokio::test(start_paused = true)]
 async fn no_header_is_added_to_a_planned_head() {
     let mut timeline = json(401, "{}");
-    timeline.head.reason = Some("PermissionDenied");
+    timeline.head.reason = Some("PermissionDenied".into());
     let service = MockServer::builder().timeline(timeline).service().unwrap();
     let head = "HTTP/1.1 401 PermissionDenied\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n";
     assert_eq!(once(&service, &ask()).await.head, head);

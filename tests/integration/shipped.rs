@@ -4,11 +4,14 @@
 use std::fs;
 use std::path::PathBuf;
 
+use llmirage::MockServer;
 use llmirage::files;
 use llmirage::plan::fault::explain;
 use llmirage::plan::load::schema;
 use llmirage::plan::scenario::Scenario;
 use llmirage::plan::set::FixtureSet;
+use llmirage::plan::transcript::Transcript;
+use serde_json::json;
 
 fn root(path: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), path].iter().collect()
@@ -53,6 +56,23 @@ fn the_committed_page_of_faults_is_that_of_the_catalogue() {
     let committed = fs::read_to_string(&path).unwrap();
     let differs = committed.lines().zip(current.lines()).find(|(old, new)| old != new);
     assert!(committed == current, "docs/faults.md is out of date: run with UPDATE_GOLDEN=1; {differs:?}");
+}
+
+/// It is not among the embedded fixtures: those are read from no folder, so that a path in them leads nowhere.
+#[test]
+fn the_example_of_a_replay_sends_its_transcript() {
+    let set = FixtureSet::load(files::read(&[root("fixtures/replay")]).unwrap()).unwrap();
+    let text = fs::read_to_string(root("fixtures/replay/transcripts/haiku.json")).unwrap();
+    let transcript: Transcript = serde_json::from_str(&text).unwrap();
+    let service = MockServer::builder().fixtures(set).service().unwrap();
+    for (user, end, events) in [("haiku", 1199, 10), ("haiku, slowly", 2398, 10), ("haiku, twice", 519, 6)] {
+        let messages = json!([{ "role": "user", "content": user }]);
+        let body = json!({ "model": "gpt-4o-mini", "stream": true, "messages": messages }).to_string();
+        let request = http::Request::post("/v1/chat/completions").body(()).unwrap();
+        let (timeline, _) = service.foresee(request.into_parts().0, &body.into());
+        assert_eq!((timeline.ends_at.as_millis(), timeline.events.len()), (end, events), "{user}");
+        assert!(transcript.response.bytes().starts_with(&timeline.body), "{user}");
+    }
 }
 
 #[test]

@@ -35,7 +35,7 @@ async fn whole(timeline: &Timeline) -> Vec<u8> {
 async fn what_hyper_writes_is_what_a_takeover_would_write() {
     let mut reasoned = stream(&[(0, "one")], Ending::Complete);
     reasoned.head.status = http::StatusCode::UNAUTHORIZED;
-    reasoned.head.reason = Some("PermissionDenied");
+    reasoned.head.reason = Some("PermissionDenied".into());
     let timelines = [
         stream(&[(0, "data: one\n\n"), (10, "data: 望月\n\n"), (20, "data: [DONE]\n\n")], Ending::Complete),
         stream(&[], Ending::Complete),

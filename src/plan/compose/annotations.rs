@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 
 use super::Setting;
+use crate::plan::dialect::azure::stream::given_annotation;
 use crate::plan::reply::Offsets;
 use crate::plan::said::{Filter, Said};
 use crate::plan::spoken::Choice;
-use crate::plan::wire::Filters;
+use crate::plan::wire::{Annotation, Filters};
 
 /// Adds the annotations that the asynchronous filter sends while tokens still come.
 pub(super) fn annotate<'a>(said: Vec<Said<'a>>, setting: &Setting<'a>) -> Vec<Said<'a>> {
@@ -36,6 +37,28 @@ pub(super) fn annotate<'a>(said: Vec<Said<'a>>, setting: &Setting<'a>) -> Vec<Sa
         }
     }
     out
+}
+
+/// Puts the annotations that a fixture gives where it says.
+pub(super) fn place<'a>(chunks: Vec<Said<'a>>, annotations: &[Annotation]) -> Vec<Said<'a>> {
+    let count = chunks.len();
+    let mut out = Vec::with_capacity(count + annotations.len());
+    let due = |out: &mut Vec<Said<'a>>, sent: usize| {
+        let here =
+            annotations.iter().filter(|annotation| annotation.after.unwrap_or(count).min(count) == sent);
+        out.extend(here.map(|annotation| Said::Chunk(Cow::Owned(given_annotation(annotation)))));
+    };
+    for (sent, chunk) in chunks.into_iter().enumerate() {
+        due(&mut out, sent);
+        out.push(chunk);
+    }
+    due(&mut out, count);
+    out
+}
+
+/// Whether one of the annotations ends a choice.
+pub(super) fn cuts(annotations: &[Annotation], choice: usize) -> bool {
+    annotations.iter().any(|annotation| annotation.choice == choice && annotation.finish_reason.is_some())
 }
 
 /// The annotations that follow the finish: one for each filter, over the whole text.

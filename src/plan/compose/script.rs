@@ -40,7 +40,7 @@ pub(crate) fn stream<'a>(steps: &'a [Step], counts: impl Fn(&Usage) -> Counts) -
                 offsets: step.offsets.unwrap_or_default(),
                 finish: step.finish_reason.as_deref(),
             },
-            Step::Chunk(chunk) => Said::Chunk(chunk),
+            Step::Chunk(chunk) => Said::Chunk(Cow::Borrowed(chunk)),
             Step::Event(event) => Said::Event(event),
             Step::Comment(text) => Said::Comment(text),
             Step::Raw(StringOr::Text(text)) => Said::Raw(Cow::Borrowed(text.as_bytes())),

@@ -12,6 +12,7 @@ use super::super::reply::TokenLogprob;
 use super::super::said::{Counts, Opening, Said};
 use super::super::seed::{BASE62, Stream};
 use super::super::sse::Draft;
+use super::super::wire::Obfuscation;
 use super::shape::{Details, Logprobs, OpeningKeys, Shape};
 
 /// The order of an object's keys.
@@ -37,8 +38,45 @@ pub(crate) struct Frame {
 }
 
 /// Writes the `obfuscation` field: random characters that hide how long a token is.
-#[derive(Clone, Debug)]
-pub(crate) struct Obfuscation(pub(crate) Option<Stream>);
+#[derive(Debug)]
+pub(crate) struct Hiding<'a> {
+    /// What chunks carry, if they carry it.
+    given: Option<&'a Obfuscation>,
+    /// How many of the given characters or texts are used up.
+    used: usize,
+    /// What comes then.
+    stream: Stream,
+}
+
+impl<'a> Hiding<'a> {
+    pub(crate) fn new(shape: &'a Shape) -> Self {
+        let stream = shape.seed.stream("obfuscation");
+        Self { given: shape.obfuscation.as_ref(), used: 0, stream }
+    }
+
+    /// Writes the text of a chunk that needs so many characters.
+    fn write(&mut self, out: &mut Vec<u8>, needed: usize) {
+        let mut rest = needed;
+        match self.given {
+            Some(Obfuscation::Texts(texts)) if let Some(text) = texts.get(self.used) => {
+                self.used += 1;
+                out.extend_from_slice(text.as_bytes());
+                return;
+            }
+            Some(Obfuscation::Characters(characters)) => {
+                let left = characters.as_bytes().get(self.used..).unwrap_or_default();
+                let taken = &left[..needed.min(left.len())];
+                self.used += taken.len();
+                rest -= taken.len();
+                out.extend_from_slice(taken);
+            }
+            _ => {}
+        }
+        for _ in 0..rest {
+            out.push(BASE62[self.stream.random_range(0..62usize)]);
+        }
+    }
+}
 
 impl Frame {
     /// Writes a chunk around a choice. `choice` returns how many characters of it do not count for the
@@ -46,20 +84,18 @@ impl Frame {
     pub(crate) fn write(
         &self,
         out: &mut Vec<u8>,
-        obfuscation: &mut Obfuscation,
+        obfuscation: &mut Hiding<'_>,
         choice: impl FnOnce(&mut Vec<u8>) -> usize,
     ) {
         let start = out.len();
         out.extend_from_slice(&self.head);
         let uncounted = choice(out);
         out.extend_from_slice(&self.mid);
-        if let Obfuscation(Some(stream)) = obfuscation {
+        if obfuscation.given.is_some() {
             out.extend_from_slice(b",\"obfuscation\":\"");
             let counted = characters(&out[start..]) + 1 + characters(&self.tail) - uncounted;
             // The payload's length is made 1 mod 16 (20,294 of 20,307 recorded chunks).
-            for _ in 0..(17 - counted % 16) % 16 {
-                out.push(BASE62[stream.random_range(0..62usize)]);
-            }
+            obfuscation.write(out, (17 - counted % 16) % 16);
             out.push(b'"');
         }
         out.extend_from_slice(&self.tail);

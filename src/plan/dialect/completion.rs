@@ -1,5 +1,7 @@
 //! `chat.completion`, the body of an answer that is not streamed, as both providers write it.
 
+use std::collections::BTreeMap;
+
 use super::chunk::{self, Order, nullable, object, quoted};
 use super::shape::{Logprobs, OpeningKeys, Shape};
 use crate::plan::reply::TokenLogprob;
@@ -18,6 +20,8 @@ pub(crate) struct Completion<'a> {
     pub(crate) prompt_results: Option<String>,
     /// Azure's verdicts on the completion, as JSON.
     pub(crate) choice_results: Option<String>,
+    /// Those on single choices, where they differ; `None` leaves the key out.
+    pub(crate) special_results: BTreeMap<usize, Option<String>>,
 }
 
 /// A whole choice.
@@ -67,6 +71,7 @@ impl Completion<'_> {
 
     fn choice(&self, index: usize, whole: &Whole<'_>) -> String {
         let shape = self.shape;
+        let special = self.special_results.get(&index);
         let index = ("index", index.to_string());
         let message = ("message", self.message(whole));
         let finish = ("finish_reason", quoted(whole.finish));
@@ -80,10 +85,13 @@ impl Completion<'_> {
             Logprobs::Asked(_) => fields.push(("logprobs", self.logprobs(whole))),
         }
         fields.push(finish);
-        if let Some(results) = &self.choice_results {
-            let called = !whole.choice.calls.is_empty() && whole.choice.text.is_empty();
-            fields.push(("content_filter_results", if called { "{}".to_owned() } else { results.clone() }));
-        }
+        let called = !whole.choice.calls.is_empty() && whole.choice.text.is_empty();
+        let results = match special {
+            Some(special) => special.clone(),
+            None if called && !whole.withheld => self.choice_results.as_ref().map(|_| "{}".to_owned()),
+            None => self.choice_results.clone(),
+        };
+        fields.extend(results.map(|results| ("content_filter_results", results)));
         object(self.order, fields)
     }
 
@@ -95,6 +103,8 @@ impl Completion<'_> {
             format!("[{}]", entries.collect::<Vec<_>>().join(","))
         };
         let (content, refusal) = match (whole.choice.text.is_empty(), whole.choice.refusal.is_empty()) {
+            // Tokens would say what is withheld.
+            _ if whole.withheld => return "null".to_owned(),
             (true, true) => return "null".to_owned(),
             (true, false) => ("null".to_owned(), entries(refused)),
             (false, _) => (entries(said), "null".to_owned()),

@@ -17,7 +17,7 @@ use super::said::{Counts, Said};
 use super::seed::Seed;
 use super::sse::Draft;
 use super::timeline::Head;
-use super::wire::{FilterMode, Filters, Profile, Verdicts, Wire};
+use super::wire::{Filters, Profile, Verdicts, Wire};
 
 pub(crate) mod azure;
 pub(crate) mod chunk;
@@ -36,6 +36,7 @@ mod tools;
 mod validate;
 
 pub(crate) use head::{Lines, http_date};
+pub(crate) use paths::query_value;
 pub(crate) use retry::RetryAfter;
 
 /// Every dialect, in the order in which they are asked whether a path is theirs.
@@ -80,7 +81,7 @@ pub(crate) trait Dialect: fmt::Debug + Sync {
     fn shape(&self, request: &Request, wire: &Wire, now: u64, server: Seed, seed: Seed) -> Shape;
 
     /// The stream that says this.
-    fn stream(&self, said: &[Said<'_>], shape: &Shape, mode: FilterMode) -> Draft;
+    fn stream(&self, said: &[Said<'_>], shape: &Shape, filters: &Filters) -> Draft;
 
     /// The body of an answer that is not streamed.
     fn completion(

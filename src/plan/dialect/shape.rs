@@ -1,7 +1,11 @@
 //! How the envelope of a response looks: every rule of age, model and api-version, resolved.
 
+use std::sync::Arc;
+
+use serde_json::Value;
+
 use super::super::seed::{BASE62, Seed};
-use super::super::wire::{Profile, Wire};
+use super::super::wire::{Obfuscation, Profile, Wire};
 
 /// What a dialect's writers depend on, and nothing else.
 #[derive(Clone, Debug)]
@@ -18,8 +22,14 @@ pub(crate) struct Shape {
     pub fingerprint: Option<Option<String>>,
     /// `service_tier`, where it is sent.
     pub tier: Option<String>,
-    /// Whether chunks carry `obfuscation`.
-    pub obfuscation: bool,
+    /// What chunks carry as `obfuscation`, if they do.
+    pub obfuscation: Option<Obfuscation>,
+    /// Azure: how long what took; `None` inside leaves it out.
+    pub latency_checkpoint: Option<Option<Value>>,
+    /// Azure: who served it; `None` inside leaves it out.
+    pub routing: Option<Option<Value>>,
+    /// Which choice each chunk is of.
+    pub interleave: Option<Arc<[usize]>>,
     /// Whether the stream ends with the usage, and all other chunks carry `"usage":null`.
     pub usage: bool,
     /// What a choice says about log probabilities.
@@ -80,6 +90,13 @@ impl Details {
             _ => Self::Full,
         }
     }
+}
+
+/// What chunks carry as `obfuscation`, if they do: since August 2025, unless the request says no.
+pub(crate) fn obfuscation(wire: &Wire, profile: Profile, is_allowed: bool) -> Option<Obfuscation> {
+    let by_rule = Obfuscation::Sent(profile >= Profile::new(2025, 8, 7));
+    let obfuscation = wire.obfuscation.clone().unwrap_or(by_rule);
+    (is_allowed && obfuscation.is_sent()).then_some(obfuscation)
 }
 
 /// `chatcmpl-`, five characters that encode the time, 24 from the seed.

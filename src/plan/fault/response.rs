@@ -20,6 +20,8 @@ pub(crate) struct Response {
     pub(crate) ending: Ending,
     /// When it ends, never before the last piece.
     pub(crate) ends_at: Duration,
+    /// Whether it was recorded breaking off before the length that it announces.
+    pub(crate) breaks_off: bool,
 }
 
 /// An event, or a part of one.
@@ -45,18 +47,20 @@ impl Response {
     /// The pieces of a timeline.
     pub(crate) fn new(timeline: Timeline) -> Self {
         let Timeline { head, body, events, framing, ending, ends_at, faults: _ } = timeline;
+        let announced = head.header(CONTENT_LENGTH.as_str()).and_then(parsed);
+        let breaks_off = !ending.is_complete() && announced.is_some_and(|announced| announced > body.len());
         let mut start = 0;
         let pieces = events.into_iter().map(|Event { at, end, kind }| {
             let bytes = body.slice(start..end);
             start = end;
             Piece { at, kind, bytes }
         });
-        Self { pieces: pieces.collect(), head, framing, ending, ends_at }
+        Self { pieces: pieces.collect(), head, framing, ending, ends_at, breaks_off }
     }
 
     /// The timeline of the pieces.
     pub(crate) fn timeline(self) -> Timeline {
-        let Self { head, pieces, framing, ending, ends_at } = self;
+        let Self { head, pieces, framing, ending, ends_at, breaks_off: _ } = self;
         let mut body = BytesMut::with_capacity(pieces.iter().map(|piece| piece.bytes.len()).sum());
         let events = pieces.into_iter().map(|Piece { at, kind, bytes }| {
             body.extend_from_slice(&bytes);
@@ -201,12 +205,25 @@ impl Response {
     }
 
     /// Announces the length that the body has, if a length is announced at all: HTTP stays valid
-    /// whatever became of the body.
+    /// whatever became of the body. Of a response that broke off the announced length stays out of reach.
     pub(crate) fn mend_length(&mut self) {
         let length = self.length();
+        let broken = self.breaks_off && !self.ending.is_complete();
         let is_length = |header: &&mut Header| header.name.eq_ignore_ascii_case(CONTENT_LENGTH.as_str());
         for header in self.head.headers.iter_mut().filter(is_length) {
-            header.value = HeaderValue::from(length);
+            let announced = match broken {
+                true => parsed(&header.value).unwrap_or_default().max(length + 1),
+                false => length,
+            };
+            header.value = HeaderValue::from(announced);
+        }
+    }
+
+    /// Ends so. What was recorded breaking off may be whole then, and says so.
+    pub(crate) fn end_as(&mut self, ending: Ending) {
+        self.ending = ending;
+        if self.breaks_off {
+            self.mend_length();
         }
     }
 
@@ -262,6 +279,11 @@ impl Response {
         let after = self.pieces.iter().skip(index);
         index + after.take_while(|piece| piece.kind == EventKind::Part).count()
     }
+}
+
+/// A length as a header says it.
+fn parsed(value: &HeaderValue) -> Option<usize> {
+    value.to_str().ok()?.parse().ok()
 }
 
 /// Whether a place is told by events other than the first.

@@ -204,6 +204,12 @@ impl StreamFault {
 
     /// Applies the fault to a response.
     pub(crate) fn apply(&self, at: At, response: &mut Response, context: &Context<'_>) {
+        self.edit(at, response, context);
+        // A stream that was recorded may have a length, too.
+        response.mend_length();
+    }
+
+    fn edit(&self, at: At, response: &mut Response, context: &Context<'_>) {
         match self {
             Self::MalformedJson { form } => data::malform(response, at, *form),
             Self::EventsGlued {} => data::glue(response, at),

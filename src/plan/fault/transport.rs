@@ -164,6 +164,8 @@ impl TransportFault {
             Self::StallHeartbeat { every, text, hold, then } => {
                 let hold = hold.map_or(longest, |hold| hold.0.min(longest));
                 stall::heartbeat(at, response, hold, *then, (every.0, text));
+                // A stream that was recorded may have a length, too.
+                response.mend_length();
             }
             Self::EmptyResponse {} => framing::cut_head(response, Some(0), Ending::Close),
             Self::ResetBeforeResponse {} => {
@@ -178,18 +180,18 @@ impl TransportFault {
             Self::EarlyResponse { status: _ } => answer_early(response),
             Self::SlowClose { delay } => {
                 http1::say_close(&mut response.head);
-                response.ending = Ending::Idle { after: delay.0.min(longest), reset: false };
+                response.end_as(Ending::Idle { after: delay.0.min(longest), reset: false });
             }
             Self::KeepaliveClose { delay, how } => {
                 let reset = *how == Hangup::Reset;
-                response.ending = Ending::Idle { after: delay.0.min(longest), reset };
+                response.end_as(Ending::Idle { after: delay.0.min(longest), reset });
             }
             Self::KeepaliveResetOnReuse { how } => {
-                response.ending = Ending::Reuse(match how {
+                response.end_as(Ending::Reuse(match how {
                     Reuse::Reset => timeline::Reuse::Reset,
                     Reuse::Close => timeline::Reuse::Close,
                     Reuse::Blackhole => timeline::Reuse::Blackhole,
-                });
+                }));
             }
             Self::ConnectionRefused { duration } => refuse(at, response, duration.0.min(longest)),
         }
@@ -253,7 +255,8 @@ fn refuse(at: At, response: &mut Response, refuse: Duration) {
         return;
     }
     let complete = response.spot(at).index == response.pieces.len();
-    cut(at, response, Ending::Refuse { refuse, complete });
+    response.cut(at);
+    response.end_as(Ending::Refuse { refuse, complete });
 }
 
 impl Hangup {

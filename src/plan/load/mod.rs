@@ -23,14 +23,17 @@ mod places;
 pub(crate) mod problems;
 mod read;
 mod strict;
+mod transcripts;
 pub(crate) mod words;
 
 pub(crate) use check::Checked;
 pub(crate) use problems::escaped;
+pub(crate) use transcripts::{beside, is_transcript, names};
 
 use places::Places;
 use problems::{Part, Problem, Problems, below};
 use read::Mended;
+use transcripts::Transcripts;
 
 /// The JSON Schema of fixture files, for editors.
 pub fn schema() -> Value {
@@ -93,12 +96,14 @@ pub(crate) struct Spot {
 }
 
 /// Loads all sources, in order.
-pub(crate) fn load(sources: Vec<Source>) -> Result<Loaded, LoadErrors> {
-    let mut loading = Loading::default();
+pub(crate) fn load(mut sources: Vec<Source>) -> Result<Loaded, LoadErrors> {
+    let transcripts = Transcripts::take(&mut sources);
+    let mut loading = Loading { transcripts, ..Loading::default() };
     for source in sources {
         match source {
             Source::File { path, text } => loading.file(path, &text),
             Source::Code(fixture) => loading.code(fixture),
+            Source::Transcript { .. } => {}
         }
     }
     // Their problems were found with those of their files.
@@ -126,6 +131,7 @@ struct Loading {
     /// Where each name was first used.
     names: BTreeMap<String, String>,
     limits: Vec<Limit>,
+    transcripts: Transcripts,
     errors: Vec<LoadError>,
 }
 
@@ -137,8 +143,7 @@ struct Read {
 
 impl Loading {
     fn file(&mut self, path: PathBuf, text: &str) {
-        // Some editors on Windows start files with a byte order mark.
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let text = transcripts::without_mark(text);
         let tree = match serde_json::from_str(text) {
             Ok(tree) => tree,
             Err(error) => {
@@ -148,14 +153,7 @@ impl Loading {
         };
         let places = Places::scan(text);
         let mut problems = Problems::default();
-        for twice in &places.duplicates {
-            let (line, _) = places.line_column(twice.first);
-            let key = twice.pointer.rsplit('/').next().unwrap_or_default();
-            problems.key(
-                twice.pointer.clone(),
-                format!("the key {key:?} is there twice, first in line {line}: leave one out"),
-            );
-        }
+        check_duplicates(&places, &mut problems);
         let (file, fixtures) = split(tree, &mut problems);
         let defaults = file.as_ref().and_then(|file| file.defaults.pacing).unwrap_or_default();
         if let Some(file) = file {
@@ -186,6 +184,11 @@ impl Loading {
             .collect();
         errors.sort_by_key(|error| error.place);
         self.errors.extend(errors);
+        for (error, at) in std::mem::take(&mut self.transcripts.broken) {
+            let (line, column) = places.place(&at, Part::Value);
+            let message = format!("{} (named in {}:{line}:{column})", error.message, path.display());
+            self.errors.push(LoadError { message, ..error });
+        }
     }
 
     fn code(&mut self, fixture: Fixture) {
@@ -214,7 +217,9 @@ impl Loading {
             return;
         };
         let mut found = Problems::default();
-        let checked = check::fixture(value, &spot.pointer, defaults, &mut found);
+        let around =
+            check::Around { file: spot.file.as_deref(), defaults, transcripts: &mut self.transcripts };
+        let checked = check::fixture(value, &spot.pointer, around, &mut found);
         let here = match (&spot.file, spot.place) {
             (Some(file), Some((line, column))) => format!("at {}:{line}:{column}", file.display()),
             _ => "built in code".to_owned(),
@@ -240,6 +245,14 @@ fn split(mut tree: Value, problems: &mut Problems) -> (Option<FixtureFile>, Vec<
         problems.value("", "expected an object, got an array; wrap it: {\"fixtures\": […]}");
         return (None, Vec::new());
     }
+    if tree.get("response").is_some() && tree.get("fixtures").is_none() {
+        problems.value(
+            "",
+            "this is a transcript, not a fixture file: name it in a reply, {\"reply\": {\"transcript\": …}}, \
+             or make a fixture for it with `llmirage import`",
+        );
+        return (None, Vec::new());
+    }
     let fixtures = match tree.get_mut("fixtures") {
         Some(Value::Array(fixtures)) => std::mem::take(fixtures),
         _ => Vec::new(),
@@ -255,6 +268,18 @@ fn split(mut tree: Value, problems: &mut Problems) -> (Option<FixtureFile>, Vec<
         Read { fixture: Mended::read(tree, &at, problems), at }
     };
     (file.value.take(), fixtures.into_iter().enumerate().map(read).collect())
+}
+
+/// Keys that are there twice.
+fn check_duplicates(places: &Places<'_>, problems: &mut Problems) {
+    for twice in &places.duplicates {
+        let (line, _) = places.line_column(twice.first);
+        let key = twice.pointer.rsplit('/').next().unwrap_or_default();
+        problems.key(
+            twice.pointer.clone(),
+            format!("the key {key:?} is there twice, first in line {line}: leave one out"),
+        );
+    }
 }
 
 /// serde_json's words, and the place in characters where it counts bytes.

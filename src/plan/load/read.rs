@@ -191,10 +191,11 @@ fn keys(path: &serde_path_to_error::Path, tree: &Value) -> Vec<String> {
 fn placeholder(key: &str) -> Value {
     match key {
         "fixtures" => Value::Array(Vec::new()),
-        "name" | "token" | "base64" => Value::String(String::new()),
+        "name" | "token" | "base64" | "raw" | "method" | "path" => Value::String(String::new()),
         "p50" | "p95" => Value::from("1s"),
         "per" => Value::from("key"),
         "status" => Value::from(500),
+        "response" => serde_json::json!({ "status": 500 }),
         "check_offset" | "start_offset" | "end_offset" | "logprob" => Value::from(0),
         _ => Value::Object(Map::new()),
     }

@@ -45,6 +45,14 @@ impl<'de> Deserializer<'de> for Strict<'de> {
         }
     }
 
+    /// serde stops at the last element that it wants, and would not see more.
+    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Error> {
+        match self.0 {
+            Value::Array(items) if items.len() != len => Err(Error::invalid_length(items.len(), &visitor)),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -76,7 +84,7 @@ impl<'de> Deserializer<'de> for Strict<'de> {
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
-        unit_struct seq tuple tuple_struct map identifier ignored_any
+        unit_struct seq tuple_struct map identifier ignored_any
     }
 }
 

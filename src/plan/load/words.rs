@@ -58,7 +58,7 @@ pub(super) fn say(serde: &str, pointer: &str, value: Option<&Value>) -> Said {
 
 /// What serde says of a value of the wrong type or size.
 fn wrong(serde: &str, pointer: &str, value: Option<&Value>) -> String {
-    let mut leads = ["invalid type: ", "invalid value: "].iter();
+    let mut leads = ["invalid type: ", "invalid value: ", "invalid length "].iter();
     let Some(rest) = leads.find_map(|lead| serde.strip_prefix(lead)) else {
         return serde.to_owned();
     };
@@ -155,6 +155,11 @@ fn thing(pointer: &str) -> &'static str {
         ("raw", false) => "raw bytes",
         ("error", false) => "an error",
         ("faults", true) | ("fault", false) => "a fault",
+        ("transcript", false) => "a transcript",
+        ("request", false) if in_transcript(pointer) => "a recorded request",
+        ("response", false) if in_transcript(pointer) => "a recorded response",
+        ("events", true) if in_transcript(pointer) => "a recorded event",
+        ("recorded", false) if in_transcript(pointer) => "the origin of a recording",
         ("at", false) => "a place",
         ("when", false) => "a selector",
         ("pacing", false) => "pacing",
@@ -179,6 +184,7 @@ fn kind(pointer: &str) -> &'static str {
         ("mode", false) => "mode",
         ("after_last", false) => "`after_last`",
         ("per", false) => "`per`",
+        ("ending", false) => "ending",
         ("hate" | "self_harm" | "sexual" | "violence", false) => "severity",
         _ => "word",
     }
@@ -198,6 +204,10 @@ fn takes_values(pointer: &str) -> bool {
     matches!(kind(pointer), "step" | "jitter" | "chunking")
 }
 
+fn in_transcript(pointer: &str) -> bool {
+    pointer.contains("/transcript/")
+}
+
 fn in_matcher(pointer: &str) -> bool {
     pointer.split('/').nth(3) == Some("match") || pointer.contains("/when/match/")
 }
@@ -212,6 +222,7 @@ fn want(wanted: &str, pointer: &str) -> String {
         "i64" => "a whole number",
         "f64" => "a number",
         "a sequence" => "an array",
+        "a tuple of size 2" => r#"a header, ["name", "value"]"#,
         "a map" => "an object",
         "string or map" | "map with a single key" => match kind(pointer) {
             "step" => r#"a step, like {"text": "…"} or "done""#,

@@ -44,6 +44,16 @@ impl Pacing {
         Self { burst: Some(events), ..Self::default() }
     }
 
+    /// Transcripts: multiplies the recorded times; 0 is no waiting.
+    pub fn scale(factor: f64) -> Self {
+        Self { scale: Some(factor), ..Self::default() }
+    }
+
+    /// Transcripts: whether the recorded times are used.
+    pub fn recorded(used: bool) -> Self {
+        Self { recorded: Some(used), ..Self::default() }
+    }
+
     /// This pacing with what `other` says over it, key by key. `itl` and `tps` are one key in two
     /// units.
     #[must_use]

@@ -9,6 +9,7 @@ use super::{Answer, Base64, Chunking, ErrorReply, EventStep, Reply, ReplyObject,
 use crate::plan::fault::Fault;
 use crate::plan::json::{Map, Span, StringOr};
 use crate::plan::pacing::Pacing;
+use crate::plan::transcript::Transcript;
 use crate::plan::wire::{Filters, Wire};
 
 /// ```
@@ -57,6 +58,29 @@ impl Reply {
     pub fn script(steps: impl IntoIterator<Item = Step>) -> Self {
         let script = Some(steps.into_iter().collect());
         Self::of(ReplyObject { script, ..ReplyObject::default() })
+    }
+
+    /// What a real server sent, byte for byte, and at the same pace.
+    ///
+    /// ```
+    /// use llmirage::Reply;
+    /// use llmirage::plan::transcript::Transcript;
+    ///
+    /// let text = r#"{ "response": {
+    ///     "status": 200,
+    ///     "headers": [["content-type", "text/event-stream"]],
+    ///     "events": [
+    ///         { "at": "310ms", "raw": "data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"}}]}\n\n" },
+    ///         { "at": "345ms", "raw": "data: [DONE]\n\n" }
+    ///     ]
+    /// } }"#;
+    /// let transcript: Transcript = serde_json::from_str(text)?;
+    /// let reply = Reply::transcript(transcript);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    pub fn transcript(transcript: Transcript) -> Self {
+        let transcript = Some(StringOr::Object(Box::new(transcript)));
+        Self::of(ReplyObject { transcript, ..ReplyObject::default() })
     }
 
     /// An HTTP error in the dialect's own shape: a status code, or an [`ErrorReply`].

@@ -58,24 +58,16 @@ const MOST_PIECES: usize = 1_000_000;
 /// Scales the offsets.
 fn scale(timeline: &mut Timeline, factor: f64) {
     if factor != 1.0 {
-        each_time(timeline, |at| whole_micros(at.as_secs_f64() * factor));
+        timeline.each_time(|at| whole_micros(at.as_secs_f64() * factor));
     }
 }
 
 /// Bounds every gap between two things sent.
 fn hold(timeline: &mut Timeline, max_hold: Duration) {
     let (mut planned, mut bounded) = (Duration::ZERO, Duration::ZERO);
-    each_time(timeline, |at| {
+    timeline.each_time(|at| {
         bounded = bounded.saturating_add(at.saturating_sub(planned).min(max_hold));
         planned = planned.max(at);
         bounded
     });
-}
-
-/// Changes every offset, in order.
-fn each_time(timeline: &mut Timeline, mut change: impl FnMut(Duration) -> Duration) {
-    let times = std::iter::once(&mut timeline.head.at)
-        .chain(timeline.events.iter_mut().map(|event| &mut event.at))
-        .chain(std::iter::once(&mut timeline.ends_at));
-    times.for_each(|at| *at = change(*at));
 }

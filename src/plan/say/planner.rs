@@ -11,6 +11,7 @@ use crate::plan::compose::{self, Composition, Setting};
 use crate::plan::dialect::names::ModelClass;
 use crate::plan::dialect::shape::Shape;
 use crate::plan::dialect::{Facts, Form};
+use crate::plan::http1;
 use crate::plan::pacing::Pacing;
 use crate::plan::reply::{Answer, Content, ErrorReply, Prepared, Step, Usage};
 use crate::plan::request::{Endpoint, Request};
@@ -43,6 +44,10 @@ impl<'a> Planner<'a> {
     pub(super) fn planned(&self) -> Timeline {
         let Self { reply, request, occasion, .. } = *self;
         let mut timeline = match &reply.content {
+            // Who recorded it was answered so, whatever a backend of some date would have said.
+            Content::Transcript(replay) => {
+                replay.recording.timeline(replay.pace(occasion.pacing, &self.pacing, self.shape.seed))
+            }
             _ if let Some(timeline) = self.too_new() => timeline,
             Content::Error(error) => self.error(error),
             Content::Script(steps) => self.script(steps),
@@ -52,7 +57,7 @@ impl<'a> Planner<'a> {
                 Err(message) => self.failed_template(&message),
             },
         };
-        overrule(&mut timeline.head, reply);
+        overrule(&mut timeline, reply);
         timeline
     }
 
@@ -111,7 +116,7 @@ impl<'a> Planner<'a> {
 
     fn stream(&self, composition: &Composition<'_>) -> Timeline {
         let dialect = self.request.call.route.dialect;
-        let draft = dialect.stream(&composition.said, &self.shape, self.reply.filters.mode);
+        let draft = dialect.stream(&composition.said, &self.shape, &self.reply.filters);
         let due = self.due(&draft, &composition.pauses);
         let first = due.first().copied().unwrap_or_default();
         let head = dialect.success(&self.facts(first), Form::Stream);
@@ -213,10 +218,12 @@ impl<'a> Planner<'a> {
 }
 
 /// Lays the reply's status and headers over those of its kind.
-fn overrule(head: &mut Head, reply: &Prepared) {
+fn overrule(timeline: &mut Timeline, reply: &Prepared) {
+    let (head, body) = (&mut timeline.head, &timeline.body);
     if let Some(status) = reply.status {
         head.status = status;
         head.reason = None;
+        http1::frame_for_status(head, body.len());
     }
     for (name, value) in &reply.headers {
         let same = |header: &Header| header.name.eq_ignore_ascii_case(name);

@@ -61,7 +61,7 @@ fn hides(before: &Running, later: &Running) -> bool {
 fn unsent(running: &Running) -> bool {
     running.fixture.replies.iter().any(|reply| match &reply.content {
         Content::Script(steps) => faults::hides_steps(steps),
-        Content::Answer(_) | Content::Error(_) => false,
+        Content::Answer(_) | Content::Error(_) | Content::Transcript(_) => false,
     })
 }
 

@@ -1,6 +1,6 @@
 //! Building a [`Wire`], [`Filters`] and [`Verdicts`] in code.
 
-use super::{Detection, FilterMode, Filters, Profile, Severity, Verdicts, Wire};
+use super::{Detection, FilterMode, Filters, Obfuscation, Profile, Severity, Verdicts, Wire};
 
 /// ```
 /// use llmirage::Reply;
@@ -59,7 +59,14 @@ impl Wire {
     /// Whether chunks carry `obfuscation`.
     #[must_use]
     pub fn obfuscation(mut self, present: bool) -> Self {
-        self.obfuscation = Some(present);
+        self.obfuscation = Some(Obfuscation::Sent(present));
+        self
+    }
+
+    /// The characters of `obfuscation`, used in turn; how many a chunk has follows from its length.
+    #[must_use]
+    pub fn obfuscation_characters(mut self, characters: &str) -> Self {
+        self.obfuscation = Some(Obfuscation::Characters(characters.into()));
         self
     }
 

@@ -79,7 +79,8 @@ fn the_shipped_fixtures_have_neither_problems_nor_warnings() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures");
     let scenarios = std::fs::read_dir(format!("{folder}/scenarios")).unwrap();
     let scenarios = scenarios.map(|entry| entry.unwrap().path());
-    for set in scenarios.chain([format!("{folder}/default").into()]) {
+    let folders = ["default", "replay"].map(|name| format!("{folder}/{name}").into());
+    for set in scenarios.chain(folders) {
         let printed = Dir::new().command("check").arg(&set).succeeds();
         assert!(printed.starts_with("ok: ") && !printed.contains("warning"), "{}: {printed}", set.display());
     }

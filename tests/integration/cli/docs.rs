@@ -56,6 +56,7 @@ fn documents_name_no_flag_that_is_not_there() {
 #[test]
 fn every_example_of_fixtures_loads_without_a_warning() {
     let dir = Dir::new();
+    dir.create("transcripts/haiku.json", &read("fixtures/replay/transcripts/haiku.json"));
     let mut examples = 0;
     for path in ["README.md", "docs/fixtures.md"] {
         let text = read(path);

@@ -48,7 +48,7 @@ fn folder() -> PathBuf {
 fn render(timeline: &Timeline) -> String {
     let mut out = String::new();
     let head = &timeline.head;
-    let reason = head.reason.or_else(|| head.status.canonical_reason()).unwrap_or_default();
+    let reason = head.reason.as_deref().or_else(|| head.status.canonical_reason()).unwrap_or_default();
     let _ = writeln!(out, "@{:?} HTTP/1.1 {} {reason}", head.at, head.status.as_str());
     for header in &head.headers {
         let _ = writeln!(out, "{}: {}", header.name, String::from_utf8_lossy(header.value.as_bytes()));

@@ -171,7 +171,7 @@ fn denied(facts: &Facts<'_>) -> (Head, Bytes) {
     let body = Bytes::from_static(DENIED.as_bytes());
     let mut lines = started(&body);
     lines.add("apim-request-id", apim_request_id(facts)).add("Date", http_date(facts.now));
-    (Head { reason: Some("PermissionDenied"), ..lines.head(StatusCode::UNAUTHORIZED) }, body)
+    (Head { reason: Some("PermissionDenied".into()), ..lines.head(StatusCode::UNAUTHORIZED) }, body)
 }
 
 /// No such path, or no api-version. The region is not named. (C)
@@ -182,7 +182,7 @@ fn not_found(facts: &Facts<'_>) -> (Head, Bytes) {
     lines.add("Date", http_date(facts.now));
     let mut head = lines.head(StatusCode::NOT_FOUND);
     head.headers.retain(|header| header.name != "x-ms-region");
-    (Head { reason: Some("Resource Not Found"), ..head }, body)
+    (Head { reason: Some("Resource Not Found".into()), ..head }, body)
 }
 
 /// No such deployment: of 2023 and 2024, compact but for one space; since then pretty, in another

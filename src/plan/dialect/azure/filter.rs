@@ -3,7 +3,7 @@
 use super::super::chunk::{Order, object, quoted};
 use super::super::shape::Shape;
 use crate::plan::said::Filter;
-use crate::plan::wire::{Detection, Profile, Severity, Verdicts};
+use crate::plan::wire::{Detection, Filters, Profile, Severity, Verdicts};
 
 /// The verdicts on a prompt: four categories, and since the end of 2024 jailbreak.
 pub(crate) fn prompt(shape: &Shape, verdicts: &Verdicts) -> String {
@@ -30,6 +30,22 @@ fn prompt_with(shape: &Shape, verdicts: &Verdicts, mut results: Vec<(&'static st
 pub(crate) fn prompt_list(shape: &Shape, verdicts: &Verdicts) -> String {
     // Not sorted, unlike everything around it.
     format!("[{{\"prompt_index\":0,\"content_filter_results\":{}}}]", prompt(shape, verdicts))
+}
+
+/// What is said of the prompts of a body: the fixture's own, or what its verdicts mean.
+pub(crate) fn prompt_results(shape: &Shape, filters: &Filters) -> String {
+    match &filters.prompt_results {
+        Some(results) => serde_json::to_string(results).expect("a list of JSON is JSON"),
+        None => prompt_list(shape, &filters.prompt),
+    }
+}
+
+/// What is said of a choice of a body: the fixture's own, or what its verdicts mean.
+pub(crate) fn choice_results(shape: &Shape, filters: &Filters) -> String {
+    match &filters.results {
+        Some(results) if !filters.completion.filtered() => super::stream::text(results),
+        _ => whole_completion(shape, &filters.completion),
+    }
 }
 
 /// The verdicts on a piece of a completion: four categories, with gpt-4.1 in 2026 also protected

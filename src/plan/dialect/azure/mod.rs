@@ -21,7 +21,7 @@ mod errors;
 mod filter;
 mod headers;
 mod shape;
-pub(super) mod stream;
+pub(crate) mod stream;
 mod throttle;
 
 /// The dialect of Azure OpenAI.
@@ -110,8 +110,8 @@ impl Dialect for Azure {
         shape::shape(request, wire, now, server, seed)
     }
 
-    fn stream(&self, said: &[Said<'_>], shape: &Shape, mode: FilterMode) -> Draft {
-        stream::stream(said, shape, mode)
+    fn stream(&self, said: &[Said<'_>], shape: &Shape, filters: &Filters) -> Draft {
+        stream::stream(said, shape, filters)
     }
 
     fn completion(
@@ -122,13 +122,16 @@ impl Dialect for Azure {
         filters: &Filters,
     ) -> Vec<u8> {
         let filtering = shape.filtered && filters.mode != FilterMode::Off;
+        let special = filters.special(choices.len()).filter(|_| filtering);
+        let special = special.map(|(choice, results)| (choice, results.map(stream::text)));
         let completion = Completion {
             shape,
             order: stream::order(shape.profile),
+            special_results: special.collect(),
             choices,
             counts,
-            prompt_results: filtering.then(|| filter::prompt_list(shape, &filters.prompt)),
-            choice_results: filtering.then(|| filter::whole_completion(shape, &filters.completion)),
+            prompt_results: filtering.then(|| filter::prompt_results(shape, filters)),
+            choice_results: filtering.then(|| filter::choice_results(shape, filters)),
         };
         let mut body = (completion.json() + "\n").into_bytes();
         if shape.ascii {

@@ -1,7 +1,7 @@
 //! Azure's rules of age, model and api-version, resolved (wire.md, sections 6.1 to 6.3).
 
 use super::super::names::{ModelClass, azure_model};
-use super::super::shape::{Details, Logprobs, OpeningKeys, Shape, completion_id, fingerprint};
+use super::super::shape::{Details, Logprobs, OpeningKeys, Shape, completion_id, fingerprint, obfuscation};
 use crate::plan::request::Request;
 use crate::plan::seed::Seed;
 use crate::plan::wire::{Profile, Wire};
@@ -24,7 +24,6 @@ pub(crate) fn shape(request: &Request, wire: &Wire, now: u64, server: Seed, seed
     let created = wire.created.unwrap_or(now);
     let model = asked(profile);
     let telemetry = since(2026, 9, 1);
-    let obfuscated = since(2025, 8, 7);
     let nulls = !plain && since(2024, 3, 1);
     let default_fingerprint = || (!unfingerprinted(&model)).then(|| fingerprint(server, &model));
     Shape {
@@ -34,7 +33,10 @@ pub(crate) fn shape(request: &Request, wire: &Wire, now: u64, server: Seed, seed
         fingerprint: (since(2024, 2, 1) || wire.system_fingerprint.is_some())
             .then(|| wire.system_fingerprint.clone().unwrap_or_else(default_fingerprint)),
         tier: wire.service_tier.clone().unwrap_or_else(|| telemetry.then(|| "default".to_owned())),
-        obfuscation: wire.obfuscation.unwrap_or(obfuscated) && request.include_obfuscation(),
+        obfuscation: obfuscation(wire, profile, request.include_obfuscation()),
+        latency_checkpoint: wire.latency_checkpoint.clone(),
+        routing: wire.routing.clone(),
+        interleave: wire.interleave.clone(),
         usage: request.include_usage(),
         logprobs: match () {
             () if request.logprobs() && !plain => Logprobs::Asked(request.top_logprobs()),

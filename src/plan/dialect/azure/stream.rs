@@ -1,22 +1,28 @@
 //! Azure OpenAI's chunks: OpenAI's with the keys sorted, the content filter's verdicts, and a first
 //! chunk about the prompt.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use rand::RngExt;
+use serde_json::{Map, Value, json};
 
-use super::super::chunk::{self, Frame, Obfuscation, Order, characters, nullable, quoted};
+use super::super::chunk::{self, Frame, Hiding, Order, characters, nullable, quoted};
 use super::super::shape::{Details, Shape};
 use super::filter;
 use crate::plan::reply::Offsets;
 use crate::plan::said::{Counts, Said};
 use crate::plan::sse::Draft;
-use crate::plan::wire::{FilterMode, Profile, Verdicts};
+use crate::plan::wire::{Annotation, FilterMode, Filters, Profile, Verdicts};
 
 /// Writes a stream.
-pub(super) fn stream(said: &[Said<'_>], shape: &Shape, mode: FilterMode) -> Draft {
+pub(super) fn stream(said: &[Said<'_>], shape: &Shape, filters: &Filters) -> Draft {
     let mut draft = Draft::default();
-    let mut writer = Writer::new(shape, mode);
+    let mut writer = Writer::new(shape, filters);
+    let chunks = said.iter().filter(|event| chunk::choice_of(event).is_some()).count();
+    let special = filters.special(chunks);
+    writer.special =
+        special.map(|(number, results)| (number, results.map(|json| measured(text(json))))).collect();
     for event in said {
         match event {
             Said::Usage(counts) => writer.usage(&mut draft, event, counts),
@@ -53,6 +59,29 @@ pub(crate) fn borrowed(draft: &mut Draft, said: &Said<'_>, shape: &Shape) {
     draft.data(said.kind(), |out| out.extend_from_slice(chunk.as_bytes()));
 }
 
+/// A first chunk whose verdicts the fixture gives as they are.
+pub(crate) fn given_preamble(profile: Profile, results: &[Value]) -> Value {
+    match order(profile) {
+        Order::Hand => json!({
+            "id": "", "object": "", "created": 0, "model": "", "prompt_annotations": results, "choices": [],
+            "usage": null,
+        }),
+        Order::Sorted => json!({
+            "choices": [], "created": 0, "id": "", "model": "", "object": "", "prompt_filter_results": results,
+        }),
+    }
+}
+
+/// An annotation that the fixture gives as it is.
+pub(crate) fn given_annotation(annotation: &Annotation) -> Value {
+    let Annotation { after: _, choice, offsets, results, finish_reason } = annotation;
+    let choice = json!({
+        "content_filter_offsets": offsets, "content_filter_results": results, "finish_reason": finish_reason,
+        "index": choice,
+    });
+    json!({ "choices": [choice], "created": 0, "id": "", "model": "", "object": "" })
+}
+
 /// The first chunk: the verdicts on the prompt.
 fn preamble(shape: &Shape, verdicts: &Verdicts) -> String {
     let results = filter::prompt_list(shape, verdicts);
@@ -74,37 +103,47 @@ struct Writer<'a> {
     mode: FilterMode,
     order: Order,
     frame: Frame,
-    obfuscation: Obfuscation,
+    obfuscation: Hiding<'a>,
     /// The verdict on a harmless piece, and its length in characters.
     safe: (String, usize),
+    /// The chunks with a verdict of their own: by number, `None` where they have none.
+    special: BTreeMap<usize, Option<(String, usize)>>,
+    /// How many chunks with a choice were written.
+    written: usize,
 }
 
 impl<'a> Writer<'a> {
-    fn new(shape: &'a Shape, mode: FilterMode) -> Self {
+    fn new(shape: &'a Shape, filters: &Filters) -> Self {
         let order = order(shape.profile);
-        let safe = filter::completion(shape, &Verdicts::default());
+        let safe = match &filters.results {
+            Some(results) => text(results),
+            None => filter::completion(shape, &Verdicts::default()),
+        };
         Self {
             shape,
-            mode,
+            mode: filters.mode,
             order,
             frame: frame(shape, order, None),
-            obfuscation: Obfuscation(shape.obfuscation.then(|| shape.seed.stream("obfuscation"))),
-            safe: (safe.clone(), characters(safe.as_bytes())),
+            obfuscation: Hiding::new(shape),
+            safe: measured(safe),
+            special: BTreeMap::new(),
+            written: 0,
         }
     }
 
     /// Writes an event that is a chunk with a choice.
     fn choice(&mut self, draft: &mut Draft, index: usize, said: &Said<'_>) {
-        let Self { shape, mode, order, frame, obfuscation, safe } = self;
+        let Self { shape, mode, order, frame, obfuscation, safe, special, written } = self;
         let empty = ("{}".to_owned(), 2);
         let filtered;
+        let special = special.get(written);
+        *written += 1;
         let results = match said {
+            _ if let Some(results) = special => results.as_ref(),
             _ if !shape.filtered || *mode != FilterMode::Default => None,
             Said::Text { text, .. } | Said::Refusal { text, .. } if !text.is_empty() => Some(&*safe),
             Said::Filtered { verdicts, .. } => {
-                let results = filter::completion(shape, verdicts);
-                let length = characters(results.as_bytes());
-                filtered = (results, length);
+                filtered = measured(filter::completion(shape, verdicts));
                 Some(&filtered)
             }
             _ => Some(&empty),
@@ -125,6 +164,17 @@ impl<'a> Writer<'a> {
             frame.write(out, &mut self.obfuscation, |_| 0);
         });
     }
+}
+
+/// Some JSON, and its length in characters.
+fn measured(json: String) -> (String, usize) {
+    let length = characters(json.as_bytes());
+    (json, length)
+}
+
+/// An object as it is on the wire.
+pub(super) fn text(object: &Map<String, Value>) -> String {
+    serde_json::to_string(object).expect("an object of JSON is JSON")
 }
 
 /// Keys are sorted since March 2024 at the latest; a reply of February still had OpenAI's order.
@@ -158,8 +208,13 @@ fn frame(shape: &Shape, order: Order, counts: Option<&Counts>) -> Frame {
     }
     // Since September 2026 the usage chunk says how long what took, and where.
     let telemetry = counts.is_some() && shape.details == Details::CacheWrite;
-    let (latency, routing) =
-        if telemetry { (latency_checkpoint(shape), routing(shape)) } else { Default::default() };
+    let given = |key: &str, given: &Option<Option<Value>>, by_rule: fn(&Shape) -> String| match given {
+        Some(Some(object)) if counts.is_some() => format!(",\"{key}\":{object}"),
+        None if telemetry => by_rule(shape),
+        _ => String::new(),
+    };
+    let latency = given("latency_checkpoint", &shape.latency_checkpoint, latency_checkpoint);
+    let routing = given("routing", &shape.routing, routing);
     let tier =
         shape.tier.as_deref().map(|tier| format!(",\"service_tier\":{}", quoted(tier))).unwrap_or_default();
     Frame {

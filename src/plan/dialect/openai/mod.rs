@@ -1,6 +1,7 @@
 //! OpenAI's dialect: `api.openai.com`, and everyone who speaks like it.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
@@ -16,7 +17,7 @@ use crate::plan::said::{Counts, Said};
 use crate::plan::seed::Seed;
 use crate::plan::sse::Draft;
 use crate::plan::timeline::Head;
-use crate::plan::wire::{FilterMode, Filters, Profile, Verdicts, Wire};
+use crate::plan::wire::{Filters, Profile, Verdicts, Wire};
 
 mod duration;
 mod errors;
@@ -90,7 +91,7 @@ impl Dialect for OpenAi {
         shape::shape(request, wire, now, server, seed)
     }
 
-    fn stream(&self, said: &[Said<'_>], shape: &Shape, _: FilterMode) -> Draft {
+    fn stream(&self, said: &[Said<'_>], shape: &Shape, _: &Filters) -> Draft {
         stream::stream(said, shape)
     }
 
@@ -102,6 +103,7 @@ impl Dialect for OpenAi {
             counts,
             prompt_results: None,
             choice_results: None,
+            special_results: BTreeMap::new(),
         };
         let compact = completion.json();
         // Bodies are pretty-printed since October 2023.

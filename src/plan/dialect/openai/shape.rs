@@ -1,7 +1,7 @@
 //! OpenAI's rules of age and model, resolved (wire.md, section 2.2).
 
 use super::super::names::{ModelClass, snapshot};
-use super::super::shape::{Details, Logprobs, OpeningKeys, Shape, completion_id, fingerprint};
+use super::super::shape::{Details, Logprobs, OpeningKeys, Shape, completion_id, fingerprint, obfuscation};
 use crate::plan::request::Request;
 use crate::plan::seed::Seed;
 use crate::plan::wire::{Profile, Wire};
@@ -13,7 +13,7 @@ pub(crate) fn shape(request: &Request, wire: &Wire, now: u64, server: Seed, seed
     let created = wire.created.unwrap_or(now);
     let model = wire.model.clone().unwrap_or_else(|| snapshot(request.model()).into_owned());
     let class = ModelClass::of(&model);
-    let (obfuscated, nulls) = (since(2025, 8, 7), since(2024, 2, 1) && class.logprobs_null());
+    let nulls = since(2024, 2, 1) && class.logprobs_null();
     let logprobs_null = wire.logprobs_null.unwrap_or(nulls);
     let default_fingerprint = || match () {
         () if class == ModelClass::Search => Some(String::new()),
@@ -32,7 +32,10 @@ pub(crate) fn shape(request: &Request, wire: &Wire, now: u64, server: Seed, seed
         fingerprint: fingerprinted
             .then(|| wire.system_fingerprint.clone().unwrap_or_else(default_fingerprint)),
         tier: wire.service_tier.clone().unwrap_or_else(|| since(2024, 12, 19).then(tier)),
-        obfuscation: wire.obfuscation.unwrap_or(obfuscated) && request.include_obfuscation(),
+        obfuscation: obfuscation(wire, profile, request.include_obfuscation()),
+        latency_checkpoint: wire.latency_checkpoint.clone(),
+        routing: wire.routing.clone(),
+        interleave: wire.interleave.clone(),
         usage: request.include_usage(),
         logprobs: match () {
             () if request.logprobs() && since(2024, 2, 1) => Logprobs::Asked(request.top_logprobs()),

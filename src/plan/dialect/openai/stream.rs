@@ -1,7 +1,7 @@
 //! OpenAI's `chat.completion.chunk` events.
 
 use super::super::azure;
-use super::super::chunk::{self, Frame, Obfuscation, Order, nullable, quoted};
+use super::super::chunk::{self, Frame, Hiding, Order, nullable, quoted};
 use super::super::shape::Shape;
 use crate::plan::said::{Counts, Said};
 use crate::plan::sse::Draft;
@@ -47,7 +47,7 @@ struct Writer<'a> {
     frame: Frame,
     /// Streams with parallel tool calls have `usage` before `choices`, up to the finish.
     parallel: Frame,
-    obfuscation: Obfuscation,
+    obfuscation: Hiding<'a>,
 }
 
 impl<'a> Writer<'a> {
@@ -67,7 +67,7 @@ impl<'a> Writer<'a> {
                 tail: b"}".to_vec(),
                 ascii: shape.ascii,
             },
-            obfuscation: Obfuscation(shape.obfuscation.then(|| shape.seed.stream("obfuscation"))),
+            obfuscation: Hiding::new(shape),
         }
     }
 

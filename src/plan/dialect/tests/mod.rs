@@ -72,7 +72,7 @@ fn validate(line: &str, body: Value, models: Option<&[&str]>) -> Result<(), Reje
 
 /// Status line, header lines and body, as they go out.
 fn wire(head: &Head, body: &[u8]) -> String {
-    let reason = head.reason.or_else(|| head.status.canonical_reason()).unwrap_or_default();
+    let reason = head.reason.as_deref().or_else(|| head.status.canonical_reason()).unwrap_or_default();
     let mut text = format!("{} {reason}\n", head.status.as_u16());
     for header in &head.headers {
         text += &format!("{}: {}\n", header.name, header.value.to_str().unwrap());

@@ -47,7 +47,7 @@ fn check(file: &str, (head, body): (Head, bytes::Bytes), but: &[&str]) {
     };
     assert_eq!(head.status.as_u16(), recorded.status, "{file}");
     if !matches!(recorded.reason.as_str(), "" | "Error" | "None" | "NOT FOUND") {
-        let reason = head.reason.or_else(|| head.status.canonical_reason()).unwrap();
+        let reason = head.reason.as_deref().or_else(|| head.status.canonical_reason()).unwrap();
         assert_eq!(reason, recorded.reason, "{file}");
     }
     let body = std::str::from_utf8(&body).unwrap();

@@ -1,5 +1,7 @@
 //! What is answered instead: errors in the dialect's words, pages of proxies, redirects.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::StatusCode;
 use serde_json::Value;
@@ -28,7 +30,7 @@ impl Scene<'_> {
     /// An error in the dialect's words.
     pub(super) fn error(&self, error: &ErrorReply) -> (Head, Bytes) {
         let (mut head, body) = self.facts.call.route.dialect.error(error, &self.facts);
-        head.reason = head.reason.or_else(|| pages::reason(head.status));
+        head.reason = head.reason.or_else(|| pages::reason(head.status).map(Cow::Borrowed));
         (head, body)
     }
 }

@@ -74,7 +74,7 @@ pub(super) fn reason(status: StatusCode) -> Option<&'static str> {
 
 fn finished(lines: Lines, status: StatusCode, page: String) -> (Head, Bytes) {
     let reason = reason(status).or_else(|| spelled(status));
-    (Head { reason, ..lines.head(status) }, page.into())
+    (Head { reason: reason.map(Into::into), ..lines.head(status) }, page.into())
 }
 
 /// nginx's own reason phrases, where they are not the usual ones.

@@ -41,7 +41,8 @@ impl StreamError<'_> {
             }
         }
         match self.then {
-            Then::Done | Then::End => {}
+            // What was recorded may have ended otherwise.
+            Then::Done | Then::End => response.end_as(Ending::Complete),
             Then::Close => response.ending = Ending::Close,
         }
     }
@@ -84,6 +85,7 @@ impl StreamError<'_> {
 /// did, and no event is cut in two.
 pub(super) fn truncate(at: At, response: &mut Response, keep_done: bool) {
     let spot = response.spot(at);
+    response.end_as(Ending::Complete);
     let done = response.pieces.iter().position(|piece| piece.kind == EventKind::Done);
     match done.filter(|done| keep_done && spot.index <= *done) {
         Some(done) => {

@@ -66,7 +66,14 @@ fn response(lines: &str) -> Response {
     let headers = vec![Header::new(name, value)];
     let head = Head { at: Duration::ZERO, status: StatusCode::OK, reason: None, headers };
     let ends_at = pieces.last().map_or(head.at, |piece| piece.at);
-    Response { head, pieces, framing: Framing::default(), ending: Ending::Complete, ends_at }
+    Response {
+        head,
+        pieces,
+        framing: Framing::default(),
+        ending: Ending::Complete,
+        ends_at,
+        breaks_off: false,
+    }
 }
 
 fn kind(name: &str) -> EventKind {

@@ -14,7 +14,14 @@ fn response(pieces: &[(EventKind, &'static str)]) -> Response {
     let head = Head { at: Duration::ZERO, status: StatusCode::OK, reason: None, headers };
     let pieces: Vec<_> = pieces.iter().enumerate().map(piece).collect();
     let ends_at = pieces.last().map_or(Duration::ZERO, |piece| piece.at);
-    Response { head, pieces, framing: Framing::default(), ending: Ending::Complete, ends_at }
+    Response {
+        head,
+        pieces,
+        framing: Framing::default(),
+        ending: Ending::Complete,
+        ends_at,
+        breaks_off: false,
+    }
 }
 
 /// A role, a comment, an event in three parts, a comment in two, `[DONE]`.

@@ -70,7 +70,7 @@ pub(super) fn unhex(digits: &str) -> Option<Vec<u8>> {
     pairs.map(|pair| Some(digit(pair.first()?)? << 4 | digit(pair.get(1)?)?)).collect()
 }
 
-/// Edits the event at a place, and the length that the head announces.
+/// Edits the event at a place.
 fn edit(response: &mut Response, at: At, edit: impl FnOnce(&Bytes, EventKind) -> Option<Bytes>) {
     let Some(index) = response.target(at) else {
         return;
@@ -78,6 +78,5 @@ fn edit(response: &mut Response, at: At, edit: impl FnOnce(&Bytes, EventKind) ->
     let piece = &mut response.pieces[index];
     if let Some(edited) = edit(&piece.bytes, piece.kind) {
         piece.bytes = edited;
-        response.mend_length();
     }
 }

@@ -23,7 +23,6 @@ pub(super) fn compress(response: &mut Response, form: GzipForm) {
         GzipForm::Buffered => buffer(response),
     }
     announce(response);
-    response.mend_length();
 }
 
 /// One stream of gzip, flushed after each piece.

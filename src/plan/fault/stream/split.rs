@@ -140,7 +140,6 @@ pub(super) fn split_chars(response: &mut Response, at: At, chars: Chars<'_>) {
         if let Some(found) = found {
             let char = serde_json::Value::from(char).to_string();
             piece.bytes = splice(&piece.bytes, found, &char.as_bytes()[1..char.len() - 1]);
-            response.mend_length();
         }
     }
     let offset = usize::try_from(chars.offset).unwrap_or(usize::MAX).max(1);

@@ -1,21 +1,27 @@
 //! What a fixture means beyond its shape: parsed into what plans and matching use, or refused with
 //! every reason.
 
+use std::path::Path;
+
 use crate::plan::fixture::{AfterLast, Fixture, FixtureFile};
 use crate::plan::matcher::Conditions;
 use crate::plan::pacing::Pacing;
 use crate::plan::reply::{Prepared, Reply};
 
 use super::problems::{Problems, below};
+use super::transcripts::Transcripts;
 
 mod answer;
 mod limits;
 mod pacing;
 mod reply;
 mod script;
+mod transcript;
 mod usage;
+mod wire;
 
 pub(super) use limits::limits;
+pub(super) use transcript::transcript;
 
 /// A fixture that was checked.
 #[derive(Clone, Debug)]
@@ -28,6 +34,17 @@ pub(crate) struct Checked {
     pub(crate) places: Vec<String>,
     pub(crate) times: Option<u64>,
     pub(crate) after_last: AfterLast,
+}
+
+/// What a fixture stands in.
+#[derive(Debug)]
+pub(super) struct Around<'a> {
+    /// Its file, if it is of one.
+    pub(super) file: Option<&'a Path>,
+    /// The file's pacing.
+    pub(super) defaults: Pacing,
+    /// The transcripts that files name.
+    pub(super) transcripts: &'a mut Transcripts,
 }
 
 /// Checks what a file says beside its fixtures.
@@ -51,7 +68,8 @@ pub(super) fn file(file: &FixtureFile, problems: &mut Problems) {
 }
 
 /// Checks a fixture that stands at the pointer `at`.
-pub(super) fn fixture(fixture: Fixture, at: &str, defaults: Pacing, problems: &mut Problems) -> Checked {
+pub(super) fn fixture(fixture: Fixture, at: &str, around: Around<'_>, problems: &mut Problems) -> Checked {
+    let Around { file, defaults, transcripts } = around;
     if fixture.name.trim().is_empty() {
         problems.value(below(at, "name"), "a fixture needs a name that is not empty");
     }
@@ -70,10 +88,10 @@ pub(super) fn fixture(fixture: Fixture, at: &str, defaults: Pacing, problems: &m
             "a fixture that answers 0 times never answers; leave `times` out, or make it 1 or more",
         );
     }
-    let scope = reply::Scope { has_path, defaults };
+    let mut scope = reply::Scope { has_path, defaults, file, transcripts };
     let (mut replies, mut places) = (Vec::new(), Vec::new());
     for (at, reply) in given(fixture.reply, fixture.replies, at, problems) {
-        if let Some(reply) = reply::reply(reply, &at, scope, problems) {
+        if let Some(reply) = reply::reply(reply, &at, &mut scope, problems) {
             replies.push(reply);
             places.push(at);
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::plan::load::problems::{Problems, below};
 use crate::plan::pacing::{Jitter, Pacing};
+use crate::plan::transcript::Recording;
 
 /// Checks pacing that stands at the pointer `at`.
 pub(super) fn pacing(pacing: &Pacing, at: &str, problems: &mut Problems) {
@@ -63,6 +64,29 @@ pub(super) fn of_reply(
         (Some(_), None) => check_head(&merged, &below(at, "head"), problems),
         (None, Some(_)) => check_head(&merged, &below(at, "ttft"), problems),
         (Some(_), Some(_)) | (None, None) => {}
+    }
+}
+
+/// Checks the pacing of a reply that is a transcript, against its times.
+pub(super) fn of_replay(own: &Pacing, recording: &Recording, at: &str, problems: &mut Problems) {
+    let keys = [("recorded", own.recorded == Some(true)), ("scale", own.scale.is_some())];
+    for (key, _) in keys.into_iter().filter(|(_, given)| *given) {
+        let at = below(at, key);
+        match own.rival() {
+            _ if !recording.is_timed() => problems.key(
+                at,
+                format!("the transcript has no times: leave `{key}` out, and give `ttft` and `itl` if it is to take time"),
+            ),
+            Some(rival) => problems.key(
+                at,
+                format!("`{key}` is about the recorded times, which `{rival}` displaces: leave one of them out"),
+            ),
+            None if own.recorded == Some(false) => problems.key(
+                at,
+                format!("`{key}` is about the recorded times, and `recorded` says not to use them: leave one out"),
+            ),
+            None => {}
+        }
     }
 }
 

@@ -1,5 +1,8 @@
 //! Checks a reply, and makes a [`Prepared`] of it.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::Value;
@@ -9,32 +12,42 @@ use crate::plan::fault::combine::conflicts;
 use crate::plan::fault::{At, Fault, Places};
 use crate::plan::json::{Map, StringOr};
 use crate::plan::load::problems::{Problems, below};
+use crate::plan::load::transcripts::Transcripts;
 use crate::plan::load::words::{quoted, short};
 use crate::plan::pacing::Pacing;
-use crate::plan::reply::{Content, ErrorReply, Prepared, Reply, ReplyObject, Step};
+use crate::plan::reply::{Content, ErrorReply, Prepared, Replay, Reply, ReplyObject, Step};
 use crate::plan::template::Templates;
 use crate::plan::wire::Filters;
 
-use super::{answer, pacing, script};
+use super::{answer, pacing, script, transcript, wire};
 
 /// What a reply stands in.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Scope {
+#[derive(Debug)]
+pub(super) struct Scope<'a> {
     /// Whether its fixture serves a path of its own.
     pub(super) has_path: bool,
     /// The file's pacing.
     pub(super) defaults: Pacing,
+    /// Its file, if it is of one.
+    pub(super) file: Option<&'a Path>,
+    /// The transcripts that files name.
+    pub(super) transcripts: &'a mut Transcripts,
 }
 
 /// Checks a reply that stands at the pointer `at`.
-pub(super) fn reply(reply: Reply, at: &str, scope: Scope, problems: &mut Problems) -> Option<Prepared> {
+pub(super) fn reply(
+    reply: Reply,
+    at: &str,
+    scope: &mut Scope<'_>,
+    problems: &mut Problems,
+) -> Option<Prepared> {
     let shorthand = matches!(reply.0, StringOr::Text(_));
     let object = *reply.into_object();
     if scope.has_path && object.answer.is_some() {
         let at = if shorthand { at.to_owned() } else { below(at, "answer") };
         problems.value(
             at,
-            "a fixture with a `path` serves a `script` or an `error`: \
+            "a fixture with a `path` serves a `script`, a `transcript` or an `error`: \
              only chat endpoints have a form for an answer",
         );
     }
@@ -49,11 +62,18 @@ pub(super) fn reply(reply: Reply, at: &str, scope: Scope, problems: &mut Problem
     let faults = all_faults(&object, at, problems);
     if let Some(filters) = &object.filters {
         check_filters(filters, &below(at, "filters"), problems);
+        wire::filters(filters, &below(at, "filters"), problems);
+    }
+    if let Some(own) = &object.wire {
+        wire::wire(own, &below(at, "wire"), problems);
+    }
+    if object.transcript.is_some() {
+        transcript::check_over(&object, at, problems);
     }
     let own = object.pacing.unwrap_or_default();
-    let (filters, wire) =
+    let (filters, envelope) =
         (object.filters.clone().unwrap_or_default(), object.wire.clone().unwrap_or_default());
-    let (content, templates) = content(object, at, problems)?;
+    let (content, templates) = content(object, at, scope, problems)?;
     let pacing = scope.defaults.and(own);
     Some(Prepared {
         status,
@@ -61,14 +81,20 @@ pub(super) fn reply(reply: Reply, at: &str, scope: Scope, problems: &mut Problem
         pacing,
         faults,
         filters,
-        wire,
+        wire: envelope,
         templates,
         ..Prepared::new(content)
     })
 }
 
 /// Exactly one of the four contents.
-fn content(object: ReplyObject, at: &str, problems: &mut Problems) -> Option<(Content, Option<Templates>)> {
+fn content(
+    object: ReplyObject,
+    at: &str,
+    scope: &mut Scope<'_>,
+    problems: &mut Problems,
+) -> Option<(Content, Option<Templates>)> {
+    let own = object.pacing.unwrap_or_default();
     let given: Vec<&str> = [
         ("answer", object.answer.is_some()),
         ("script", object.script.is_some()),
@@ -84,13 +110,7 @@ fn content(object: ReplyObject, at: &str, problems: &mut Problems) -> Option<(Co
             .key(below(at, second), format!("a reply has exactly one content, got {}", keys.join(" and ")));
     }
     if given.is_empty() {
-        problems.value(at, "a reply needs `answer`, `script` or `error`");
-    }
-    if object.transcript.is_some() {
-        problems.key(
-            below(at, "transcript"),
-            "`transcript` is not supported yet: write the stream as a `script`",
-        );
+        problems.value(at, "a reply needs `answer`, `script`, `transcript` or `error`");
     }
     let mut contents = Vec::new();
     if let Some(answer) = object.answer {
@@ -105,6 +125,20 @@ fn content(object: ReplyObject, at: &str, problems: &mut Problems) -> Option<(Co
     if let Some(error) = object.error {
         check_error(&error, &below(at, "error"), problems);
         contents.push((Content::Error(error), None));
+    }
+    if let Some(transcript) = object.transcript {
+        let recording = match transcript {
+            StringOr::Text(name) => {
+                scope.transcripts.named(&name, scope.file, &below(at, "transcript"), problems)
+            }
+            StringOr::Object(recorded) => {
+                transcript::transcript(&recorded, &below(at, "transcript"), problems).map(Arc::new)
+            }
+        };
+        contents.extend(recording.map(|recording| {
+            pacing::of_replay(&own, &recording, &below(at, "pacing"), problems);
+            (Content::Transcript(Replay { recording, own }), None)
+        }));
     }
     contents.into_iter().next()
 }
@@ -128,6 +162,16 @@ fn check_bodiless(object: &ReplyObject, at: &str, problems: &mut Problems) {
         return;
     }
     let steps = object.script.iter().flatten();
+    let recorded = object.transcript.is_some() && BODILESS.contains(&status);
+    if recorded {
+        problems.value(
+            below(at, "status"),
+            format!(
+                "a response with the status {status} has no body: send an empty `script` instead of a transcript"
+            ),
+        );
+        return;
+    }
     let sends =
         object.answer.is_some() || steps.clone().any(|step| !matches!(step, Step::Wait(_) | Step::Fault(_)));
     if sends && BODILESS.contains(&status) {
@@ -169,6 +213,9 @@ fn all_faults(object: &ReplyObject, at: &str, problems: &mut Problems) -> Vec<Fa
     for (index, written) in object.faults.iter().flatten().enumerate() {
         let at = format!("{at}/faults/{index}");
         if let Some(fault) = written.read(&at, problems) {
+            if object.transcript.is_some() {
+                transcript::check_fault(&fault, &at, problems);
+            }
             faults.push(fault);
             places.push(at);
         }
@@ -225,4 +272,4 @@ fn is_header_value(value: &str) -> bool {
 }
 
 /// Statuses whose responses end with their head.
-const BODILESS: [u16; 3] = [204, 205, 304];
+pub(super) const BODILESS: [u16; 3] = [204, 205, 304];

@@ -10,7 +10,11 @@ use crate::plan::reply::{Content, Prepared, Step};
 
 /// The lints of the faults of a reply that stands at the pointer `at`, each with its pointer.
 pub(super) fn lints(reply: &Prepared, at: &str) -> Vec<(String, String)> {
-    let is_error = matches!(reply.content, Content::Error(_));
+    let is_error = match &reply.content {
+        Content::Error(_) => true,
+        Content::Transcript(replay) => replay.recording.is_error(),
+        Content::Answer(_) | Content::Script(_) => false,
+    };
     let faults = reply.faults.iter();
     let lint = |fault: &Fault| {
         let name = fault.kind.name();

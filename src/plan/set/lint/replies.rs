@@ -3,14 +3,19 @@
 use std::time::Duration;
 
 use crate::plan::json::Span;
-use crate::plan::pacing::Pacing;
-use crate::plan::reply::{Answer, Chunking, Content, Prepared, Step, TokenLogprob};
+use crate::plan::pacing::{Pacing, whole_micros};
+use crate::plan::reply::{Answer, Chunking, Content, Prepared, Replay, Step, TokenLogprob};
+use crate::plan::seed::Seed;
 use crate::plan::tokens::{Vocabulary, pieces};
+use crate::plan::transcript::Pace;
 
 /// The lints of a reply that stands at the pointer `at`, each with its pointer.
 pub(super) fn lints(reply: &Prepared, at: &str) -> Vec<(String, String)> {
-    let mut lints = long_gaps(&reply.pacing, at);
-    lints.extend(vain_burst(&reply.pacing, at));
+    let mut lints = Vec::new();
+    if !is_recorded(reply) {
+        lints.extend(long_gaps(&reply.pacing, at));
+        lints.extend(vain_burst(&reply.pacing, at));
+    }
     match &reply.content {
         Content::Script(steps) => lints.extend(long_waits(steps, at)),
         Content::Answer(answer) if reply.templates.is_none() => {
@@ -25,6 +30,7 @@ pub(super) fn lints(reply: &Prepared, at: &str) -> Vec<(String, String)> {
                 lints.extend(logprobs(choice, &at).into_iter().chain(marked(choice, &at)));
             }
         }
+        Content::Transcript(replay) => lints.extend(long_recorded_gap(replay, &reply.pacing, at)),
         Content::Answer(_) | Content::Error(_) => {}
     }
     lints
@@ -44,6 +50,22 @@ fn long_gaps(pacing: &Pacing, at: &str) -> Vec<(String, String)> {
         Some((at.to_owned(), format!("`{key}` asks for a wait of {gap:?}: {CUT}")))
     };
     gaps.into_iter().filter_map(long).collect()
+}
+
+/// Whether pacing of files and replies has nothing to say, since recorded times are used.
+fn is_recorded(reply: &Prepared) -> bool {
+    let Content::Transcript(replay) = &reply.content else { return false };
+    let pace = replay.pace(Pacing::default(), &reply.pacing, Seed::new(0));
+    matches!(pace, Pace::Recorded { .. })
+}
+
+fn long_recorded_gap(replay: &Replay, pacing: &Pacing, at: &str) -> Option<(String, String)> {
+    let Pace::Recorded { scale, head: _ } = replay.pace(Pacing::default(), pacing, Seed::new(0)) else {
+        return None;
+    };
+    let gap = whole_micros(replay.recording.longest_gap().as_secs_f64() * scale);
+    let message = || format!("the transcript has a gap of {gap:?}: {CUT}");
+    (gap > MAX_HOLD).then(|| (format!("{at}/transcript"), message()))
 }
 
 fn vain_burst(pacing: &Pacing, at: &str) -> Option<(String, String)> {
