@@ -278,8 +278,8 @@ impl Filters {
         chunks: usize,
     ) -> impl Iterator<Item = (usize, Option<&Map<String, Value>>)> {
         self.chunks.iter().flatten().filter_map(move |given| {
-            let from_end = given.chunk + i64::try_from(chunks).ok()?;
-            let number = usize::try_from(if given.chunk < 0 { from_end } else { given.chunk }).ok()?;
+            let from = if given.chunk < 0 { i64::try_from(chunks).ok()? } else { 0 };
+            let number = usize::try_from(given.chunk + from).ok()?;
             Some((number, given.results.as_ref()))
         })
     }

@@ -24,6 +24,19 @@ pub fn request(transcript: &Transcript) -> Result<RecordedRequest, String> {
     Ok(implied(recorded, &heard))
 }
 
+/// The request of an error: the recorded one, or any that is answered.
+pub(super) fn of_error(transcript: &Transcript) -> RecordedRequest {
+    let recorded = transcript.request.clone();
+    let mut request = recorded.unwrap_or_else(|| RecordedRequest {
+        method: "POST".to_owned(),
+        path: "/v1/chat/completions".to_owned(),
+        ..RecordedRequest::default()
+    });
+    let any = || json!({ "model": "gpt-4o-mini", "messages": [{ "role": "user", "content": "Hello" }] });
+    request.body.get_or_insert_with(any);
+    request
+}
+
 /// The request to plan for.
 pub(super) fn asked(transcript: &Transcript, heard: &Heard) -> Result<Request, String> {
     let request = match &transcript.request {
@@ -70,7 +83,8 @@ fn implied(recorded: Option<&RecordedRequest>, heard: &Heard) -> RecordedRequest
     let mut set = |key: &str, value: Value| body[key] = value;
     if heard.is_stream {
         set("stream", json!(true));
-        if heard.asks_usage {
+        // Before March 2024 Azure had the key without being asked.
+        if heard.asks_usage && (heard.usage.is_some() || heard.prompt_results.is_none() || is_sorted(heard)) {
             set("stream_options", json!({ "include_usage": true }));
         }
     }
@@ -89,13 +103,22 @@ fn implied(recorded: Option<&RecordedRequest>, heard: &Heard) -> RecordedRequest
     {
         set("functions", json!([{ "name": call.name }]));
     }
-    let is_azure =
+    let is_filtered =
         heard.prompt_results.is_some() || heard.results.iter().any(|(results, _)| results.is_some());
     let path = match recorded {
         Some(request) => request.path.clone(),
-        None if is_azure => "/openai/v1/chat/completions".to_owned(),
+        None if is_filtered => "/openai/v1/chat/completions".to_owned(),
+        // Azure sorts keys; only its first api-versions have no filter.
+        None if is_sorted(heard) => {
+            format!("/openai/deployments/{model}/chat/completions?api-version=2023-05-15")
+        }
         None => "/v1/chat/completions".to_owned(),
     };
     let headers = recorded.map(|request| request.headers.clone()).unwrap_or_default();
     RecordedRequest { method: "POST".to_owned(), path, headers, body: Some(body) }
+}
+
+/// Whether the keys of the envelope are sorted.
+fn is_sorted(heard: &Heard) -> bool {
+    heard.envelope.as_object().and_then(|envelope| envelope.keys().next()).is_some_and(|key| key == "choices")
 }

@@ -108,13 +108,11 @@ impl Draft {
         pointers
     }
 
-    /// The same with what rules say of `obfuscation` set aside: its texts as they were.
-    pub(super) fn with_texts(&self) -> Self {
+    /// The same with the texts of `obfuscation` as they were, for lengths that no rule gives.
+    pub(super) fn with_texts(&self) -> Option<Self> {
         let mut draft = self.clone();
-        if !self.obfuscation.is_empty() {
-            draft.reply["wire"]["obfuscation"] = json!(self.obfuscation);
-        }
-        draft
+        draft.reply["wire"]["obfuscation"] = json!(self.obfuscation);
+        (!self.obfuscation.is_empty()).then_some(draft)
     }
 
     /// The same envelope around a script, whose chunks have these texts as `obfuscation`, or the characters of

@@ -4,17 +4,12 @@ use serde_json::{Map, Value, json};
 
 use super::search::Search;
 use super::{Regenerated, asked, pace, unsaid};
-use crate::plan::transcript::{RecordedRequest, Transcript};
+use crate::plan::transcript::Transcript;
 
 /// The `error` that says a recorded error again.
 pub(super) fn reply(transcript: &Transcript, body: &[u8]) -> Result<Regenerated, String> {
     let response = &transcript.response;
-    let request = transcript.request.clone().unwrap_or_else(|| RecordedRequest {
-        method: "POST".to_owned(),
-        path: "/v1/chat/completions".to_owned(),
-        ..RecordedRequest::default()
-    });
-    let request = asked::typed(&request).map_err(|reason| unsaid(&reason))?;
+    let request = asked::typed(&asked::of_error(transcript)).map_err(|reason| unsaid(&reason))?;
     let search = Search { request: &request, recorded: body };
     let mut best = None;
     for mut error in candidates(response.status, body) {

@@ -19,7 +19,7 @@ pub(super) struct Heard {
     pub(super) asks_usage: bool,
     /// The `obfuscation` of each chunk that has one.
     pub(super) obfuscation: Vec<String>,
-    /// The last `latency_checkpoint` and `routing`, and whether a usage chunk was without.
+    /// Azure's `latency_checkpoint` and `routing`.
     pub(super) telemetry: Map<String, Value>,
     /// The choice of each chunk that has one.
     pub(super) order: Vec<usize>,

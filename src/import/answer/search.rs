@@ -29,7 +29,7 @@ impl Search<'_> {
         let mut best: Option<(Draft, Difference)> = None;
         let mut refused = String::new();
         let repaired = draft.with_texts();
-        for candidate in draft.candidates().chain(repaired.candidates()) {
+        for candidate in draft.candidates().chain(repaired.iter().flat_map(Draft::candidates)) {
             match self.difference(candidate.reply()) {
                 Ok(None) => return Ok((self.simplest(candidate, None), None)),
                 Ok(Some(difference)) => {
