@@ -2,7 +2,7 @@
 //!
 //! Headers are kept by name; whatever else is secret is replaced by characters of the same number, so that a replay has
 //! the lengths, the events and the padding of the recording. The same secret always gives the same characters. What
-//! cannot be replaced, since it is not one piece of text, only [smells](smells), and is for people to take out.
+//! cannot be replaced, since it is not one piece of text, only [smells], and is for people to take out.
 
 use std::fmt;
 

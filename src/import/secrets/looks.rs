@@ -27,7 +27,7 @@ const PLACEHOLDERS: [&str; 9] =
 pub(super) fn is_placeholder(text: &[u8]) -> bool {
     let small = text.to_ascii_lowercase();
     let has = |word: &&str| small.windows(word.len()).any(|window| window == word.as_bytes());
-    matches!(text, [b'<', .., b'>'] | [b'{', .., b'}']) || PLACEHOLDERS.iter().any(|word| has(&word))
+    matches!(text, [b'<', .., b'>'] | [b'{', .., b'}']) || PLACEHOLDERS.iter().any(has)
 }
 
 #[cfg(test)]
