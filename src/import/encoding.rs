@@ -160,6 +160,14 @@ impl Encoding {
 
     /// Decodes all of it; whether it ends as the encoding wants it.
     fn decode(self, encoded: &[u8], output: &mut Output) -> Result<bool, Trouble> {
+        // A decoder waits for the whole head before it looks at it; what is cut may be shorter.
+        let magic: &[u8] = match self {
+            Self::Gzip => &[0x1f, 0x8b, 8],
+            Self::Identity | Self::Deflate | Self::Brotli | Self::Zstd => &[],
+        };
+        if magic.iter().zip(encoded).any(|(magic, byte)| magic != byte) {
+            return Err(Trouble::Corrupt);
+        }
         match self {
             Self::Identity => output.push(encoded).map(|()| true),
             Self::Gzip => output.drain(MultiGzDecoder::new(encoded)),
