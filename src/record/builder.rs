@@ -31,6 +31,9 @@ pub enum Mode {
     All,
 }
 
+/// Called with the journal entry of each request that was answered here.
+type OnReplayed = Box<dyn Fn(&Entry) + Send + Sync>;
+
 /// What a recorder is made from.
 #[must_use = "a builder does nothing until it is started"]
 pub struct Builder {
@@ -41,7 +44,7 @@ pub struct Builder {
     ca: Vec<Authority>,
     max_body: usize,
     on_relayed: Option<OnRelayed>,
-    on_replayed: Option<Box<dyn Fn(&Entry) + Send + Sync>>,
+    on_replayed: Option<OnReplayed>,
 }
 
 impl Builder {
