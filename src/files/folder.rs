@@ -9,6 +9,26 @@ use crate::import::fixtures::{FIXTURES, Folder, Form, Item, Report, TRANSCRIPTS}
 use crate::plan::set::Source;
 
 /// A folder with `fixtures.json` and `transcripts`, or one that is to be.
+///
+/// ```
+/// use llmirage::files::folder::FixtureFolder;
+/// use llmirage::import::fixtures::{Form, Item};
+/// use llmirage::import;
+///
+/// let root = tempfile::tempdir()?;
+/// let capture = import::read(b"data: {\"id\":\"1\"}\n\n", None)?;
+/// let exchanges = capture.exchanges.into_iter();
+/// let items = exchanges.map(|exchange| Item {
+///     source: "captures/hello.sse".to_owned(),
+///     file: Some("hello.sse".to_owned()),
+///     is_alone: true,
+///     exchange,
+/// });
+///
+/// let added = FixtureFolder::open(root.path().join("recorded"))?.add(items.collect(), Form::Transcript)?;
+/// assert_eq!(added.files, ["transcripts/hello.json", "fixtures.json"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct FixtureFolder {
     path: PathBuf,

@@ -120,6 +120,13 @@ pub fn read(bytes: &[u8], format: Option<Format>) -> Result<Capture, String> {
 }
 
 /// Whether a capture looks like one of the formats.
+///
+/// ```
+/// use llmirage::import;
+///
+/// assert!(import::is_known(b"data: [DONE]\n\n"));
+/// assert!(!import::is_known(b"# Notes"));
+/// ```
 pub fn is_known(bytes: &[u8]) -> bool {
     Format::ALL.into_iter().any(|format| (Reader::of(format).is)(bytes))
 }
