@@ -91,6 +91,20 @@ pub enum StartError {
         /// What is wrong with it.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The address of the service to record is none.
+    #[error("{0}")]
+    Upstream(String),
+    /// The folder of recordings cannot be read.
+    #[error("cannot read {}", .path.display())]
+    Folder {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The system refuses a thread.
+    #[error("cannot start a thread")]
+    Thread(#[source] std::io::Error),
     /// A fault that was given makes no sense, or does not go with another.
     #[error("{0}")]
     Fault(String),

@@ -9,6 +9,9 @@ use crate::error::{LoadError, LoadErrors};
 use crate::plan::load::{beside, is_transcript, names};
 use crate::plan::set::Source;
 
+#[cfg(feature = "import")]
+pub mod folder;
+
 /// Reads fixture files, and the `*.json` files of folders and the folders in them, in the order of
 /// their names. Names that start with a dot are left out of folders, and so are transcripts.
 ///

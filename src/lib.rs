@@ -10,6 +10,7 @@
 //! * [`mod@plan`] decides: (fixture, request, hit, seed) → [`Timeline`], the bytes of a
 //!   response and when they are due. Pure: no I/O, no clock, no randomness but the seed's.
 //! * `import` turns captures into transcripts and fixtures.
+//! * `record` relays to a real service, and keeps what it sent.
 //! * [`serve`] acts: sockets, hyper, the player of timelines, the journal.
 //! * [`error`]: what can go wrong, one type per audience.
 //!
@@ -26,6 +27,9 @@ pub mod files;
 #[cfg(feature = "import")]
 pub mod import;
 pub mod plan;
+#[cfg(feature = "record")]
+pub mod record;
+mod secrets;
 pub mod serve;
 
 #[cfg(feature = "cli")]
@@ -35,4 +39,6 @@ pub mod cli;
 pub use error::{LoadErrors, StartError};
 pub use plan::scenario::Scenario;
 pub use plan::{At, Fault, Fixture, Limit, Matcher, Pacing, Reply, Timeline, When, plan};
+#[cfg(feature = "record")]
+pub use record::Recorder;
 pub use serve::{Builder, Clock, Entry, Journal, MockServer, Outcome, Service};

@@ -32,7 +32,7 @@ pub struct LowArgs {
 pub enum Command {
     #[command(
         about = "Serve fixtures (the default command)",
-        override_usage = "llmirage [serve] [OPTIONS] [PATH]...\n       llmirage check|plan|faults|schema --help",
+        override_usage = "llmirage [serve] [OPTIONS] [PATH]...\n       llmirage check|plan|import|record|faults|schema --help",
         before_long_help = BEFORE_SERVE,
         after_help = AFTER_SERVE_SHORT,
         after_long_help = AFTER_SERVE,
@@ -47,6 +47,12 @@ pub enum Command {
     #[command(after_help = AFTER_PLAN)]
     /// Print what a request would be answered with, and when; no sockets
     Plan(PlanArgs),
+    /// Make fixtures of captures: curl output, HAR files, cassettes, transcripts
+    #[command(after_help = AFTER_IMPORT)]
+    Import(ImportArgs),
+    /// Relay to the real service and keep what it sends
+    #[command(after_help = AFTER_RECORD)]
+    Record(Box<RecordArgs>),
     /// List the faults and scenarios, or explain one
     #[command(after_help = AFTER_FAULTS)]
     Faults(FaultsArgs),
@@ -272,6 +278,87 @@ pub struct PlanArgs {
     pub(super) format: PlanFormat,
 }
 
+/// `llmirage import CAPTURE...`
+#[derive(Args, Debug)]
+pub struct ImportArgs {
+    /// Captures, or folders of them; - is stdin
+    ///
+    /// Folders are searched for files of a known format, their subfolders too, in the order of their
+    /// names; other files there are left alone.
+    #[arg(value_name = "CAPTURE", required = true)]
+    pub(super) captures: Vec<PathBuf>,
+
+    /// The folder for fixtures.json and the transcripts
+    ///
+    /// What it has already stays: requests that are known get more replies, others a fixture of their
+    /// own, and an exchange that is there changes nothing.
+    #[arg(long, short, value_name = "DIR", env = "LLMIRAGE_OUTPUT", default_value = "llmirage-fixtures")]
+    pub(super) output: PathBuf,
+
+    /// What the captures are
+    #[arg(long, value_enum, env = "LLMIRAGE_FORMAT", default_value_t = FormatArg::Auto)]
+    pub(super) format: FormatArg,
+
+    /// What an exchange becomes
+    #[arg(long = "as", value_enum, env = "LLMIRAGE_AS", default_value_t = FormArg::Transcript)]
+    pub(super) form: FormArg,
+}
+
+/// `llmirage record --upstream URL`
+#[derive(Args, Debug)]
+pub struct RecordArgs {
+    /// The real service: https://api.openai.com
+    ///
+    /// A path in it stands before the path of every request. Keys are the client's: they go to the service as
+    /// they are, and into no file.
+    #[arg(long, value_name = "URL", env = "LLMIRAGE_UPSTREAM")]
+    pub(super) upstream: String,
+
+    /// The folder of recordings: fixtures.json, and the transcripts that it names
+    #[arg(long, short, value_name = "DIR", env = "LLMIRAGE_OUTPUT", default_value = "llmirage-fixtures")]
+    pub(super) output: PathBuf,
+
+    /// Which requests go to the service
+    #[arg(long, value_enum, env = "LLMIRAGE_MODE", default_value_t = ModeArg::Once)]
+    pub(super) mode: ModeArg,
+
+    /// Trust the authorities of this PEM file, too [default: those of the system]
+    #[arg(long, value_name = "FILE", env = "LLMIRAGE_CA")]
+    pub(super) ca: Option<PathBuf>,
+
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", env = "LLMIRAGE_LISTEN", default_value = "127.0.0.1:4010")]
+    pub(super) listen: Listen,
+
+    /// Answer to this Host name, too [default: loopback names]
+    #[arg(long, value_name = "NAME", env = "LLMIRAGE_ALLOW_HOST", value_parser = NonEmptyStringValueParser::new(), value_delimiter = ',')]
+    pub(super) allow_host: Vec<String>,
+
+    /// Ask for this token (`authorization: Bearer TOKEN`) below /__admin
+    #[arg(long, value_name = "TOKEN", env = "LLMIRAGE_ADMIN_TOKEN", value_parser = NonEmptyStringValueParser::new(), hide_env_values = true)]
+    pub(super) admin_token: Option<String>,
+
+    /// The largest body of a request, and the largest of a response that is recorded
+    #[arg(long, value_name = "SIZE", env = "LLMIRAGE_MAX_BODY", default_value = "64MiB")]
+    pub(super) max_body: Size,
+
+    /// How many connections may be open; one more is closed at once
+    #[arg(long, value_name = "N", env = "LLMIRAGE_MAX_CONNECTIONS", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) max_connections: u32,
+
+    /// How long exchanges may go on after SIGINT or SIGTERM
+    #[arg(long, value_name = "DUR", env = "LLMIRAGE_GRACE", default_value = "5s")]
+    pub(super) grace: Span,
+
+    /// Write the base URL to this file once connections are accepted
+    #[arg(long, value_name = "PATH", env = "LLMIRAGE_READY_FILE")]
+    pub(super) ready_file: Option<PathBuf>,
+
+    /// No line per exchange on stderr, and nothing but the URL on stdout
+    #[arg(long, short, env = "LLMIRAGE_QUIET", value_parser = FalseyValueParser::new())]
+    pub(super) quiet: bool,
+}
+
 /// `llmirage faults [NAME]`
 #[derive(Args, Debug)]
 pub struct FaultsArgs {
@@ -298,6 +385,17 @@ pub enum UnmatchedArg {
     Echo,
 }
 
+/// `--mode`
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum ModeArg {
+    /// All into a new folder; none where there are recordings: those are replayed, other requests refused
+    Once,
+    /// Those that no recording answers: what is there is replayed
+    New,
+    /// All; what is recorded replaces older recordings of the same request
+    All,
+}
+
 /// `--format` of `plan`
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum PlanFormat {
@@ -307,6 +405,32 @@ pub enum PlanFormat {
     Json,
     /// The bytes of the body, nothing else
     Wire,
+}
+
+/// `--format` of `import`
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum FormatArg {
+    /// What each looks like
+    Auto,
+    /// The body of a stream, as curl -N prints it
+    Sse,
+    /// What curl -i, -v or --trace prints
+    Curl,
+    /// HTTP Archive, as browsers export it
+    Har,
+    /// A cassette of vcrpy or of Ruby's VCR
+    Vcr,
+    /// A transcript, or other JSON of one exchange
+    Json,
+}
+
+/// `--as`
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum FormArg {
+    /// The recorded bytes, at the recorded times
+    Transcript,
+    /// An answer that gives the recorded bytes, to be edited
+    Answer,
 }
 
 impl LowArgs {
@@ -347,6 +471,8 @@ Commands:
   llmirage [serve] [PATH]...             Serve fixtures (the default command)
   llmirage check PATH...                 Load fixtures and report every problem
   llmirage plan PATH... --request FILE   Print what a request would be answered with, and when
+  llmirage import CAPTURE... [-o DIR]    Make fixtures of recorded exchanges
+  llmirage record --upstream URL         Relay to the real service and keep what it sends
   llmirage faults [NAME]                 List the faults and scenarios, or explain one
   llmirage schema                        Print the JSON Schema of the fixture format
 
@@ -357,6 +483,8 @@ Commands:
   llmirage [serve] [PATH]...             Serve fixtures (the default command)
   llmirage check PATH...                 Load fixtures and report every problem
   llmirage plan PATH... --request FILE   Print what a request would be answered with, and when
+  llmirage import CAPTURE... [-o DIR]    Make fixtures of recorded exchanges
+  llmirage record --upstream URL         Relay to the real service and keep what it sends
   llmirage faults [NAME]                 List the faults and scenarios, or explain one
   llmirage schema                        Print the JSON Schema of the fixture format
 
@@ -395,6 +523,36 @@ Examples:
   llmirage plan fixtures.json --request body.json --hit 2 --format json
   llmirage plan --request body.json \\
     --path '/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21'";
+
+const AFTER_IMPORT: &str = "\
+Keys, tokens, cookies and other secrets are replaced before anything is written; an exchange that still
+looks like it has one is refused. What is wrong with an exchange is told on stderr, and the others are
+imported.
+
+Examples:
+  curl -isN https://api.openai.com/v1/chat/completions … | llmirage import -
+  llmirage import tests/cassettes -o tests/fixtures
+  llmirage import chat.har --as answer
+
+Exit codes:
+  0  every exchange was imported, or was there already
+  1  some were damaged or refused; the others were imported
+  2  the command line or the fixtures in DIR are wrong, or a capture cannot be read";
+
+const AFTER_RECORD: &str = "\
+Point the client at the URL that is printed, in the place of the service. Answers are passed on as they come
+and never altered; what is written has keys, cookies and other secrets replaced, and goes to files that only
+their owner can read. `llmirage DIR` replays it.
+
+Examples:
+  llmirage record --upstream https://api.openai.com -o tests/recorded
+  llmirage record --upstream https://my-resource.openai.azure.com --mode new
+  llmirage record --upstream https://localhost:8443 --ca ca.pem --mode all
+
+Exit codes:
+  0  relayed until SIGINT or SIGTERM
+  1  failed at run time
+  2  the command line or the recordings are wrong";
 
 const AFTER_FAULTS: &str = "\
 Examples:

@@ -38,6 +38,14 @@ pub enum Failure {
         /// What the system says.
         source: io::Error,
     },
+    /// Some exchanges of captures were not imported; why was printed.
+    #[error("{} of {} not imported", lost, count(*of, "exchange"))]
+    Imported {
+        /// How many.
+        lost: usize,
+        /// Of how many.
+        of: usize,
+    },
     /// The server does not start.
     #[error(transparent)]
     Start(StartError),
@@ -80,11 +88,16 @@ impl Failure {
                 StartError::Load(_)
                 | StartError::Exposed { .. }
                 | StartError::Tls { .. }
-                | StartError::Fault(_),
+                | StartError::Fault(_)
+                | StartError::Upstream(_)
+                | StartError::Folder { .. },
             ) => 2,
-            Self::Start(_) | Self::Write { .. } | Self::System { .. } | Self::Output(_) | Self::Strict(_) => {
-                1
-            }
+            Self::Start(_)
+            | Self::Write { .. }
+            | Self::Imported { .. }
+            | Self::System { .. }
+            | Self::Output(_)
+            | Self::Strict(_) => 1,
         }
     }
 }
@@ -127,7 +140,7 @@ fn report_arguments(error: &clap::Error) -> ExitCode {
 }
 
 /// Writes a line to stderr. Nobody is left to be told when that fails.
-fn say(line: &str) {
+pub(super) fn say(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 

@@ -99,7 +99,11 @@ pub(super) enum Stamp {
 impl Stamp {
     /// The time at which an entry settled.
     pub(super) fn of(self, entry: &Entry) -> String {
-        let settled = entry.at + entry.duration.unwrap_or_default();
+        self.at(entry.at + entry.duration.unwrap_or_default())
+    }
+
+    /// A time, counted from the start.
+    pub(super) fn at(self, settled: Duration) -> String {
         match self {
             Self::SinceStart => format!("+{}.{:03}s", settled.as_secs(), settled.subsec_millis()),
             Self::TimeOfDay(start) => time_of_day(start + settled),

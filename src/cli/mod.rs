@@ -12,6 +12,7 @@ mod check;
 mod failure;
 mod faults;
 mod fixtures;
+mod import;
 mod line;
 mod log;
 mod observer;
@@ -19,6 +20,7 @@ mod options;
 mod output;
 mod plan;
 mod ready;
+mod record;
 mod request;
 mod schema;
 mod serve;
@@ -48,6 +50,8 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(args) => serve::run(options::Serve::new(*args)?),
         Command::Check(args) => check::run(&args),
         Command::Plan(args) => plan::run(&args),
+        Command::Import(args) => import::run(&args),
+        Command::Record(args) => record::run(*args),
         Command::Faults(args) => faults::run(&args),
         Command::Schema => schema::run(),
     }

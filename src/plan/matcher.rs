@@ -11,6 +11,9 @@ mod conditions;
 mod subject;
 mod text;
 
+#[cfg(feature = "import")]
+pub(crate) use text::KINDS;
+
 pub(crate) use conditions::{Conditions, View};
 
 /// Conditions on a request; all that are given must hold.
@@ -47,6 +50,9 @@ pub struct Matcher {
     /// Header name → condition on its value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) header: Option<Map<Condition>>,
+    /// Query parameter → condition on its value, percent-decoded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) query: Option<Map<Condition>>,
     /// JSON pointer into the body → the value there, or a condition on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) body: Option<Map<Value>>,
@@ -80,4 +86,7 @@ pub struct Comparison {
     /// A pattern for the whole text, with `*`, `?`, `[abc]` and `{a,b}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) glob: Option<String>,
+    /// `true`: there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) absent: Option<bool>,
 }

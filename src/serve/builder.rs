@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use super::MockServer;
 use super::clock::Clock;
 use super::entry::Entry;
+use super::forward::{Forward, Forwarding};
 use super::journal::{Journal, OnSettled};
 use super::service::Service;
 use super::state::State;
@@ -65,6 +66,7 @@ pub(crate) struct Config {
     pub(crate) scenario: Option<&'static Scenario>,
     pub(crate) unmatched: Unmatched,
     pub(crate) timeline: Option<Timeline>,
+    pub(crate) forwarding: Option<Forwarding>,
     pub(crate) api_keys: Vec<String>,
     pub(crate) allow_hosts: Vec<String>,
     pub(crate) admin_token: Option<String>,
@@ -97,6 +99,7 @@ impl Builder {
                 scenario: None,
                 unmatched: Unmatched::Error,
                 timeline: None,
+                forwarding: None,
                 api_keys: Vec::new(),
                 allow_hosts: Vec::new(),
                 admin_token: None,
@@ -162,6 +165,13 @@ impl Builder {
     /// planned or built elsewhere. One that breaks the rules of [`Timeline`] is refused at the start.
     pub fn timeline(mut self, timeline: Timeline) -> Self {
         self.config.timeline = Some(timeline);
+        self
+    }
+
+    /// Has someone else answer the requests that no fixture matches, or `always` all.
+    #[cfg_attr(not(feature = "record"), expect(dead_code, reason = "only the recorder forwards"))]
+    pub(crate) fn forward(mut self, to: Arc<dyn Forward>, always: bool) -> Self {
+        self.config.forwarding = Some(Forwarding { to, always });
         self
     }
 

@@ -15,7 +15,8 @@ use tokio::time::Instant;
 
 use super::clock::{self, Alarm};
 use super::drain::Socket;
-use super::lines::{Aftermath, Line, OpenLine};
+use super::forward::{After, Forwarded};
+use super::lines::{Aftermath, Handover, Line, OpenLine};
 use super::service::Service;
 use super::takeover::{self, Takeover};
 use super::transport::Transport;
@@ -35,6 +36,8 @@ enum End {
     Done,
     /// A response is to be played on the bare socket.
     Takeover(Box<Takeover>),
+    /// Someone else answers.
+    Forward(Box<Forwarded>),
     /// It was idle for as long as it may be, and ends with a RST or a FIN.
     Idle { reset: bool },
     /// A request came that meets this.
@@ -48,7 +51,42 @@ where
     let line = open.line();
     let lines = Arc::clone(&service.state.lines);
     let max_hold = service.state.config.max_hold;
-    let transport = Transport::new(io, Arc::clone(line), socket);
+    let mut transport = Transport::new(io, Arc::clone(line), socket);
+    let end = loop {
+        let (end, bare) = speak(&service, line, transport).await;
+        transport = bare;
+        let End::Forward(forwarded) = end else { break end };
+        match forwarded.answer(&mut transport).await {
+            After::Kept => {}
+            After::Closed => break End::Met(Reuse::Close),
+            After::Reset => break End::Met(Reuse::Reset),
+            After::Left => return,
+        }
+    };
+    // Reading is not bounded as that of a request's head is.
+    let _busy = line.begin_request();
+    match end {
+        End::Takeover(takeover) => takeover.play(transport, &lines).await,
+        End::Done if line.is_unread() => takeover::close(transport, takeover::LINGER, &lines).await,
+        // What is to be forwarded has been.
+        End::Done | End::Forward(_) => {}
+        End::Idle { reset: true } | End::Met(Reuse::Reset) => {
+            transport.reset_drained(max_hold, &lines).await;
+        }
+        End::Met(Reuse::Blackhole) => takeover::hold(transport, max_hold, &lines).await,
+        End::Idle { reset: false } | End::Met(Reuse::Close) => {
+            takeover::close(transport, takeover::LINGER.min(max_hold), &lines).await;
+        }
+    }
+}
+
+/// Speaks through hyper, until it does not go on; gives the transport back.
+async fn speak<I>(service: &Service, line: &Arc<Line>, transport: Transport<I>) -> (End, Transport<I>)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let lines = Arc::clone(&service.state.lines);
+    let max_hold = service.state.config.max_hold;
     let answer = service_fn(|request| {
         let (service, line) = (service.clone(), Arc::clone(line));
         async move {
@@ -59,7 +97,10 @@ where
             Ok::<_, Infallible>(service.respond(request, &line).await)
         }
     });
-    let mut hyper = http().serve_connection(TokioIo::new(transport), answer);
+    let mut http = http();
+    // Whoever answers in our place gets the names as the client wrote them.
+    http.preserve_header_case(service.state.config.forwarding.is_some());
+    let mut hyper = http.serve_connection(TokioIo::new(transport), answer);
     let mut draining = false;
     let mut idle = Idle { max_hold, deadline: None, alarm: Alarm::default() };
     let end = poll_fn(|cx| {
@@ -71,7 +112,8 @@ where
             // Its errors are the client's: it left, or it does not speak HTTP.
             Poll::Ready(_) => Poll::Ready(End::Done),
             Poll::Pending => match line.take_over() {
-                Some(takeover) => Poll::Ready(End::Takeover(Box::new(takeover))),
+                Some(Handover::Play(takeover)) => Poll::Ready(End::Takeover(Box::new(takeover))),
+                Some(Handover::Forward(forwarded)) => Poll::Ready(End::Forward(Box::new(forwarded))),
                 // Nothing is owed to a client that has not asked yet, or not all of it.
                 None if draining && line.is_idle() => Poll::Ready(End::Done),
                 None => idle.poll(cx, line),
@@ -79,21 +121,10 @@ where
         }
     })
     .await;
-    let transport = hyper.into_parts().io.into_inner();
-    // Reading is not bounded as that of a request's head is.
-    let _busy = line.begin_request();
-    match end {
-        End::Takeover(takeover) => takeover.play(transport, &lines).await,
-        End::Done if line.is_unread() => takeover::close(transport, takeover::LINGER, &lines).await,
-        End::Done => {}
-        End::Idle { reset: true } | End::Met(Reuse::Reset) => {
-            transport.reset_drained(max_hold, &lines).await;
-        }
-        End::Met(Reuse::Blackhole) => takeover::hold(transport, max_hold, &lines).await,
-        End::Idle { reset: false } | End::Met(Reuse::Close) => {
-            takeover::close(transport, takeover::LINGER.min(max_hold), &lines).await;
-        }
-    }
+    let parts = hyper.into_parts();
+    let mut transport = parts.io.into_inner();
+    transport.unread(parts.read_buf);
+    (end, transport)
 }
 
 /// Waits while a connection is idle after a response that something comes after.

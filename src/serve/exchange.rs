@@ -9,8 +9,9 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::body::Received;
+use super::forward::{Forward, Forwarded, Outgoing};
 use super::journal::Settlement;
-use super::lines::{Aftermath, Busy, Line};
+use super::lines::{Aftermath, Busy, Handover, Line};
 use super::player::Player;
 use super::state::State;
 use super::takeover::Takeover;
@@ -114,14 +115,20 @@ impl<'a> Exchange<'a> {
             *head.version_mut() = self.peer.version.min(Version::HTTP_11);
             return head.map(|()| Player::new(timeline, self.start, settlement, self.busy));
         }
-        self.line.hand_over(Takeover {
+        self.line.hand_over(Handover::Play(Takeover {
             wire: http1::wire(&timeline, self.peer.version),
             start: self.start,
             line: Arc::clone(self.line),
             settlement,
             max_hold: self.state.config.max_hold,
             _busy: self.busy,
-        });
+        }));
+        std::future::pending().await
+    }
+
+    /// Has someone else answer, on the bare socket.
+    pub(crate) async fn forward(self, request: Outgoing, to: Arc<dyn Forward>) -> Response<Player> {
+        self.line.hand_over(Handover::Forward(Forwarded::new(request, to, self.busy)));
         std::future::pending().await
     }
 }

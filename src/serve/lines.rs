@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::door::Door;
+use super::forward::Forwarded;
 use super::takeover::Takeover;
 use crate::plan::timeline::{Ending, Reuse};
 
@@ -143,7 +144,7 @@ pub(crate) struct Line {
     /// Who to wake when the server stops.
     waker: Mutex<Option<Waker>>,
     /// Put here by the service, played by the task once hyper has nothing left to write.
-    takeover: Mutex<Option<Takeover>>,
+    handover: Mutex<Option<Handover>>,
     /// Whether the transport holds bytes that hyper could not write yet.
     unflushed: AtomicBool,
     /// Whether a request is being answered.
@@ -156,6 +157,15 @@ pub(crate) struct Line {
     stalled: AtomicBool,
     /// What meets the connection after the response that hyper plays.
     aftermath: Mutex<Aftermath>,
+}
+
+/// A response that is not hyper's.
+#[derive(Debug)]
+pub(crate) enum Handover {
+    /// One that breaks.
+    Play(Takeover),
+    /// One that someone else gives.
+    Forward(Forwarded),
 }
 
 /// What meets a connection that is kept after a response.
@@ -196,16 +206,16 @@ impl Aftermath {
 
 impl Line {
     /// Leaves a response to the task that owns the connection.
-    pub(crate) fn hand_over(&self, takeover: Takeover) {
-        *self.takeover.lock().unwrap_or_else(PoisonError::into_inner) = Some(takeover);
+    pub(crate) fn hand_over(&self, handover: Handover) {
+        *self.handover.lock().unwrap_or_else(PoisonError::into_inner) = Some(handover);
     }
 
     /// The response that was handed over, once nothing else is waiting to be written.
-    pub(crate) fn take_over(&self) -> Option<Takeover> {
+    pub(crate) fn take_over(&self) -> Option<Handover> {
         if self.unflushed.load(Ordering::Relaxed) {
             return None;
         }
-        self.takeover.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.handover.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     pub(crate) fn set_unflushed(&self, unflushed: bool) {

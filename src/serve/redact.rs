@@ -1,5 +1,4 @@
-//! What is secret: one registry, used both for what is accepted as a key and for what is blotted out
-//! before a request is stored, so that the two cannot drift apart.
+//! What a request tells of a client's secrets: the keys that it carries, and what is blotted out before it is stored.
 
 use std::borrow::Cow;
 
@@ -7,38 +6,7 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
 use super::scope;
-
-/// The headers that may carry a client's key, in the order they are looked at: bearer tokens, and
-/// Azure's own.
-pub(crate) const KEYS: [&str; 2] = ["authorization", "api-key"];
-
-/// Words that make a name secret, of a header, of a parameter in a query, of a key in JSON:
-/// `x-goog-api-key`, `access_token`, `privateKey`. `sig` is a signature's usual name in a signed URL.
-const WORDS: [&str; 6] = ["auth", "key", "oauth", "passphrase", "pwd", "sig"];
-
-/// Parts of a word that make it secret.
-const PARTS: [&str; 11] = [
-    "accesskey",
-    "apikey",
-    "authoriz",
-    "cookie",
-    "credential",
-    "passwd",
-    "password",
-    "privatekey",
-    "secret",
-    "sharedkey",
-    "token",
-];
-
-/// Every secret name has one of these: a look that costs less than finding the words.
-const HINTS: [&str; 9] = ["auth", "cookie", "credential", "key", "pass", "pwd", "secret", "sig", "token"];
-
-/// Names that look secret and are not, the words joined: what a test may want to read in the journal.
-const HARMLESS: [&str; 3] = ["idempotencykey", "promptcachekey", "secwebsocketkey"];
-
-/// A parameter that is secret in a URL only, where it is the authorization code of a login.
-const CODE: &str = "code";
+use crate::secrets::{self, KEYS, Kind, is_parameter, is_secret};
 
 /// What stands for a secret.
 pub(crate) const BLOT: &str = "[redacted]";
@@ -65,40 +33,6 @@ pub(crate) fn same(one: &str, other: &str) -> bool {
     let (one, other) = (one.as_bytes(), other.as_bytes());
     let differences = one.iter().zip(other).fold(0, |sum, (a, b)| sum | (a ^ b));
     one.len() == other.len() && differences == 0
-}
-
-/// Whether what has this name is a secret.
-fn is_secret(name: &str) -> bool {
-    let bytes = name.as_bytes();
-    let hinted =
-        |hint: &&str| bytes.windows(hint.len()).any(|window| window.eq_ignore_ascii_case(hint.as_bytes()));
-    if !HINTS.iter().any(hinted) {
-        return false;
-    }
-    let words = words(name);
-    let secret = |word: &String| {
-        // Numbers of tokens are no secrets: `max_tokens`; nor is a tokenizer.
-        let rest = word.replace("tokens", "").replace("tokeniz", "");
-        WORDS.contains(&word.as_str()) || PARTS.iter().any(|part| rest.contains(part))
-    };
-    words.iter().any(secret) && !HARMLESS.contains(&words.concat().as_str())
-}
-
-/// The words of a name in lower case, whether it is written `api-key`, `api_key` or `apiKey`.
-fn words(name: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let mut before = ' ';
-    for character in name.chars() {
-        if !character.is_alphanumeric() || (before.is_lowercase() && character.is_uppercase()) {
-            words.push(String::new());
-        }
-        if character.is_alphanumeric() {
-            words.last_mut().expect("there is one").extend(character.to_lowercase());
-        }
-        before = character;
-    }
-    words.retain(|word| !word.is_empty());
-    words
 }
 
 /// The value of a header without what is secret in it; URLs keep their path.
@@ -131,7 +65,7 @@ pub(crate) fn target(path: &str, query: Option<&str>) -> String {
     let parameter = |pair: &str| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let plain = decoded_name(name);
-        if is_secret(&plain) || plain == CODE || find_key(&decoded(value)).is_some() {
+        if is_parameter(&plain) || find_key(&decoded(value)).is_some() {
             return format!("{}={BLOT}", text(name));
         }
         match find_key(&plain) {
@@ -209,7 +143,7 @@ fn blot_keys(object: &mut Map<String, Value>) -> bool {
     true
 }
 
-/// A text without what looks like a key of OpenAI's: `sk-` and at least 16 characters.
+/// A text without what looks like a key.
 pub(crate) fn text(text: &str) -> Cow<'_, str> {
     let Some(_) = find_key(text) else {
         return Cow::Borrowed(text);
@@ -225,25 +159,12 @@ pub(crate) fn text(text: &str) -> Cow<'_, str> {
     Cow::Owned(clean)
 }
 
-/// Where the first thing that looks like a key starts and ends.
+/// Where the first thing that looks like a key starts and ends. One that only might be a key counts, too: who reads
+/// the journal loses less by a blot than by a key.
 fn find_key(text: &str) -> Option<(usize, usize)> {
-    let mut from = 0;
-    while let Some(found) = text[from..].find("sk-") {
-        let start = from + found;
-        let word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        let len = text.as_bytes()[start..].iter().take_while(|byte| word(byte)).count();
-        // "task-…" is a word, not a key.
-        let alone = start == 0 || !text.as_bytes()[start - 1].is_ascii_alphanumeric();
-        if alone && len >= 3 + MIN_KEY {
-            return Some((start, start + len));
-        }
-        from = start + len.max(3);
-    }
-    None
+    let found = secrets::find(text.as_bytes(), |found| found.kind == Kind::Key)?;
+    Some((found.start, found.end))
 }
-
-/// How many characters after `sk-` make a key.
-const MIN_KEY: usize = 16;
 
 #[cfg(test)]
 mod tests {

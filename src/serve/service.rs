@@ -17,6 +17,7 @@ use super::bound::Bound;
 use super::drain::Socket;
 use super::entry::Entry;
 use super::exchange::{Exchange, NoBody};
+use super::forward::{Coming, Forward, Outgoing};
 use super::host::{self, Named};
 use super::journal::{Journal, Settlement};
 use super::lines::Line;
@@ -120,17 +121,19 @@ impl Service {
     pub(crate) async fn respond(&self, request: Request<Incoming>, line: &Arc<Line>) -> Response<Player> {
         let (parts, incoming) = request.into_parts();
         let mut exchange = Exchange::begin(&self.state, line, &parts);
-        let (timeline, settlement) = self.decide(parts, incoming, &mut exchange).await;
-        exchange.play(timeline, settlement).await
+        match self.decide(parts, incoming, &mut exchange).await {
+            Decided::Planned(timeline, settlement) => exchange.play(*timeline, settlement).await,
+            Decided::Forwarded(request, to) => exchange.forward(request, to).await,
+        }
     }
 
-    /// What is answered, and the journal entry that waits for its outcome.
+    /// What is answered, or who answers.
     async fn decide(
         &self,
         parts: request::Parts,
         incoming: Incoming,
         exchange: &mut Exchange<'_>,
-    ) -> (Timeline, Option<Settlement>) {
+    ) -> Decided {
         let config = &self.state.config;
         let refusal = match host::named(parts.version, &parts.headers, &parts.uri, &config.allow_hosts) {
             Named::Allowed => None,
@@ -145,14 +148,15 @@ impl Service {
         };
         if let Some(refusal) = refusal {
             exchange.leave(&incoming);
-            return (refusal, None);
+            return Decided::planned(refusal, None);
         }
         let waits = parts.headers.contains_key(EXPECT);
         let origin = parts.headers.get(ORIGIN).cloned();
+        let (version, extensions) = (parts.version, parts.extensions.clone());
         let call = match Bound::of(parts) {
             Bound::Answered(timeline) => {
                 exchange.leave(&incoming);
-                return (timeline, None);
+                return Decided::planned(timeline, None);
             }
             Bound::Own { parts, path, session } => {
                 let received = body::receive(incoming, admin::MAX_BODY, waits).await;
@@ -160,14 +164,18 @@ impl Service {
                     Ok(body) => admin::answer(&self.state, &parts, &path, &session, &body),
                     Err(no_body) => no_body.refusal(),
                 };
-                return (answer, None);
+                return Decided::planned(answer, None);
             }
             Bound::Api(call) => call,
         };
+        if let Some(forwarding) = &config.forwarding {
+            let coming = Coming { version, extensions, incoming, waits };
+            return self.decide_forwarding(forwarding, call, coming, exchange).await;
+        }
         exchange.origin = origin;
         if let Some((timeline, settlement)) = self.early(&call, exchange.start) {
             exchange.keep_unread(incoming);
-            return (timeline, Some(settlement));
+            return Decided::planned(timeline, Some(settlement));
         }
         let fixtures = self.state.fixtures_for(&call.scope);
         let served = self.serves(&call, &fixtures);
@@ -183,16 +191,30 @@ impl Service {
             Ok(body) => (body, None),
             Err(NoBody::TooLarge) => (Bytes::new(), Some(Reject::BodyTooLarge { limit: config.max_body })),
             Err(NoBody::TooSlow) => (Bytes::new(), Some(Reject::Timeout)),
-            Err(no_body @ NoBody::Broken) => return (no_body.refusal(), None),
+            Err(no_body @ NoBody::Broken) => return Decided::planned(no_body.refusal(), None),
         };
         exchange.start = clock::now();
         let asked = Asked { fixtures: &fixtures, served, reject: early.or(late), body: &body };
         let (timeline, settlement) = self.admit(call, asked, exchange.start);
-        (timeline, Some(settlement))
+        Decided::planned(timeline, Some(settlement))
     }
 
     /// Whether a fixture answers on a path of its own, whatever the dialect makes of it.
     fn serves(&self, call: &Call, fixtures: &FixtureSet) -> bool {
         self.state.config.timeline.is_some() || fixtures.serves(&call.method, &call.path)
+    }
+}
+
+/// How a request is answered.
+pub(super) enum Decided {
+    /// With this, which the journal entry waits for.
+    Planned(Box<Timeline>, Option<Settlement>),
+    /// By someone else.
+    Forwarded(Outgoing, Arc<dyn Forward>),
+}
+
+impl Decided {
+    pub(super) fn planned(timeline: Timeline, settlement: Option<Settlement>) -> Self {
+        Self::Planned(Box::new(timeline), settlement)
     }
 }

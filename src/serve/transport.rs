@@ -11,16 +11,20 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::clock::Patience;
 use super::drain::{Drained, Socket, Unsent};
+use super::forward::Client;
 use super::lines::{Line, Lines};
 
 /// A byte stream with limits.
 #[derive(Debug)]
 pub(crate) struct Transport<I> {
     io: I,
+    /// What was read already and is still to be handled.
+    early: Bytes,
     line: Arc<Line>,
     socket: Socket<I>,
     /// Runs while a write is blocked.
@@ -41,7 +45,22 @@ impl<I> Transport<I> {
         let mut head = Patience::new(HEAD_LIMIT);
         head.start();
         let write = Patience::new(WRITE_LIMIT / LOOKS);
-        Self { io, line, socket, write, unsent: Unsent::Unknown, looks: 0, head, heads: 0 }
+        Self {
+            io,
+            early: Bytes::new(),
+            line,
+            socket,
+            write,
+            unsent: Unsent::Unknown,
+            looks: 0,
+            head,
+            heads: 0,
+        }
+    }
+
+    /// Takes back what was read too early.
+    pub(crate) fn unread(&mut self, early: Bytes) {
+        self.early = early;
     }
 
     /// Ends the connection with a RST, once the peer has acknowledged every byte; it is waited for at most
@@ -100,7 +119,15 @@ impl<I: AsyncRead + Unpin> AsyncRead for Transport<I> {
             this.head.reset();
         }
         let before = buf.filled().len();
-        let poll = Pin::new(&mut this.io).poll_read(cx, buf);
+        let poll = match this.early.is_empty() {
+            true => Pin::new(&mut this.io).poll_read(cx, buf),
+            false => {
+                let count = this.early.len().min(buf.remaining());
+                buf.put_slice(&this.early[..count]);
+                this.early.advance(count);
+                Poll::Ready(Ok(()))
+            }
+        };
         if this.line.is_busy() {
             return poll;
         }
@@ -142,6 +169,27 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Transport<I> {
         self.bound(cx, poll)
     }
 }
+
+impl<I: AsyncRead + AsyncWrite + Unpin + Send> Client for Transport<I> {
+    fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut space = [0; 1024];
+        while self.early.len() < MAX_EARLY {
+            let mut buf = ReadBuf::new(&mut space);
+            match ready!(Pin::new(&mut self.io).poll_read(cx, &mut buf)) {
+                Ok(()) if !buf.filled().is_empty() => {
+                    let mut early = BytesMut::from(&*self.early);
+                    early.extend_from_slice(buf.filled());
+                    self.early = early.freeze();
+                }
+                Ok(()) | Err(_) => return Poll::Ready(()),
+            }
+        }
+        Poll::Pending
+    }
+}
+
+/// How much of a next request is taken while one is answered; then it is not noticed that a client leaves.
+const MAX_EARLY: usize = 16 * 1024;
 
 /// How long a request head may take.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);

@@ -4,6 +4,7 @@ mod arguments;
 mod check;
 mod docs;
 mod faults;
+mod import;
 mod plan;
 mod reload;
 mod schema;

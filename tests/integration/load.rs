@@ -146,7 +146,7 @@ fn unknown_keys_get_a_suggestion_or_the_list() {
         &[
             r#"f.json:2:11: /fixtures/0/match/usr: unknown key "usr" in a matcher; did you mean "user"?"#,
             r#"f.json:2:27: /fixtures/0/match/tools: unknown key "tools" in a matcher; did you mean "tool"?"#,
-            r#"f.json:2:41: /fixtures/0/match/zzz: unknown key "zzz" in a matcher; known: "dialect", "endpoint", "model", "user", "system", "turn", "tool", "tool_result", "stream", "header", "body", "api_version", "method", "path""#,
+            r#"f.json:2:41: /fixtures/0/match/zzz: unknown key "zzz" in a matcher; known: "dialect", "endpoint", "model", "user", "system", "turn", "tool", "tool_result", "stream", "header", "query", "body", "api_version", "method", "path""#,
         ],
     );
     check_fixture(
@@ -247,8 +247,21 @@ fn a_condition_has_exactly_one_comparison() {
     check_fixture(
         r#""match": {"user": {}, "model": {"equals": "a", "glob": "b"}}, "reply": "x""#,
         &[
-            "f.json:2:19: /fixtures/0/match/user: a condition needs exactly one of `equals`, `contains`, `regex` and `glob`, got none",
-            "f.json:2:32: /fixtures/0/match/model: a condition needs exactly one of `equals`, `contains`, `regex` and `glob`, got `equals` and `glob`",
+            "f.json:2:19: /fixtures/0/match/user: a condition needs exactly one of `equals`, `contains`, `regex`, `glob` and `absent`, got none",
+            "f.json:2:32: /fixtures/0/match/model: a condition needs exactly one of `equals`, `contains`, `regex`, `glob` and `absent`, got `equals` and `glob`",
+        ],
+    );
+}
+
+#[test]
+fn absent_is_true_and_of_what_can_be_missing() {
+    check_fixture(
+        r#""match": {"user": {"absent": true}, "header": {"x": {"absent": false}}, "body": {"/a": {"absent": false}, "/b": {"absent": 1}}}, "reply": "x""#,
+        &[
+            r#"f.json:2:19: /fixtures/0/match/user: every request has a `user`; for an empty one write {"equals": ""}"#,
+            r#"f.json:2:64: /fixtures/0/match/header/x/absent: `absent` is true or left out; for any text write {"regex": ""}"#,
+            r#"f.json:2:99: /fixtures/0/match/body/~1a/absent: `absent` is true or left out; for any text write {"regex": ""}"#,
+            r#"f.json:2:124: /fixtures/0/match/body/~1b/absent: expected true, got 1"#,
         ],
     );
 }

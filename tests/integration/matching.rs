@@ -81,6 +81,35 @@ fn texts_are_compared_in_four_ways() {
 }
 
 #[test]
+fn what_is_not_there_can_be_asked_for() {
+    let absent = json!({ "absent": true });
+    let plain = asks("x");
+    matches(json!({ "body": { "/seed": absent }, "header": { "x-a": absent } }), &plain);
+    matches(json!({ "query": { "beta": absent }, "tool": absent, "tool_result": absent }), &plain);
+    matches(json!({ "api_version": absent }), &plain);
+    misses(json!({ "body": { "/model": absent } }), &plain, r#"body /model: expected none, got "gpt-4o""#);
+    let mut body = plain.body.clone();
+    body["tools"] = json!([{ "type": "function", "function": { "name": "get_time" } }]);
+    misses(json!({ "tool": absent }), &request(body), r#"tool: expected none, got "get_time""#);
+    let headers = HeaderMap::from_iter([("x-a".parse().unwrap(), HeaderValue::from_static("1"))]);
+    let sent = sent(Method::POST, "/v1/chat/completions", headers);
+    misses(json!({ "header": { "x-a": absent } }), &sent, r#"header x-a: expected none, got "1""#);
+}
+
+#[test]
+fn query_parameters_are_compared_decoded() {
+    let asked = Request::post("/v1/chat/completions?beta=a%2Cb&x", asks("x").body);
+    matches(json!({ "query": { "beta": "a,b", "x": "" } }), &asked);
+    misses(json!({ "query": { "beta": "a" } }), &asked, r#"query beta: expected "a", got "a,b""#);
+    misses(
+        json!({ "query": { "gamma": { "glob": "*" } } }),
+        &asked,
+        r#"query gamma: expected to match the glob "*", got none"#,
+    );
+    misses(json!({ "query": { "x": { "absent": true } } }), &asked, r#"query x: expected none, got """#);
+}
+
+#[test]
 fn a_conversation_is_matched_by_its_parts() {
     let request = request(json!({
         "model": "gpt-4o",

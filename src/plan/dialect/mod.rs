@@ -36,6 +36,7 @@ mod tools;
 mod validate;
 
 pub(crate) use head::{Lines, http_date};
+pub(crate) use paths::query_value;
 pub(crate) use retry::RetryAfter;
 
 /// Every dialect, in the order in which they are asked whether a path is theirs.

@@ -191,16 +191,24 @@ impl When {
 fn short(matcher: &Matcher) -> Option<Vec<(&'static str, String)>> {
     let user = |condition: &Condition| match condition {
         StringOr::Text(text)
-        | StringOr::Object(Comparison { contains: Some(text), equals: None, regex: None, glob: None }) => {
-            Some(text.clone())
-        }
+        | StringOr::Object(Comparison {
+            contains: Some(text),
+            equals: None,
+            regex: None,
+            glob: None,
+            absent: None,
+        }) => Some(text.clone()),
         StringOr::Object(_) => None,
     };
     let model = |condition: &Condition| match condition {
         StringOr::Text(text)
-        | StringOr::Object(Comparison { equals: Some(text), contains: None, regex: None, glob: None }) => {
-            Some(text.clone())
-        }
+        | StringOr::Object(Comparison {
+            equals: Some(text),
+            contains: None,
+            regex: None,
+            glob: None,
+            absent: None,
+        }) => Some(text.clone()),
         StringOr::Object(_) => None,
     };
     let rest = Matcher { user: None, model: None, ..matcher.clone() };

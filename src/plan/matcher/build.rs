@@ -93,6 +93,12 @@ impl Matcher {
         Self { header: Some(Map(vec![pair])), ..Self::default() }
     }
 
+    /// The value of a query parameter, percent-decoded.
+    pub fn query(name: impl Into<String>, condition: impl Into<Condition>) -> Self {
+        let pair = (name.into(), condition.into());
+        Self { query: Some(Map(vec![pair])), ..Self::default() }
+    }
+
     /// The value at a JSON pointer of the body: equality, or `json!({"regex": "…"})` and the like.
     pub fn body(pointer: impl Into<String>, value: impl Into<Value>) -> Self {
         let pair = (pointer.into(), value.into());
@@ -115,7 +121,7 @@ impl Matcher {
     }
 
     /// Both matchers' conditions. Where both ask the same of a request, `other`'s is kept;
-    /// conditions on different headers or places of the body add up.
+    /// conditions on different headers, parameters or places of the body add up.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
@@ -129,6 +135,7 @@ impl Matcher {
             tool_result: other.tool_result.or(self.tool_result),
             stream: other.stream.or(self.stream),
             header: joined(self.header, other.header),
+            query: joined(self.query, other.query),
             body: joined(self.body, other.body),
             api_version: other.api_version.or(self.api_version),
             method: other.method.or(self.method),
@@ -156,6 +163,11 @@ impl Comparison {
     /// A pattern for the whole text, with `*`, `?`, `[abc]` and `{a,b}`.
     pub fn glob(glob: impl Into<String>) -> Self {
         Self { glob: Some(glob.into()), ..Self::default() }
+    }
+
+    /// There is none: no such header, parameter or value, no tool message.
+    pub fn absent() -> Self {
+        Self { absent: Some(true), ..Self::default() }
     }
 }
 

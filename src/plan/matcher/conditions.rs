@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use super::Matcher;
 use super::subject::Subject;
-use super::text::{KINDS, Test};
+use super::text::{ABSENT, KINDS, NEVER_FALSE, Test};
+use crate::plan::dialect::query_value;
 use crate::plan::json::Map;
 use crate::plan::load::problems::{Problems, below};
 use crate::plan::load::words::{nearest, quoted, short};
@@ -28,6 +29,7 @@ enum Check {
     Turn(u64),
     Stream(bool),
     Header(HeaderName, Test),
+    Query(String, Test),
     BodyText(String, Test),
     Body(String, Value),
 }
@@ -70,6 +72,11 @@ impl Conditions {
                 (Ok(_), None) => {}
                 (Err(_), _) => problems.key(at, format!("{name:?} is not a header name")),
             }
+        }
+        for (name, condition) in matcher.query.iter().flat_map(|Map(pairs)| pairs) {
+            let at = below(&below(at, "query"), name);
+            let test = Test::compile(condition, false, &at, problems);
+            all.extend(test.map(|test| Check::Query(name.clone(), test)));
         }
         for (pointer, value) in matcher.body.iter().flat_map(|Map(pairs)| pairs) {
             let at = below(&below(at, "body"), pointer);
@@ -168,18 +175,22 @@ impl Check {
                 Subject::Model => call.route.deployment.is_none(),
                 Subject::Tool | Subject::System | Subject::ToolResult | Subject::User => true,
             },
-            Self::Header(..) => false,
+            Self::Header(..) | Self::Query(..) => false,
             Self::Turn(_) | Self::Stream(_) | Self::BodyText(..) | Self::Body(..) => true,
         }
     }
 
     fn holds(&self, view: &View<'_>) -> bool {
         match self {
+            Self::Text(Subject::Tool, Test::Absent) => view.request.tools().next().is_none(),
             Self::Text(Subject::Tool, test) => view.request.tools().any(|tool| test.holds(tool)),
-            Self::Text(subject, test) => view.text(*subject).is_some_and(|text| test.holds(&text)),
+            Self::Text(subject, test) => test.holds_of(view.text(*subject).as_deref()),
             Self::Turn(turn) => view.request.turn() == *turn,
             Self::Stream(stream) => view.request.stream() == *stream,
+            Self::Header(name, Test::Absent) => view.headers(name).next().is_none(),
             Self::Header(name, test) => view.headers(name).any(|value| test.holds(&value)),
+            Self::Query(name, test) => test.holds_of(view.parameter(name).as_deref()),
+            Self::BodyText(pointer, Test::Absent) => view.request.body.pointer(pointer).is_none(),
             Self::BodyText(pointer, test) => {
                 let text = view.request.body.pointer(pointer).and_then(Value::as_str);
                 text.is_some_and(|text| test.holds(text))
@@ -192,10 +203,14 @@ impl Check {
 
     fn failure(&self, view: &View<'_>) -> String {
         match self {
-            Self::Text(Subject::Tool, test) => {
+            Self::Text(Subject::Tool, test) if *test != Test::Absent => {
                 let tools: Vec<String> = view.request.tools().map(quoted).collect();
                 let got = if tools.is_empty() { "none".to_owned() } else { tools.join(", ") };
                 format!("tool: expected one {}, got {got}", test.wanted())
+            }
+            Self::Text(Subject::Tool, test) => {
+                let tools: Vec<String> = view.request.tools().map(quoted).collect();
+                format!("tool: expected {}, got {}", test.expected(), tools.join(", "))
             }
             Self::Text(subject, test) => {
                 let got = view.text(*subject).map_or_else(|| "none".to_owned(), |text| quoted(&text));
@@ -209,6 +224,10 @@ impl Check {
                 let got = view.headers(name).next();
                 let got = got.map_or_else(|| "none".to_owned(), |value| quoted(&value));
                 format!("header {name}: expected {}, got {got}", test.expected())
+            }
+            Self::Query(name, test) => {
+                let got = view.parameter(name).map_or_else(|| "none".to_owned(), |value| quoted(&value));
+                format!("query {name}: expected {}, got {got}", test.expected())
             }
             Self::BodyText(pointer, test) => {
                 let got = view.request.body.pointer(pointer).map_or_else(|| "nothing".to_owned(), short);
@@ -226,7 +245,8 @@ impl Check {
             Self::Text(Subject::Path | Subject::Method, _) => 0,
             Self::Text(Subject::Dialect | Subject::Endpoint | Subject::Model, _) => 1,
             Self::Text(Subject::ApiVersion, _) | Self::Stream(_) => 2,
-            Self::Turn(_) | Self::Header(..) | Self::Body(..) => 3,
+            Self::BodyText(_, Test::Absent) => 2,
+            Self::Turn(_) | Self::Header(..) | Self::Query(..) | Self::Body(..) => 3,
             Self::Text(Subject::Tool, _) => 4,
             Self::BodyText(..) => 5,
             Self::Text(Subject::System | Subject::ToolResult, _) => 6,
@@ -258,13 +278,17 @@ impl<'a> View<'a> {
         Some(Cow::Borrowed(text))
     }
 
+    fn parameter(&self, name: &str) -> Option<String> {
+        query_value(self.request.call.query.as_deref(), name)
+    }
+
     fn headers(&self, name: &HeaderName) -> impl Iterator<Item = Cow<'_, str>> {
         let values = self.request.call.headers.get_all(name).iter();
         values.map(|value| String::from_utf8_lossy(value.as_bytes()))
     }
 }
 
-/// A value of `body`: an object with one of the four comparisons as its only key is a condition,
+/// A value of `body`: an object with one of the five comparisons as its only key is a condition,
 /// everything else is the value expected, but for a key that is a misspelt comparison. So `{"equals": {"contains": 1}}` expects the object
 /// `{"contains": 1}`.
 fn body_check(pointer: &str, value: &Value, at: &str, problems: &mut Problems) -> Option<Check> {
@@ -288,6 +312,15 @@ fn body_check(pointer: &str, value: &Value, at: &str, problems: &mut Problems) -
     };
     match (key.as_str(), &value[key]) {
         ("equals", value) => Some(Check::Body(pointer, value.clone())),
+        (ABSENT, Value::Bool(true)) => Some(Check::BodyText(pointer, Test::Absent)),
+        (ABSENT, Value::Bool(false)) => {
+            problems.value(below(at, ABSENT), NEVER_FALSE);
+            None
+        }
+        (ABSENT, other) => {
+            problems.value(below(at, ABSENT), format!("expected true, got {}", short(other)));
+            None
+        }
         (kind, Value::String(text)) => {
             Some(Check::BodyText(pointer, Test::of_kind(kind, text, &below(at, kind), problems)?))
         }

@@ -73,8 +73,19 @@ impl Subject {
         matches!(self, Self::User | Self::System | Self::ToolResult)
     }
 
-    /// Refuses an equality that cannot hold.
+    /// Whether every request has it, be it empty.
+    fn is_always_there(self) -> bool {
+        !matches!(self, Self::ApiVersion | Self::Tool | Self::ToolResult)
+    }
+
+    /// Refuses a condition that cannot hold.
     pub(super) fn check(self, test: &Test, at: &str, problems: &mut Problems) {
+        if *test == Test::Absent && self.is_always_there() {
+            problems.value(
+                at,
+                format!("every request has a `{self}`; for an empty one write {{\"equals\": \"\"}}"),
+            );
+        }
         let Test::Equals(name) = test else { return };
         match self {
             Self::Dialect => {

@@ -9,7 +9,10 @@ use crate::plan::json::StringOr;
 use crate::plan::load::problems::{Problems, below};
 
 /// The ways to compare, as fixtures name them.
-pub(super) const KINDS: [&str; 4] = ["equals", "contains", "regex", "glob"];
+pub(crate) const KINDS: [&str; 5] = ["equals", "contains", "regex", "glob", ABSENT];
+
+/// The comparison that wants nothing to be there.
+pub(super) const ABSENT: &str = "absent";
 
 /// A test of a text.
 #[derive(Clone, Debug)]
@@ -17,7 +20,12 @@ pub(crate) enum Test {
     Equals(String),
     Contains(String),
     Regex(Regex),
-    Glob { glob: String, regex: Regex },
+    Glob {
+        glob: String,
+        regex: Regex,
+    },
+    /// There is no text.
+    Absent,
 }
 
 impl Test {
@@ -34,16 +42,21 @@ impl Test {
             StringOr::Object(comparison) => comparison,
         };
         let given: Vec<(&str, &String)> = comparison.given().collect();
-        let [(kind, text)] = given[..] else {
-            let got = match given.len() {
-                0 => "none".to_owned(),
-                _ => given.iter().map(|(kind, _)| format!("`{kind}`")).collect::<Vec<_>>().join(" and "),
-            };
-            let message = "a condition needs exactly one of `equals`, `contains`, `regex` and `glob`";
-            problems.value(at, format!("{message}, got {got}"));
-            return None;
-        };
-        Self::of_kind(kind, text, &below(at, kind), problems)
+        match (&given[..], comparison.absent) {
+            ([(kind, text)], None) => return Self::of_kind(kind, text, &below(at, kind), problems),
+            ([], Some(true)) => return Some(Self::Absent),
+            ([], Some(false)) => {
+                problems.value(below(at, ABSENT), NEVER_FALSE);
+                return None;
+            }
+            _ => {}
+        }
+        let kinds = given.iter().map(|(kind, _)| *kind).chain(comparison.absent.map(|_| ABSENT));
+        let kinds: Vec<String> = kinds.map(|kind| format!("`{kind}`")).collect();
+        let got = if kinds.is_empty() { "none".to_owned() } else { kinds.join(" and ") };
+        let message = "a condition needs exactly one of `equals`, `contains`, `regex`, `glob` and `absent`";
+        problems.value(at, format!("{message}, got {got}"));
+        None
     }
 
     /// Compiles one comparison; `kind` is one of [`KINDS`].
@@ -63,8 +76,17 @@ impl Test {
         }
     }
 
+    /// Whether it holds of a text, or of there being none.
+    pub(super) fn holds_of(&self, text: Option<&str>) -> bool {
+        match text {
+            Some(text) => self.holds(text),
+            None => matches!(self, Self::Absent),
+        }
+    }
+
     pub(super) fn holds(&self, text: &str) -> bool {
         match self {
+            Self::Absent => false,
             Self::Equals(whole) => whole == text,
             Self::Contains(part) => text.contains(part),
             Self::Regex(regex) | Self::Glob { regex, .. } => regex.is_match(text),
@@ -78,6 +100,7 @@ impl Test {
             Self::Contains(part) => format!("to contain {part:?}"),
             Self::Regex(regex) => format!("to match the regex {:?}", regex.as_str()),
             Self::Glob { glob, .. } => format!("to match the glob {glob:?}"),
+            Self::Absent => "none".to_owned(),
         }
     }
 
@@ -88,6 +111,7 @@ impl Test {
             Self::Contains(part) => format!("that contains {part:?}"),
             Self::Regex(regex) => format!("that matches the regex {:?}", regex.as_str()),
             Self::Glob { glob, .. } => format!("that matches the glob {glob:?}"),
+            Self::Absent => "that is not there".to_owned(),
         }
     }
 }
@@ -103,7 +127,10 @@ impl PartialEq for Test {
             | (Self::Glob { regex: left, .. }, Self::Glob { regex: right, .. }) => {
                 left.as_str() == right.as_str()
             }
-            (Self::Equals(_) | Self::Contains(_) | Self::Regex(_) | Self::Glob { .. }, _) => false,
+            (Self::Absent, Self::Absent) => true,
+            (Self::Equals(_) | Self::Contains(_) | Self::Regex(_) | Self::Glob { .. } | Self::Absent, _) => {
+                false
+            }
         }
     }
 }
@@ -114,6 +141,9 @@ impl Comparison {
         KINDS.into_iter().zip(values).filter_map(|(kind, text)| Some((kind, text.as_ref()?)))
     }
 }
+
+/// What `"absent": false` is told.
+pub(super) const NEVER_FALSE: &str = "`absent` is true or left out; for any text write {\"regex\": \"\"}";
 
 fn compile(regex: &str) -> Result<Regex, String> {
     let built = RegexBuilder::new(regex).size_limit(REGEX_SIZE).dfa_size_limit(REGEX_SIZE).build();
