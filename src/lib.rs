@@ -38,7 +38,7 @@ pub mod cli;
 
 pub use error::{LoadErrors, StartError};
 pub use plan::scenario::Scenario;
+pub use plan::{At, Fault, Fixture, Limit, Matcher, Pacing, Reply, Timeline, When, plan};
 #[cfg(feature = "record")]
 pub use record::Recorder;
-pub use plan::{At, Fault, Fixture, Limit, Matcher, Pacing, Reply, Timeline, When, plan};
 pub use serve::{Builder, Clock, Entry, Journal, MockServer, Outcome, Service};

@@ -98,14 +98,18 @@ fn announce(args: &RecordArgs, recorder: &Recorder) -> Result<(), Failure> {
 }
 
 fn banner(args: &RecordArgs, recorder: &Recorder) -> String {
-    let (url, folder, upstream) = (recorder.base_url(), args.output.display(), args.upstream.trim_end_matches('/'));
+    let (url, folder, upstream) =
+        (recorder.base_url(), args.output.display(), args.upstream.trim_end_matches('/'));
     let does = match (recorder.known(), args.mode) {
         (Some(known), ModeArg::Once) => format!(
             "Replays {} of {folder}, and refuses other requests (--mode new records those, --mode all everything)",
             count(known, "fixture")
         ),
         (Some(known), _) => {
-            format!("Replays {} of {folder}, and records what {upstream} answers to other requests", count(known, "fixture"))
+            format!(
+                "Replays {} of {folder}, and records what {upstream} answers to other requests",
+                count(known, "fixture")
+            )
         }
         (None, _) => format!("Records what {upstream} answers, in {folder}"),
     };
@@ -125,7 +129,8 @@ fn banner(args: &RecordArgs, recorder: &Recorder) -> String {
 /// ```
 fn line(relayed: &Relayed, paint: Paint) -> String {
     let time = Stamp::SinceStart.at(relayed.at + relayed.duration);
-    let status = relayed.status.map_or_else(|| "---".to_owned(), |status| paint.status(status, &status.to_string()));
+    let status =
+        relayed.status.map_or_else(|| "---".to_owned(), |status| paint.status(status, &status.to_string()));
     let ending = match relayed.ending {
         None | Some(RecordedEnding::Complete) => String::new(),
         Some(RecordedEnding::Close) => paint.broken(", closed early"),
@@ -141,16 +146,22 @@ fn line(relayed: &Relayed, paint: Paint) -> String {
     };
     let notes: String = relayed.notes.iter().map(|note| format!("; {}", plain(note))).collect();
     let path = plain(&relayed.path);
-    format!("{time:>12} {:<4} {path:<24} {status} {what}{ending} {}{more}{notes}", relayed.method, span(relayed.duration))
+    format!(
+        "{time:>12} {:<4} {path:<24} {status} {what}{ending} {}{more}{notes}",
+        relayed.method,
+        span(relayed.duration)
+    )
 }
 
 /// What a run did, in one line.
 fn summary_line(summary: &Summary, folder: &Path) -> String {
     let Summary { recorded, not_kept, replayed, unmatched, .. } = summary;
     let mut line = format!("llmirage: recorded {} in {}", count(*recorded, "exchange"), folder.display());
-    for (number, what) in
-        [(*replayed, "replayed"), (*not_kept as u64, "not recorded"), (*unmatched, "refused: no recording answers")]
-    {
+    for (number, what) in [
+        (*replayed, "replayed"),
+        (*not_kept as u64, "not recorded"),
+        (*unmatched, "refused: no recording answers"),
+    ] {
         if number > 0 {
             line.push_str(&format!(", {number} {what}"));
         }
@@ -181,7 +192,10 @@ mod tests {
 
     #[track_caller]
     fn check(relayed: &Relayed, expected: &str) {
-        assert_eq!(line(relayed, Paint::plain()), format!("     +3.118s POST /v1/chat/completions     {expected}"));
+        assert_eq!(
+            line(relayed, Paint::plain()),
+            format!("     +3.118s POST /v1/chat/completions     {expected}")
+        );
     }
 
     #[test]
@@ -226,7 +240,9 @@ mod tests {
     #[test]
     fn an_open_address_is_refused_without_a_token() {
         let args = ["llmirage", "record", "--upstream", "https://a", "--listen", "0.0.0.0:1"];
-        let Ok(Command::Record(args)) = LowArgs::read(args.map(Into::into)) else { panic!("it is a command line") };
+        let Ok(Command::Record(args)) = LowArgs::read(args.map(Into::into)) else {
+            panic!("it is a command line")
+        };
         let failure = run(*args).unwrap_err();
         assert_eq!(
             failure.to_string(),

@@ -128,11 +128,6 @@ impl FixtureFolder {
         }
         Ok(Added { report, files })
     }
-
-    /// What is in it.
-    pub fn contents(&self) -> &Folder {
-        &self.folder
-    }
 }
 
 /// The files of the folder of transcripts, by the path that fixtures name them by. One that is no text is there

@@ -20,9 +20,9 @@ use serde_json::{Map, Value, json};
 use super::exchange::{Damage, Exchange};
 use crate::error::LoadErrors;
 use crate::plan::Request;
-use crate::plan::matcher::{Conditions, Matcher, View};
+use crate::plan::matcher::Conditions;
 use crate::plan::set::{FixtureSet, Source};
-use crate::plan::transcript::{RecordedRequest, Transcript};
+use crate::plan::transcript::Transcript;
 
 mod asked;
 mod differ;
@@ -31,16 +31,16 @@ mod group;
 mod guess;
 mod matching;
 mod names;
+mod place;
 mod prepare;
 #[cfg(feature = "record")]
 mod replace;
 mod report;
 mod text;
+mod verify;
 
-use asked::catches;
-use group::Group;
 use names::Names;
-use prepare::{Made, Prepared};
+use prepare::Prepared;
 pub use report::{Kind, Report, Told};
 
 /// What an exchange becomes.
@@ -207,12 +207,6 @@ impl Folder {
         report
     }
 
-    /// Whether there is a reply that was recorded for this request.
-    pub fn answers(&self, request: &RecordedRequest) -> bool {
-        let key = asked::request(request).map(|request| asked::key(&request));
-        key.is_ok_and(|key| self.known().iter().any(|known| known.key == key))
-    }
-
     /// The files that are to be written since the last call: their paths in the folder, with slashes, and texts.
     /// `fixtures.json` comes last, so that whoever looks finds what it names.
     pub fn files(&mut self) -> Vec<(String, String)> {
@@ -236,182 +230,6 @@ impl Folder {
             }
         }
         known
-    }
-
-    /// Puts the exchanges of a group where they are answered from.
-    fn place(&mut self, group: &mut Group, report: &mut Report) {
-        let matcher = serde_json::to_value(&group.matcher).unwrap_or_default();
-        let mut target = group.target.as_ref().and_then(|name| self.position(name));
-        target = target.or_else(|| self.entries.iter().position(|entry| entry.matcher == matcher));
-        let path = target
-            .and_then(|at| self.entries.get(at))
-            .map_or(&matcher["path"], |entry| &entry.matcher["path"]);
-        if !path.is_null() {
-            for member in &mut group.members {
-                let Some(made) = member.made.on_a_path() else { continue };
-                member.made = made;
-                let text = "kept as a transcript: its fixture has a `path`, and such a route has no form for an answer";
-                report.note(&member.source, &member.place, text);
-            }
-        }
-        // Who records the same exchange twice wants it twice, but not from each capture that has it.
-        let mut is_added = vec![false; group.members.len()];
-        for (index, member) in group.members.iter().enumerate() {
-            let before = group.members[..index].iter().zip(&is_added);
-            let same =
-                before.filter(|(other, _)| other.source == member.source && other.made.is(&member.made));
-            let (same, added): (Vec<_>, Vec<bool>) = same.unzip();
-            let added = added.into_iter().filter(|added| *added).count();
-            if self.count(member, &matcher).saturating_sub(added) > same.len() {
-                report.known += 1;
-                continue;
-            }
-            is_added[index] = true;
-            if group.merged.contains(&index) {
-                let text = "its request cannot be told from another one: they get their replies in turn";
-                report.note(&member.source, &member.place, text);
-            }
-            let at = match target {
-                Some(at) => at,
-                None => self.insert(group, index, &matcher, report),
-            };
-            target = Some(at);
-            let entry = &mut self.entries[at];
-            if !std::mem::replace(&mut entry.is_touched, true) {
-                if entry.is_new { report.fixtures += 1 } else { report.grown += 1 }
-            }
-            let reply = self.reply(member, report);
-            if let Some(fixture) = self.fixtures_mut().get_mut(at) {
-                entry::add_reply(fixture, reply);
-            }
-            self.is_changed = true;
-        }
-    }
-
-    fn position(&self, name: &str) -> Option<usize> {
-        self.entries.iter().position(|entry| entry.name == name)
-    }
-
-    /// How often an exchange is among the replies to its request.
-    fn count(&self, member: &Prepared, matcher: &Value) -> usize {
-        let views: Vec<View<'_>> = member.requests().iter().map(View::new).collect();
-        let answers = |entry: &Entry| match views.is_empty() {
-            true => entry.matcher == *matcher,
-            false => views.iter().all(|view| catches(&entry.conditions, view)),
-        };
-        let fixtures = self.entries.iter().zip(entry::fixtures(&self.tree));
-        let fixtures = fixtures.filter(|(entry, _)| answers(entry));
-        let replies = fixtures.flat_map(|(_, fixture)| entry::replies(fixture));
-        replies.filter(|reply| is_reply(reply, &member.made, &self.transcripts)).count()
-    }
-
-    /// Makes a fixture without a reply, before the first one that would answer its requests; gives its place.
-    fn insert(&mut self, group: &Group, member: usize, matcher: &Value, report: &mut Report) -> usize {
-        let member = &group.members[member];
-        let views: Vec<View<'_>> = group.requests().map(View::new).collect();
-        let answers =
-            |entry: &Entry| !entry.passes_on && views.iter().any(|view| catches(&entry.conditions, view));
-        let before = self.entries.iter().position(answers);
-        if let Some(other) = before.and_then(|before| self.entries.get(before)).filter(|other| !other.is_new)
-        {
-            let text = format!("its fixture is before {:?}, which would answer it, too", other.name);
-            report.note(&member.source, &member.place, text);
-        }
-        let at = before.unwrap_or(self.entries.len());
-        let name = self.taken.unique(&member.name);
-        let mut fixture = json!({ "name": name });
-        if group.matcher != Matcher::any() {
-            fixture["match"] = matcher.clone();
-        }
-        self.entries.insert(at, Entry { is_new: true, ..Entry::read(&fixture) });
-        self.fixtures_mut().insert(at, fixture);
-        at
-    }
-
-    /// The reply that is written for an exchange, and its file.
-    fn reply(&mut self, member: &Prepared, report: &mut Report) -> Value {
-        let transcript = match &member.made {
-            Made::Answer(reply, _) => {
-                report.answers += 1;
-                return reply.clone();
-            }
-            Made::Transcript(transcript) => transcript,
-        };
-        report.transcripts += 1;
-        let path = format!("{TRANSCRIPTS}/{}.json", self.files.unique(&member.name));
-        let text = text::pretty(&serde_json::to_value(transcript).unwrap_or_default());
-        self.written.push((path.clone(), text));
-        self.transcripts.insert(path.clone(), Arc::clone(transcript));
-        json!({ "transcript": path })
-    }
-
-    fn fixtures_mut(&mut self) -> &mut Vec<Value> {
-        let fixtures = self.tree.entry("fixtures").or_insert_with(|| json!([]));
-        if !fixtures.is_array() {
-            *fixtures = json!([]);
-        }
-        match fixtures {
-            Value::Array(fixtures) => fixtures,
-            _ => unreachable!("it was made an array"),
-        }
-    }
-
-    /// Loads what is written, and tells which requests do not get to the fixture that was made for them.
-    fn verify(&self, groups: &[Group], report: &mut Report) {
-        let mut tree = self.tree.clone();
-        for fixture in tree.get_mut("fixtures").and_then(Value::as_array_mut).into_iter().flatten() {
-            let replies = entry::replies(fixture).into_iter();
-            // What a transcript says has nothing to do with who answers.
-            let replies = replies.map(|reply| match entry::transcript(&reply) {
-                Some(_) => json!({ "script": ["done"] }),
-                None => reply,
-            });
-            if let Some(members) = fixture.as_object_mut() {
-                members.shift_remove("reply");
-                members.insert("replies".to_owned(), replies.collect());
-            }
-        }
-        let text = Value::Object(tree).to_string();
-        let set = match FixtureSet::load(vec![Source::File { path: FIXTURES.into(), text }]) {
-            Ok(set) => set,
-            Err(errors) => {
-                errors
-                    .iter()
-                    .for_each(|error| report.damage(FIXTURES, &error.pointer, error.message.clone()));
-                return;
-            }
-        };
-        let names: Vec<&str> = set.names().collect();
-        for member in groups.iter().flat_map(|group| &group.members) {
-            for request in member.requests() {
-                let found = set.candidates(request).unwrap_or_default();
-                let name = found.last().and_then(|index| names.get(*index)).copied().unwrap_or_default();
-                let own = self.position(name).is_some_and(|at| self.answers_with(at, member));
-                if !own {
-                    let text =
-                        format!("its request is answered by the fixture {name:?}, which is not its own");
-                    report.note(&member.source, &member.place, text);
-                    break;
-                }
-            }
-        }
-    }
-
-    /// Whether an exchange is among the replies of a fixture.
-    fn answers_with(&self, at: usize, member: &Prepared) -> bool {
-        let replies = entry::fixtures(&self.tree).get(at).map(entry::replies).unwrap_or_default();
-        replies.iter().any(|reply| is_reply(reply, &member.made, &self.transcripts))
-    }
-}
-
-/// Whether a reply is what an exchange was made into.
-fn is_reply(reply: &Value, made: &Made, transcripts: &BTreeMap<String, Arc<Transcript>>) -> bool {
-    match made {
-        Made::Answer(answer, _) => reply == answer,
-        Made::Transcript(transcript) => {
-            let other = entry::transcript(reply).and_then(|path| transcripts.get(path));
-            other.is_some_and(|other| prepare::is_same(other, transcript))
-        }
     }
 }
 

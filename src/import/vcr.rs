@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use super::elements;
+use super::elements::Text;
 use super::encoding;
 use super::exchange::{Damage, Exchange};
 use super::yaml::Node;
@@ -30,11 +30,15 @@ pub(super) fn is(capture: &[u8]) -> bool {
     let head = head.trim_start_matches('\u{feff}');
     if head.trim_start().starts_with('{') {
         // What a body of another capture says is not at the root.
-        let text = String::from_utf8_lossy(&capture);
-        return LISTS.iter().any(|list| head.contains(list) && elements::at(&text, &[list]).is_there);
+        let text = Text::of(&capture);
+        return LISTS.iter().any(|list| head.contains(list) && text.list(&[list]).is_there);
     }
     let starts = ["interactions:", "http_interactions:", "- request:", "- !ruby/struct:VCR::HTTPInteraction"];
-    head.lines().any(|line| starts.iter().any(|start| line.starts_with(start)))
+    let is_start = |line: &str| {
+        let line = line.replace(['"', '\''], "");
+        starts.iter().any(|start| line.starts_with(start))
+    };
+    head.lines().any(is_start)
 }
 
 /// The exchanges of a cassette, in recorded order.
@@ -46,7 +50,11 @@ pub(super) fn read(capture: &[u8]) -> Result<Vec<Result<Exchange, Damage>>, Stri
     let capture = unzip(capture)?;
     let first = capture.iter().find(|byte| !byte.is_ascii_whitespace() && !b"\xef\xbb\xbf".contains(byte));
     let cassette = match first {
-        Some(b'{' | b'[') => json(&capture)?,
+        // A mapping of YAML may be in braces, too.
+        Some(b'{' | b'[') => match json(&capture) {
+            Ok(cassette) if cassette.lost.is_none() => cassette,
+            broken => salvage::read(&capture).ok().filter(|yaml| yaml.lost.is_none()).map_or(broken, Ok)?,
+        },
         _ => salvage::read(&capture)?,
     };
     if cassette.items.is_empty() && cassette.lost.is_none() {
@@ -57,7 +65,7 @@ pub(super) fn read(capture: &[u8]) -> Result<Vec<Result<Exchange, Damage>>, Stri
     for (number, item) in (1..).zip(cassette.items) {
         let place = format!("interaction {number}");
         exchanges.push(match item {
-            Ok(node) => interaction::read(&node, place, tool.as_deref()),
+            Ok(node) => interaction::read(&node, &place, tool.as_deref()),
             Err(reason) => Err(Damage { place, reason }),
         });
     }
@@ -86,12 +94,11 @@ fn unzip(capture: &[u8]) -> Result<Bytes, String> {
 }
 
 fn json(capture: &[u8]) -> Result<Cassette, String> {
-    let text = String::from_utf8_lossy(capture);
-    let lists = LISTS.iter().map(|list| elements::at(&text, &[list]));
-    let mut lists = lists.chain([elements::at(&text, &[])]);
+    let text = Text::of(capture);
+    let mut lists = LISTS.iter().map(|list| text.list(&[list])).chain([text.list(&[])]);
     let found = lists.find(|found| found.is_there).ok_or_else(no_cassette)?;
     Ok(Cassette {
-        items: found.raw.iter().map(|raw| elements::parse(raw, &text).map(Node::from)).collect(),
+        items: found.raw.iter().map(|raw| text.element(raw).map(Node::from)).collect(),
         recorded_with: found.beside.get("recorded_with").and_then(|tool| tool.as_str()).map(str::to_owned),
         lost: found.broken,
     })

@@ -13,6 +13,8 @@ mod breaks;
 mod json;
 mod quoted;
 
+use breaks::Source;
+
 /// How deep collections may be nested.
 pub(super) const MAX_DEPTH: usize = 64;
 
@@ -122,23 +124,23 @@ impl Node {
 
 /// Reads all documents of a text whose first line is line `first_line` of its file.
 pub(super) fn read(text: &str, first_line: usize) -> Documents {
-    let mut mended = Cow::Borrowed(text.trim_start_matches('\u{feff}'));
+    let mut source = Source::of(text.trim_start_matches('\u{feff}'));
     for _ in 0..MAX_MENDED {
-        let (documents, stopped) = read_once(&mended, first_line);
-        let indented = stopped.and_then(|at| quoted::indented(&mended, at.line(), at.col()));
+        let (documents, stopped) = read_once(&source, first_line);
+        let indented = stopped.and_then(|at| quoted::indented(&source.text, at.line(), at.col()));
         match indented {
-            Some(indented) => mended = Cow::Owned(indented),
+            Some(indented) => source.text = Cow::Owned(indented),
             None => return documents,
         }
     }
-    read_once(&mended, first_line).0
+    read_once(&source, first_line).0
 }
 
 /// What was read, and where the parser stopped if the text is not YAML.
-fn read_once(text: &str, first_line: usize) -> (Documents, Option<Marker>) {
-    let unended = (!text.ends_with(['\n', '\r'])).then(|| text.chars().count());
-    let mut tree = Tree { before: first_line.saturating_sub(1), unended, ..Tree::default() };
-    let mut parser = Parser::new_from_str(text);
+fn read_once(source: &Source<'_>, first_line: usize) -> (Documents, Option<Marker>) {
+    let unended = (!source.text.ends_with(['\n', '\r'])).then(|| source.text.chars().count());
+    let mut tree = Tree::new(source, first_line, unended);
+    let mut parser = Parser::new_from_str(&source.text);
     let mut stopped = None;
     let mut broken = None;
     while let Some(event) = parser.next_event() {
@@ -158,10 +160,10 @@ fn read_once(text: &str, first_line: usize) -> (Documents, Option<Marker>) {
 }
 
 /// The tree that grows with each event.
-#[derive(Default)]
-struct Tree {
-    /// How many lines of the file come before the text.
-    before: usize,
+struct Tree<'a> {
+    source: &'a Source<'a>,
+    /// The line of the file on which the text starts.
+    first_line: usize,
     /// How many characters the text has, if its last line has no line break.
     unended: Option<usize>,
     roots: Vec<Rc<Node>>,
@@ -184,7 +186,12 @@ enum Children {
     Map(Vec<(Rc<Node>, Rc<Node>)>, Option<Rc<Node>>),
 }
 
-impl Tree {
+impl<'a> Tree<'a> {
+    fn new(source: &'a Source<'a>, first_line: usize, unended: Option<usize>) -> Self {
+        let (roots, open, anchors) = (Vec::new(), Vec::new(), HashMap::new());
+        Self { source, first_line, unended, roots, open, anchors, nodes: 0, aliased: 0 }
+    }
+
     fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Broken> {
         match event {
             Event::Nothing
@@ -224,7 +231,7 @@ impl Tree {
         if is_block && self.unended == Some(span.end.index()) && text.ends_with('\n') {
             text.pop();
         }
-        breaks::mend(text, style, span.start.col())
+        self.source.restored(text, style)
     }
 
     fn open(
@@ -292,7 +299,7 @@ impl Tree {
     }
 
     fn line(&self, at: Marker) -> usize {
-        self.before + at.line()
+        self.first_line + self.source.line(at.line()) - 1
     }
 
     fn broken(&self, at: Marker, reason: &str) -> Broken {

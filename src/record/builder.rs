@@ -31,6 +31,9 @@ pub enum Mode {
     All,
 }
 
+/// Called with the journal entry of each request that was answered here.
+type OnReplayed = Box<dyn Fn(&Entry) + Send + Sync>;
+
 /// What a recorder is made from.
 #[must_use = "a builder does nothing until it is started"]
 pub struct Builder {
@@ -41,7 +44,7 @@ pub struct Builder {
     ca: Vec<Authority>,
     max_body: usize,
     on_relayed: Option<OnRelayed>,
-    on_replayed: Option<Box<dyn Fn(&Entry) + Send + Sync>>,
+    on_replayed: Option<OnReplayed>,
 }
 
 impl Builder {
@@ -195,10 +198,7 @@ impl Builder {
 
     /// The recorder without its sockets, and with connections to the service that a test makes.
     #[cfg(test)]
-    pub(super) fn service(
-        mut self,
-        dial: Box<dyn Dial>,
-    ) -> Result<(Service, Arc<Keeper>), StartError> {
+    pub(super) fn service(mut self, dial: Box<dyn Dial>) -> Result<(Service, Arc<Keeper>), StartError> {
         let upstream = self.read_upstream()?;
         let Parts { server, keeper, .. } = self.parts(upstream, dial)?;
         Ok((server.service()?, keeper))

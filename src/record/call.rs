@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRANSFER_ENCODING,
+    UPGRADE,
 };
 use http::{Request, Uri, Version};
 use hyper::body::Incoming;
@@ -61,7 +62,8 @@ pub(super) async fn call(
     let notes = Arc::new(Notes::default());
     let has_body = !outgoing.body.is_empty();
     let piece = if link.is_http2 { PIECE } else { usize::MAX };
-    let request = request(outgoing, upstream, link.is_http2).map(|body| Pieces::new(body, piece, Arc::clone(&notes)));
+    let request =
+        request(outgoing, upstream, link.is_http2).map(|body| Pieces::new(body, piece, Arc::clone(&notes)));
     let io = TokioIo::new(Tap::new(link.io, Arc::clone(&notes)));
     let (connection, response) = match link.is_http2 {
         true => {

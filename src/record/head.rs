@@ -58,12 +58,7 @@ impl Head {
             Some(reason) => Bytes::copy_from_slice(reason.as_bytes()),
             None => Bytes::from_static(usual.as_bytes()),
         };
-        Self {
-            version: parts.version,
-            status: parts.status.as_u16(),
-            reason,
-            headers: lines(&parts.headers),
-        }
+        Self { version: parts.version, status: parts.status.as_u16(), reason, headers: lines(&parts.headers) }
     }
 
     /// How a client that speaks `version` is told where the body ends that it asked for with `method`.
@@ -72,7 +67,13 @@ impl Head {
         match self.status {
             _ if method == Method::HEAD => Framing::Empty,
             204 | 304 => Framing::Empty,
-            _ if self.is_chunked() => if is_old { Framing::ToClose } else { Framing::Chunked },
+            _ if self.is_chunked() => {
+                if is_old {
+                    Framing::ToClose
+                } else {
+                    Framing::Chunked
+                }
+            }
             _ if self.values("content-length").next().is_some() => Framing::Length,
             // HTTP/2 has frames of its own.
             _ if self.version == Version::HTTP_2 && !is_old => Framing::Chunked,
@@ -116,7 +117,10 @@ impl Head {
 
     fn is_chunked(&self) -> bool {
         self.values("transfer-encoding").any(|value| {
-            value.rsplit(|byte| *byte == b',').next().is_some_and(|last| last.trim_ascii().eq_ignore_ascii_case(b"chunked"))
+            value
+                .rsplit(|byte| *byte == b',')
+                .next()
+                .is_some_and(|last| last.trim_ascii().eq_ignore_ascii_case(b"chunked"))
         })
     }
 
@@ -156,7 +160,8 @@ mod tests {
 
     #[test]
     fn interim_answers_are_no_head() {
-        let mut bytes = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 20".to_vec();
+        let mut bytes =
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 20".to_vec();
         assert_eq!(Head::parse(&mut bytes), None);
         assert_eq!(bytes, b"HTTP/1.1 20");
         bytes.extend_from_slice(b"1 Created\r\n\r\n{}");
@@ -178,14 +183,32 @@ mod tests {
         let two = Head { version: Version::HTTP_2, ..closed.clone() };
         let (new, old) = (Version::HTTP_11, Version::HTTP_10);
         for (head, method, version, framing, written) in [
-            (&chunked, Method::POST, new, Framing::Chunked, "HTTP/1.1 200 OK\nTransfer-Encoding: Chunked\nA: b\n\n"),
+            (
+                &chunked,
+                Method::POST,
+                new,
+                Framing::Chunked,
+                "HTTP/1.1 200 OK\nTransfer-Encoding: Chunked\nA: b\n\n",
+            ),
             (&chunked, Method::POST, old, Framing::ToClose, "HTTP/1.0 200 OK\nA: b\n\n"),
             (&closed, Method::POST, new, Framing::ToClose, "HTTP/1.1 200 OK\nA: b\n\n"),
-            (&two, Method::POST, new, Framing::Chunked, "HTTP/1.1 200 OK\nA: b\ntransfer-encoding: chunked\n\n"),
+            (
+                &two,
+                Method::POST,
+                new,
+                Framing::Chunked,
+                "HTTP/1.1 200 OK\nA: b\ntransfer-encoding: chunked\n\n",
+            ),
             (&two, Method::POST, old, Framing::ToClose, "HTTP/1.0 200 OK\nA: b\n\n"),
             (&known, Method::GET, old, Framing::Length, "HTTP/1.0 200 OK\nContent-Length: 5\n\n"),
             (&known, Method::HEAD, new, Framing::Empty, "HTTP/1.1 200 OK\nContent-Length: 5\n\n"),
-            (&head("HTTP/1.1 204 No Content\n\n"), Method::POST, new, Framing::Empty, "HTTP/1.1 204 No Content\n\n"),
+            (
+                &head("HTTP/1.1 204 No Content\n\n"),
+                Method::POST,
+                new,
+                Framing::Empty,
+                "HTTP/1.1 204 No Content\n\n",
+            ),
         ] {
             assert_eq!(head.framing(&method, version), framing, "{head:?}");
             assert_eq!(head.write(framing, version), written.replace('\n', "\r\n"), "{head:?}");

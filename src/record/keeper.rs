@@ -236,7 +236,8 @@ impl Writer {
         let exchange = exchange.exchange().map_err(|damage| damage.reason)?;
         let mut clean = exchange.clone();
         secrets::scrub(&mut clean);
-        let smells: Vec<String> = secrets::smells(&clean.transcript).iter().map(ToString::to_string).collect();
+        let smells: Vec<String> =
+            secrets::smells(&clean.transcript).iter().map(ToString::to_string).collect();
         if !smells.is_empty() {
             return Err(format!("it smells of a secret: {}", smells.join("; ")));
         }
@@ -278,7 +279,10 @@ impl Fault {
             Self::NoAnswer(why) => (*why).to_owned(),
             Self::TooLarge => format!("its body has more than {max_body} bytes"),
             Self::NoRoom => {
-                format!("exchanges that are not written yet fill the {} MiB there are for them", MAX_ROOM >> 20)
+                format!(
+                    "exchanges that are not written yet fill the {} MiB there are for them",
+                    MAX_ROOM >> 20
+                )
             }
             Self::Cut => "the recorder was stopped before it ended".to_owned(),
         }

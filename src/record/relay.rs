@@ -74,7 +74,9 @@ impl Relay {
             }
             Some(Err(error)) => {
                 let (why, after) = match call::ending(&error) {
-                    RecordedEnding::Reset => ("the service reset the connection before it answered", After::Reset),
+                    RecordedEnding::Reset => {
+                        ("the service reset the connection before it answered", After::Reset)
+                    }
                     _ => ("the service closed the connection before it answered", After::Closed),
                 };
                 kept.fail(Fault::NoAnswer(why));

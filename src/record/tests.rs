@@ -163,7 +163,7 @@ impl Taped {
             let mut answer = Vec::new();
             // A reset is not told apart here.
             let _ = client.read_to_end(&mut answer).await;
-            String::from_utf8(answer).unwrap()
+            String::from_utf8_lossy(&answer).into_owned()
         };
         let (answer, ()) = tokio::join!(asking, self.service.serve_connection(server));
         answer

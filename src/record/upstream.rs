@@ -203,10 +203,7 @@ fn name(upstream: &Upstream) -> Result<ServerName<'static>, StartError> {
         .map_err(|_| StartError::Upstream(format!("{:?} is no name that TLS knows", upstream.host)))
 }
 
-fn unusable(
-    file: Option<&Path>,
-    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> StartError {
+fn unusable(file: Option<&Path>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StartError {
     StartError::Tls { file: file.map(Path::to_owned), source: source.into() }
 }
 
@@ -249,7 +246,9 @@ mod tests {
         ] {
             assert_eq!(
                 Upstream::read(url).unwrap_err(),
-                format!("{url:?} is no address of a service: {why}; expected one like https://api.openai.com")
+                format!(
+                    "{url:?} is no address of a service: {why}; expected one like https://api.openai.com"
+                )
             );
         }
         assert_eq!(

@@ -45,7 +45,17 @@ impl<I> Transport<I> {
         let mut head = Patience::new(HEAD_LIMIT);
         head.start();
         let write = Patience::new(WRITE_LIMIT / LOOKS);
-        Self { io, early: Bytes::new(), line, socket, write, unsent: Unsent::Unknown, looks: 0, head, heads: 0 }
+        Self {
+            io,
+            early: Bytes::new(),
+            line,
+            socket,
+            write,
+            unsent: Unsent::Unknown,
+            looks: 0,
+            head,
+            heads: 0,
+        }
     }
 
     /// Takes back what was read too early.

@@ -165,7 +165,7 @@ fn values_of_the_wrong_type_say_what_is_expected() {
             "f.json:2:19: /fixtures/0/match/user: expected a string or an object, got 5",
             "f.json:2:30: /fixtures/0/match/turn: expected a whole number, 0 or more, got -1",
             r#"f.json:2:44: /fixtures/0/match/stream: expected true or false, got "yes""#,
-            "f.json:2:64: /fixtures/0/match/header: expected an object, got an array",
+            "f.json:2:61: /fixtures/0/match/header: expected an object, got an array",
         ],
     );
 }

@@ -3,6 +3,7 @@
 //! A file is read as a whole, since an alias may stand for something of an earlier interaction. Where it breaks, the
 //! rest is cut at the lines on which interactions start, and each is read by itself.
 
+use std::io::BufRead as _;
 use std::rc::Rc;
 
 use super::{Cassette, LISTS, no_cassette};
@@ -31,18 +32,23 @@ pub(super) fn read(capture: &[u8]) -> Result<Cassette, String> {
     if broken.is_none() && is_text {
         return if lists.is_empty() { Err(no_cassette()) } else { Ok(cassette) };
     }
-    let reason = broken.as_ref().map(|broken| broken.reason.clone());
-    let reason = reason.unwrap_or_else(|| not_text(text.lines().count()));
-    let line = cut.or(broken.map(|broken| broken.line)).unwrap_or_else(|| text.lines().count());
-    let before = cassette.items.len();
-    for (line, chunk) in chunks(capture, line) {
-        cassette.items.push(one(chunk, line));
+    let (line, reason) = match broken {
+        Some(broken) => (broken.line, broken.reason),
+        None => (text.lines().count(), not_text(text.lines().count())),
+    };
+    let (mut is_covered, mut is_damaged) = (false, false);
+    for (first, chunk) in chunks(capture, cut.unwrap_or(line)) {
+        let item = one(chunk, first);
+        is_covered |= (first..first + chunk.lines().count()).contains(&line);
+        is_damaged |= item.is_err();
+        cassette.items.push(item);
     }
-    match cassette.items[before..].iter().all(Result::is_ok) {
-        _ if lists.is_empty() && cassette.items.is_empty() => Err(format!("{} ({reason})", no_cassette())),
-        true => Ok(Cassette { lost: Some(reason), ..cassette }),
-        false => Ok(cassette),
+    if lists.is_empty() && cassette.items.is_empty() {
+        return Err(format!("{} ({reason})", no_cassette()));
     }
+    // By itself, an interaction may be readable that was not as a part of the file.
+    cassette.lost = (!is_covered && !is_damaged).then_some(reason);
+    Ok(cassette)
 }
 
 /// The list of interactions of a document.

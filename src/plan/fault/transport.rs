@@ -165,7 +165,9 @@ impl TransportFault {
                 let hold = hold.map_or(longest, |hold| hold.0.min(longest));
                 stall::heartbeat(at, response, hold, *then, (every.0, text));
                 // A stream that was recorded may have a length, too.
-                response.mend_length();
+                if response.ending.is_complete() {
+                    response.mend_length();
+                }
             }
             Self::EmptyResponse {} => framing::cut_head(response, Some(0), Ending::Close),
             Self::ResetBeforeResponse {} => {

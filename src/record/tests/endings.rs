@@ -36,7 +36,10 @@ async fn a_stream_that_is_cut_or_reset_is_relayed_to_its_last_byte_and_recorded_
         assert_eq!(answer, format!("{STREAM}{}{}", chunk("data: a\n\n"), chunk("data")), "{end:?}");
         let response = &tape.transcripts[0].response;
         assert_eq!(response.ending, ending);
-        assert_eq!(events(&tape.transcripts[0]), [(20.0, "data: a\n\n".to_owned()), (30.0, "data".to_owned())]);
+        assert_eq!(
+            events(&tape.transcripts[0]),
+            [(20.0, "data: a\n\n".to_owned()), (30.0, "data".to_owned())]
+        );
         assert_eq!(millis(response.ends_at), 75.0);
         assert_eq!(tape.told[0].ending, Some(ending));
     }
@@ -46,7 +49,12 @@ async fn a_stream_that_is_cut_or_reset_is_relayed_to_its_last_byte_and_recorded_
 async fn a_body_that_is_shorter_than_its_head_says_is_cut() {
     let taped = Taped::before(|mut wire| async move {
         wire.request(2).await;
-        wire.say(clock::now(), 0, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n{\"a\"").await;
+        wire.say(
+            clock::now(),
+            0,
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n{\"a\"",
+        )
+        .await;
     });
     let answer = taped.ask(ASK).await;
     assert_eq!(
@@ -185,7 +193,10 @@ async fn a_service_that_cannot_be_reached_is_a_502_that_says_so() {
     let taped = Taped::with(Recorder::builder(), Nobody);
     let body = "{\"error\":{\"message\":\"llmirage record: cannot connect to https://a: connection refused\",\
                 \"type\":\"llmirage_error\",\"param\":null,\"code\":\"upstream_unreachable\"}}\n";
-    let head = format!("HTTP/1.1 502 Bad Gateway\r\ncontent-type: application/json\r\ncontent-length: {}\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 502 Bad Gateway\r\ncontent-type: application/json\r\ncontent-length: {}\r\n",
+        body.len()
+    );
     // The first leaves the connection open for the second.
     let answer = taped.ask(&(ASK.replace("Connection: close\r\n", "") + ASK)).await;
     assert_eq!(answer, format!("{head}\r\n{body}{head}connection: close\r\n\r\n{body}"));

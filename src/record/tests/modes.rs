@@ -19,7 +19,10 @@ async fn run(folder: &Path, mode: Mode, first: usize, users: &[&str]) -> (Vec<St
             let mut body = vec![0; length.parse().unwrap()];
             wire.io.read_exact(&mut body).await.unwrap();
             let answer = format!("{{\"answer\":{number}}}");
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}", answer.len());
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}",
+                answer.len()
+            );
             wire.say(clock::now(), 10, &format!("{head}\r\n\r\n{answer}")).await;
         }
     };
@@ -34,7 +37,8 @@ async fn run(folder: &Path, mode: Mode, first: usize, users: &[&str]) -> (Vec<St
         answers.push(if head.starts_with("HTTP/1.1 200") { body.to_owned() } else { head[9..12].to_owned() });
     }
     let tape = taped.tape().await;
-    let lost: Vec<_> = tape.told.iter().filter(|relayed| matches!(relayed.fate, Fate::NotKept { .. })).collect();
+    let lost: Vec<_> =
+        tape.told.iter().filter(|relayed| matches!(relayed.fate, Fate::NotKept { .. })).collect();
     assert!(lost.is_empty(), "{lost:?}");
     (answers, asked.load(Ordering::Relaxed))
 }
@@ -45,7 +49,8 @@ fn answers(numbers: &[usize]) -> Vec<String> {
 
 fn transcripts(folder: &Path) -> Vec<String> {
     let names = std::fs::read_dir(folder.join("transcripts")).unwrap();
-    let mut names: Vec<String> = names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<String> =
+        names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
@@ -94,15 +99,23 @@ async fn no_secret_is_in_any_file_and_nobody_else_reads_them() {
     let key = "sk-proj-4fT9xQ2LmZ8vK1cR7wB3nY6dH0sJ5aGe";
     let serve = move |mut wire: Wire| async move {
         let request = wire.request(2).await;
-        assert!(request.contains(&format!("Authorization: Bearer {key}")), "the service gets the key: {request}");
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nSet-Cookie: session={key}\r\nopenai-organization: acme-4711");
+        assert!(
+            request.contains(&format!("Authorization: Bearer {key}")),
+            "the service gets the key: {request}"
+        );
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nSet-Cookie: session={key}\r\nopenai-organization: acme-4711"
+        );
         wire.say(clock::now(), 0, &format!("{head}\r\nContent-Length: 2\r\n\r\n{{}}")).await;
     };
     let taped = Taped::with(Recorder::builder().folder(folder.path()), Memory { serve, is_http2: false });
     let request = ASK.replace("Host:", &format!("Authorization: Bearer {key}\r\nCookie: id={key}\r\nHost:"));
     let answer = taped.ask(&request).await;
     // The client gets what was sent.
-    assert!(answer.contains(&format!("Set-Cookie: session={key}\r\nopenai-organization: acme-4711\r\n")), "{answer}");
+    assert!(
+        answer.contains(&format!("Set-Cookie: session={key}\r\nopenai-organization: acme-4711\r\n")),
+        "{answer}"
+    );
     let tape = taped.tape().await;
     assert!(matches!(&tape.told[0].fate, Fate::Recorded { file: Some(_) }), "{:?}", tape.told);
     let mut files = vec![folder.path().join("fixtures.json")];

@@ -9,7 +9,8 @@ async fn forwarded(base: &'static str, request: &str, body: usize) -> String {
         let got = got.clone();
         async move {
             got.send(wire.request(body).await).unwrap();
-            wire.say(clock::now(), 0, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+            wire.say(clock::now(), 0, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                .await;
         }
     };
     let builder = Recorder::builder().upstream(format!("https://api.example.test{base}"));
@@ -19,7 +20,10 @@ async fn forwarded(base: &'static str, request: &str, body: usize) -> String {
     let mut answer = String::new();
     let (read, ()) = tokio::join!(client.read_to_string(&mut answer), service.serve_connection(server));
     read.unwrap();
-    assert!(answer.ends_with("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"), "{answer}");
+    assert!(
+        answer.ends_with("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
+        "{answer}"
+    );
     gets.recv().await.unwrap()
 }
 
@@ -65,7 +69,8 @@ async fn a_connection_is_used_again_and_each_answer_is_its_requests() {
     };
     // The second comes while the first is answered, the third in one piece with it.
     let all = ask("1", "") + &ask("2", "") + &ask("3", "Connection: close\r\n");
-    let answer = |body: &str| format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{}0\r\n\r\n", chunk(body));
+    let answer =
+        |body: &str| format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{}0\r\n\r\n", chunk(body));
     assert_eq!(taped.ask(&all).await, answer("1") + &answer("2") + &answer("3"));
     let tape = taped.tape().await;
     let bodies = tape.transcripts.iter().map(|transcript| transcript.response.bytes());
@@ -88,7 +93,9 @@ async fn a_hundred_exchanges_at_once_do_not_meet() {
         let taped = Arc::clone(&taped);
         tokio::spawn(async move {
             let body = format!("{index:03}");
-            let answer = taped.ask(&(ASK.replace("Content-Length: 2", "Content-Length: 3").replace("{}", &body))).await;
+            let answer = taped
+                .ask(&(ASK.replace("Content-Length: 2", "Content-Length: 3").replace("{}", &body)))
+                .await;
             let events: String = (1..=20).map(|index| chunk(&format!("data: {body} {index}\n\n"))).collect();
             assert_eq!(answer, format!("{STREAM}{events}0\r\n\r\n"));
         })
@@ -100,8 +107,9 @@ async fn a_hundred_exchanges_at_once_do_not_meet() {
     assert_eq!(tape.transcripts.len(), 100);
     for transcript in &tape.transcripts {
         let body = transcript.request.as_ref().unwrap().body.clone();
-        let expected: Vec<_> =
-            (1..=20u32).map(|index| (f64::from(10 * index), format!("data: {} {index}\n\n", name(&body)))).collect();
+        let expected: Vec<_> = (1..=20u32)
+            .map(|index| (f64::from(10 * index), format!("data: {} {index}\n\n", name(&body))))
+            .collect();
         assert_eq!(events(transcript), expected);
     }
 }

@@ -66,15 +66,27 @@ async fn what_is_replayed_is_recorded_as_it_was() {
         { "at": "1.401s", "raw": "event: x\r\ndata: \u{671b}\u{6708}\r\n\r\n" },
         { "at": "7s", "raw": "data: [DONE]\n\n" }
     ]);
-    check("a stream with irregular gaps", json!({ "at": "240ms", "status": 200, "headers": stream, "events": events, "ends_at": "7.25s" })).await;
+    check(
+        "a stream with irregular gaps",
+        json!({ "at": "240ms", "status": 200, "headers": stream, "events": events, "ends_at": "7.25s" }),
+    )
+    .await;
     let cut = json!([ { "at": "30ms", "raw": "data: a\n\n" }, { "at": "50ms", "raw": "data: b" } ]);
     for (ending, ends_at) in [("close", "80ms"), ("close", "50ms")] {
         let response = json!({ "at": "20ms", "status": 200, "headers": stream, "events": cut, "ending": ending, "ends_at": ends_at });
         check(&format!("a stream that ends with {ending}"), response).await;
     }
-    let json_headers = json!([["content-type", "application/json"], ["retry-after", "2"], ["x-ratelimit-remaining-requests", "0"]]);
+    let json_headers = json!([
+        ["content-type", "application/json"],
+        ["retry-after", "2"],
+        ["x-ratelimit-remaining-requests", "0"]
+    ]);
     let error = "{\n  \"error\": {\n    \"message\": \"Rate limit reached\",\n    \"code\": \"rate_limit_exceeded\"\n  }\n}\n";
-    check("an error", json!({ "at": "35ms", "status": 429, "headers": json_headers, "body": error, "ends_at": "36ms" })).await;
+    check(
+        "an error",
+        json!({ "at": "35ms", "status": 429, "headers": json_headers, "body": error, "ends_at": "36ms" }),
+    )
+    .await;
     check("a reason of its own", json!({ "at": "5ms", "status": 401, "reason": "PermissionDenied", "headers": [["content-type", "application/json"]], "body": "{}", "ends_at": "5ms" })).await;
     check("bytes that are no text", json!({ "at": "5ms", "status": 200, "headers": [["content-type", "audio/mpeg"]], "body": { "base64": "//8AAQ==" }, "ends_at": "9ms" })).await;
 }

@@ -32,7 +32,8 @@ async fn each_event_has_the_time_of_its_last_byte_and_reaches_the_client_at_once
         seen.push(((clock::now() - start).as_millis(), text));
     }
     let both = chunk("data: c\n\n") + &chunk("data: [DONE]\n\n");
-    let together = seen.iter().filter(|(at, _)| *at == 1403).map(|(_, text)| text.as_str()).collect::<String>();
+    let together =
+        seen.iter().filter(|(at, _)| *at == 1403).map(|(_, text)| text.as_str()).collect::<String>();
     assert_eq!(together, both);
     seen.retain(|(at, _)| *at != 1403);
     assert_eq!(
@@ -89,7 +90,10 @@ async fn offsets_count_from_the_moment_the_request_was_out() {
     };
     let taped = Taped::with(Recorder::builder(), Slow(Memory { serve, is_http2: false }));
     let body = "x".repeat(3 << 20);
-    let head = format!("POST /v1/files HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}", body.len());
+    let head = format!(
+        "POST /v1/files HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}",
+        body.len()
+    );
     let answer = taped.ask(&format!("{head}\r\n\r\n{body}")).await;
     assert_eq!(answer, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
     let tape = taped.tape().await;
@@ -101,7 +105,8 @@ async fn offsets_count_from_the_moment_the_request_was_out() {
 /// Has a stream relayed that is written in pieces which end there, a millisecond apart, in one chunk each or without
 /// chunks; what was recorded, and what the client read.
 fn split(stream: &'static str, cuts: Vec<usize>, is_chunked: bool) -> (Vec<(f64, String)>, String) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async move {
         let taped = Taped::before(move |mut wire| {
             let cuts = cuts.clone();

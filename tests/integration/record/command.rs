@@ -49,7 +49,11 @@ fn a_service_that_cannot_be_reached_or_trusted_is_told_to_client_and_user() {
     let answer = strange.chat("hello");
     assert_eq!(answer.status, 502);
     let message = format!("no TLS with {}: ", service.0.url);
-    assert!(answer.body.contains(&message) && answer.body.contains("trust another authority with --ca FILE"), "{}", answer.body);
+    assert!(
+        answer.body.contains(&message) && answer.body.contains("trust another authority with --ca FILE"),
+        "{}",
+        answer.body
+    );
     let line = strange.stderr_line("POST");
     assert!(line.contains(" --- not recorded ") && line.contains(&message), "{line}");
 
@@ -85,13 +89,23 @@ fn what_does_not_end_within_the_grace_is_cut_and_not_recorded() {
     dir.create("f.json", FIXTURES);
     let service = upstream(&dir, "f.json");
     let recording = recorder(&dir, &service, "", "-o out --grace 10ms");
-    let mut stream = recording.connect().send(&post("/v1/chat/completions", recording.address(), "", &chat_body("slow")));
+    let mut stream =
+        recording.connect().send(&post("/v1/chat/completions", recording.address(), "", &chat_body("slow")));
     stream.until("\"role\"");
     let end = recording.stop();
     assert!(!stream.rest().contains("[DONE]"));
     assert_eq!(end.code, 0);
-    assert!(end.stderr.contains("200 not recorded ") && end.stderr.contains("the recorder was stopped before it ended"), "{}", end.stderr);
-    assert!(end.stderr.ends_with("llmirage: recorded 0 exchanges in out, 1 not recorded\n"), "{}", end.stderr);
+    assert!(
+        end.stderr.contains("200 not recorded ")
+            && end.stderr.contains("the recorder was stopped before it ended"),
+        "{}",
+        end.stderr
+    );
+    assert!(
+        end.stderr.ends_with("llmirage: recorded 0 exchanges in out, 1 not recorded\n"),
+        "{}",
+        end.stderr
+    );
     assert!(!dir.path("out").exists());
 }
 
@@ -101,7 +115,8 @@ fn a_client_that_leaves_is_part_of_the_recording() {
     dir.create("f.json", FIXTURES);
     let mut service = upstream(&dir, "f.json");
     let mut recording = recorder(&dir, &service, "", "-o out");
-    let mut stream = recording.connect().send(&post("/v1/chat/completions", recording.address(), "", &chat_body("slow")));
+    let mut stream =
+        recording.connect().send(&post("/v1/chat/completions", recording.address(), "", &chat_body("slow")));
     stream.until("\"content\":\"a\"");
     drop(stream);
     let line = service.0.stderr_line("slow#1");

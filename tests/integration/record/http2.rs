@@ -24,10 +24,20 @@ async fn service() -> (String, String) {
         let stream = acceptor.accept(socket).await.unwrap();
         let answer = service_fn(|request: Request<Incoming>| async {
             assert_eq!(request.version(), Version::HTTP_2);
-            let said = format!("{} {} {:?}", request.method(), request.uri(), request.headers().get("authorization"));
+            let said = format!(
+                "{} {} {:?}",
+                request.method(),
+                request.uri(),
+                request.headers().get("authorization")
+            );
             let body = request.into_body().collect().await.unwrap().to_bytes();
             let said = format!("{said} {}", String::from_utf8_lossy(&body));
-            Ok::<_, Infallible>(Response::builder().header("content-type", "text/plain").body(Full::new(Bytes::from(said))).unwrap())
+            Ok::<_, Infallible>(
+                Response::builder()
+                    .header("content-type", "text/plain")
+                    .body(Full::new(Bytes::from(said)))
+                    .unwrap(),
+            )
         });
         let mut http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
         http.auto_date_header(false);
@@ -50,7 +60,10 @@ async fn http_2_is_spoken_where_the_service_does() {
     let plain = format!("PUT {url}/base/v1/x?a=b Some(\"Bearer k\") hello");
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(body == said || body == plain, "{body}");
-    assert_eq!(head, format!("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {}", body.len()));
+    assert_eq!(
+        head,
+        format!("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {}", body.len())
+    );
     recorder.settled(1).await;
     let transcript = recorder.transcripts().remove(0);
     assert_eq!(transcript.request.unwrap().path, "/v1/x?a=b");

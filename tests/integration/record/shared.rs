@@ -43,7 +43,12 @@ async fn recordings_of_real_servers_are_recorded_again_as_they_were() {
         // Of the same request the service may have said something else first.
         let same = originals.values().filter(|other| other["request"]["body"] == original["request"]["body"]);
         if !same.map(response).any(|response| response == self::response(&again)) {
-            differ.push(format!("{}: {} ≠ {}", original["request"]["path"], response(&again), response(original)));
+            differ.push(format!(
+                "{}: {} ≠ {}",
+                original["request"]["path"],
+                response(&again),
+                response(original)
+            ));
         }
     }
     println!("{} of {} were recorded as they were", asked.len() - differ.len(), asked.len());
@@ -64,14 +69,19 @@ fn request(original: &Value) -> String {
     let lines: String = lines.map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let (method, path) = (request["method"].as_str().unwrap(), request["path"].as_str().unwrap());
     let length = body.len();
-    format!("{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n{lines}content-length: {length}\r\n\r\n{body}")
+    format!(
+        "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n{lines}content-length: {length}\r\n\r\n{body}"
+    )
 }
 
 /// What was said, without times and without what is the connection's own.
 fn response(transcript: &Value) -> Value {
     let mut response = transcript["response"].clone();
     let own = ["connection", "content-encoding", "content-length", "keep-alive", "transfer-encoding"];
-    let kept: Vec<_> = headers(&response).into_iter().filter(|(name, _)| !own.contains(&name.to_lowercase().as_str())).collect();
+    let kept: Vec<_> = headers(&response)
+        .into_iter()
+        .filter(|(name, _)| !own.contains(&name.to_lowercase().as_str()))
+        .collect();
     response["headers"] = serde_json::to_value(kept).unwrap();
     for event in response["events"].as_array_mut().into_iter().flatten() {
         event.as_object_mut().unwrap().remove("at");
