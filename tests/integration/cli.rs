@@ -10,6 +10,7 @@ mod reload;
 mod schema;
 mod serve;
 mod shutdown;
+mod tutorial;
 
 /// A set of two fixtures that answers at once.
 const FIXTURES: &str = r#"{

@@ -44,8 +44,26 @@ fn the_readme_names_every_flag() {
 fn documents_name_no_flag_that_is_not_there() {
     let known = flags_of_the_program();
     // Of cargo, curl and kill, in examples.
-    let others = ["release", "check", "all-targets", "no-deps", "document-private-items", "path", "cacert"];
-    for path in ["README.md", "docs/cli.md", "docs/fixtures.md", "CONTRIBUTING.md", "CHANGELOG.md"] {
+    let others = [
+        "release",
+        "check",
+        "all-targets",
+        "no-deps",
+        "document-private-items",
+        "path",
+        "cacert",
+        "trace",
+        "trace-time",
+        "test",
+    ];
+    for path in [
+        "README.md",
+        "docs/cli.md",
+        "docs/fixtures.md",
+        "docs/transcripts.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+    ] {
         let unknown = flags_in(&read(path))
             .into_iter()
             .filter(|flag| !known.contains(flag) && !others.contains(&flag.as_str()));
@@ -57,8 +75,9 @@ fn documents_name_no_flag_that_is_not_there() {
 fn every_example_of_fixtures_loads_without_a_warning() {
     let dir = Dir::new();
     dir.create("transcripts/haiku.json", &read("fixtures/replay/transcripts/haiku.json"));
+    dir.create("transcripts/hello.json", &read("tests/recorded/transcripts/hello.json"));
     let mut examples = 0;
-    for path in ["README.md", "docs/fixtures.md"] {
+    for path in ["README.md", "docs/fixtures.md", "docs/transcripts.md"] {
         let text = read(path);
         let blocks = text.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default());
         for example in blocks.filter(|block| block.contains("\"fixtures\"")) {
@@ -83,6 +102,7 @@ fn links_between_documents_lead_somewhere() {
         "docs/faults.md",
         "docs/fidelity.md",
         "docs/sdk.md",
+        "docs/transcripts.md",
     ] {
         let text = read(path);
         let targets = text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap_or_default());
@@ -128,7 +148,7 @@ fn every_test_that_architecture_names_is_there() {
 }
 
 /// The texts of all files under a folder.
-fn walk(folder: &str, texts: &mut Vec<String>) {
+pub(super) fn walk(folder: &str, texts: &mut Vec<String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
