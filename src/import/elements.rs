@@ -21,26 +21,36 @@ pub(super) struct Elements<'a> {
     pub(super) broken: Option<String>,
 }
 
-/// The list at this path of keys.
-pub(super) fn at<'a>(json: &'a str, path: &[&str]) -> Elements<'a> {
-    let mut found = Elements::default();
-    let mut reader = serde_json::Deserializer::from_str(json.trim_start_matches('\u{feff}'));
-    let end = Step { path, found: &mut found }.deserialize(&mut reader).and_then(|()| reader.end());
-    found.broken = end.err().map(|error| format!("not JSON: {error}"));
-    found
-}
+/// A file that is taken for JSON.
+#[derive(Debug)]
+pub(super) struct Text<'a>(Cow<'a, str>);
 
-/// An element as JSON, of a text that stands for bytes which were read as UTF-8. An element that has others is not
-/// what was recorded.
-///
-/// # Errors
-///
-/// In words, where it cannot be read.
-pub(super) fn parse(raw: &RawValue, text: &Cow<'_, str>) -> Result<Value, String> {
-    if matches!(text, Cow::Owned(_)) && raw.get().contains(char::REPLACEMENT_CHARACTER) {
-        return Err("it is not UTF-8; save the file as UTF-8 and import it again".to_owned());
+impl<'a> Text<'a> {
+    /// The text of a file, whatever its bytes.
+    pub(super) fn of(file: &'a [u8]) -> Self {
+        Self(String::from_utf8_lossy(file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file)))
     }
-    serde_json::from_str(raw.get()).map_err(|error| format!("not JSON: {error}"))
+
+    /// The list at this path of keys.
+    pub(super) fn list(&self, path: &[&str]) -> Elements<'_> {
+        let mut found = Elements::default();
+        let mut reader = serde_json::Deserializer::from_str(&self.0);
+        let end = Step { path, found: &mut found }.deserialize(&mut reader).and_then(|()| reader.end());
+        found.broken = end.err().map(|error| format!("not JSON: {error}"));
+        found
+    }
+
+    /// An element as JSON. One that has bytes which are not UTF-8 is not what was recorded.
+    ///
+    /// # Errors
+    ///
+    /// In words, where it cannot be read.
+    pub(super) fn element(&self, raw: &RawValue) -> Result<Value, String> {
+        if matches!(self.0, Cow::Owned(_)) && raw.get().contains(char::REPLACEMENT_CHARACTER) {
+            return Err("it is not UTF-8; save the file as UTF-8 and import it again".to_owned());
+        }
+        serde_json::from_str(raw.get()).map_err(|error| format!("not JSON: {error}"))
+    }
 }
 
 struct Step<'s, 'a> {
@@ -103,7 +113,8 @@ mod tests {
 
     #[track_caller]
     fn check(json: &str, elements: &[&str], broken: Option<&str>) {
-        let found = at(json, &["log", "entries"]);
+        let text = Text::of(json.as_bytes());
+        let found = text.list(&["log", "entries"]);
         assert_eq!(found.raw.iter().map(|raw| raw.get()).collect::<Vec<_>>(), elements, "{json}");
         assert_eq!(found.broken.as_deref(), broken, "{json}");
     }
@@ -120,10 +131,8 @@ mod tests {
 
     #[test]
     fn what_is_beside_the_list_is_kept() {
-        let found = at(
-            r#"{"log": {"creator": {"name": "a"}, "entries": [], "pages": [1]}, "x": "y"}"#,
-            &["log", "entries"],
-        );
+        let text = Text::of(br#"{"log": {"creator": {"name": "a"}, "entries": [], "pages": [1]}, "x": "y"}"#);
+        let found = text.list(&["log", "entries"]);
         assert!(found.is_there);
         assert_eq!(Value::Object(found.beside), serde_json::json!({"creator": {"name": "a"}, "x": "y"}));
     }
@@ -145,8 +154,8 @@ mod tests {
     #[test]
     fn other_json_has_no_such_list() {
         for json in ["[1, 2]", r#"{"log": 1}"#, "1", r#"{"entries": []}"#] {
-            assert!(!at(json, &["log", "entries"]).is_there, "{json}");
+            assert!(!Text::of(json.as_bytes()).list(&["log", "entries"]).is_there, "{json}");
         }
-        assert!(at("[1]", &[]).is_there);
+        assert!(Text::of(b"[1]").list(&[]).is_there);
     }
 }

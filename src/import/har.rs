@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::body::{header, odd_length};
-use super::elements;
-use super::exchange::{Damage, Exchange, RawExchange, RawResponse};
+use super::elements::Text;
+use super::exchange::{Budget, Damage, Exchange, RawExchange, RawResponse};
 use crate::plan::transcript::{Recorded, RecordedEnding};
 
 mod content;
@@ -19,8 +19,7 @@ use content::Content;
 
 /// Whether this is an archive, whole or not.
 pub(super) fn is(capture: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(capture);
-    text.trim_start_matches('\u{feff}').trim_start().starts_with('{') && elements::at(&text, &LIST).is_there
+    Text::of(capture).list(&LIST).is_there
 }
 
 /// Where the entries are.
@@ -32,19 +31,21 @@ const LIST: [&str; 2] = ["log", "entries"];
 ///
 /// In words, where the file is no archive or has no such exchange.
 pub(super) fn read(capture: &[u8]) -> Result<Vec<Result<Exchange, Damage>>, String> {
-    let text = String::from_utf8_lossy(capture);
-    let archive = elements::at(&text, &LIST);
+    let text = Text::of(capture);
+    let archive = text.list(&LIST);
     if !archive.is_there {
         let reason = archive.broken.map(|reason| format!(" ({reason})")).unwrap_or_default();
         return Err(format!("is no HAR: it has no `log.entries`{reason}"));
     }
     let tool = tool(&archive.beside);
-    let mut exchanges = Vec::new();
+    let (mut budget, mut exchanges) = (Budget::default(), Vec::new());
     for (number, raw) in (1..).zip(&archive.raw) {
         let place = format!("entry {number}");
-        let exchange = match elements::parse(raw, &text) {
+        let exchange = match text.element(raw) {
             Err(reason) => Some(Err(Damage { place, reason })),
-            Ok(entry) => request::is_call(&entry).then(|| exchange(&entry, place, tool.as_deref())),
+            Ok(entry) => {
+                request::is_call(&entry).then(|| exchange(&entry, &place, tool.as_deref(), &mut budget))
+            }
         };
         exchanges.extend(exchange);
     }
@@ -69,8 +70,8 @@ fn tool(log: &serde_json::Map<String, Value>) -> Option<String> {
     Some([part("name")?, part("version").unwrap_or_default()].join(" ").trim_end().to_owned())
 }
 
-fn exchange(entry: &Value, place: String, tool: Option<&str>) -> Result<Exchange, Damage> {
-    let damage = |reason| Damage { place: place.clone(), reason };
+fn exchange(entry: &Value, place: &str, tool: Option<&str>, budget: &mut Budget) -> Result<Exchange, Damage> {
+    let damage = |reason| Damage { place: place.to_owned(), reason };
     let mut notes = Vec::new();
     let request = request::read(&entry["request"], &mut notes).map_err(damage)?;
     let mut response = response(entry, &mut notes).map_err(damage)?;
@@ -81,8 +82,8 @@ fn exchange(entry: &Value, place: String, tool: Option<&str>) -> Result<Exchange
         tool: tool.map(str::to_owned),
         ..Recorded::default()
     };
-    let raw = RawExchange { place: place.clone(), request: Some(request), response, recorded };
-    let mut exchange = raw.exchange()?;
+    let raw = RawExchange { place: place.to_owned(), request: Some(request), response, recorded };
+    let mut exchange = budget.exchange(raw)?;
     exchange.notes.append(&mut notes);
     Ok(exchange)
 }

@@ -5,9 +5,9 @@
 
 use bytes::Bytes;
 
-use super::elements;
+use super::elements::Text;
 use super::encoding;
-use super::exchange::{Damage, Exchange};
+use super::exchange::{Budget, Damage, Exchange};
 use super::yaml::Node;
 
 mod body;
@@ -30,8 +30,8 @@ pub(super) fn is(capture: &[u8]) -> bool {
     let head = head.trim_start_matches('\u{feff}');
     if head.trim_start().starts_with('{') {
         // What a body of another capture says is not at the root.
-        let text = String::from_utf8_lossy(&capture);
-        return LISTS.iter().any(|list| head.contains(list) && elements::at(&text, &[list]).is_there);
+        let text = Text::of(&capture);
+        return LISTS.iter().any(|list| head.contains(list) && text.list(&[list]).is_there);
     }
     let starts = ["interactions:", "http_interactions:", "- request:", "- !ruby/struct:VCR::HTTPInteraction"];
     let is_start = |line: &str| {
@@ -61,16 +61,16 @@ pub(super) fn read(capture: &[u8]) -> Result<Vec<Result<Exchange, Damage>>, Stri
         return Err("has no interactions".to_owned());
     }
     let tool = cassette.recorded_with;
-    let mut exchanges = Vec::new();
+    let (mut budget, mut exchanges) = (Budget::default(), Vec::new());
     for (number, item) in (1..).zip(cassette.items) {
         let place = format!("interaction {number}");
         exchanges.push(match item {
-            Ok(node) => interaction::read(&node, place, tool.as_deref()),
+            Ok(node) => interaction::read(&node, &place, tool.as_deref(), &mut budget),
             Err(reason) => Err(Damage { place, reason }),
         });
     }
-    exchanges
-        .extend(cassette.lost.map(|reason| Err(Damage { place: "the rest of the file".to_owned(), reason })));
+    let rest = |reason| Err(Damage { place: "the rest of the file".to_owned(), reason });
+    exchanges.extend(cassette.lost.map(rest));
     Ok(exchanges)
 }
 
@@ -94,12 +94,11 @@ fn unzip(capture: &[u8]) -> Result<Bytes, String> {
 }
 
 fn json(capture: &[u8]) -> Result<Cassette, String> {
-    let text = String::from_utf8_lossy(capture);
-    let lists = LISTS.iter().map(|list| elements::at(&text, &[list]));
-    let mut lists = lists.chain([elements::at(&text, &[])]);
+    let text = Text::of(capture);
+    let mut lists = LISTS.iter().map(|list| text.list(&[list])).chain([text.list(&[])]);
     let found = lists.find(|found| found.is_there).ok_or_else(no_cassette)?;
     Ok(Cassette {
-        items: found.raw.iter().map(|raw| elements::parse(raw, &text).map(Node::from)).collect(),
+        items: found.raw.iter().map(|raw| text.element(raw).map(Node::from)).collect(),
         recorded_with: found.beside.get("recorded_with").and_then(|tool| tool.as_str()).map(str::to_owned),
         lost: found.broken,
     })

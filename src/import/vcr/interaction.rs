@@ -3,8 +3,8 @@
 use jiff::fmt::rfc2822;
 
 use super::body::{self, Body};
-use crate::import::body::{header, is_encoded, odd_length, of_request};
-use crate::import::exchange::{Damage, Exchange, RawExchange, RawRequest, RawResponse};
+use crate::import::body::{base64, header, is_encoded, odd_length, of_request};
+use crate::import::exchange::{Budget, Damage, Exchange, RawExchange, RawRequest, RawResponse};
 use crate::import::yaml::{Node, Value};
 use crate::plan::transcript::Recorded;
 
@@ -13,10 +13,15 @@ use crate::plan::transcript::Recorded;
 /// # Errors
 ///
 /// Where it has no response, or a body that cannot be had from the file.
-pub(super) fn read(node: &Node, place: String, recorded_with: Option<&str>) -> Result<Exchange, Damage> {
+pub(super) fn read(
+    node: &Node,
+    place: &str,
+    recorded_with: Option<&str>,
+    budget: &mut Budget,
+) -> Result<Exchange, Damage> {
     let line = node.line;
     let damage = |reason: String| Damage {
-        place: if line > 0 { format!("{place} (line {line})") } else { place.clone() },
+        place: if line > 0 { format!("{place} (line {line})") } else { place.to_owned() },
         reason,
     };
     let mut notes = Vec::new();
@@ -31,8 +36,8 @@ pub(super) fn read(node: &Node, place: String, recorded_with: Option<&str>) -> R
         tool: recorded_with.map(str::to_owned),
         ..Recorded::default()
     };
-    let raw = RawExchange { place: place.clone(), request, response, recorded };
-    let mut exchange = raw.exchange().map_err(|Damage { reason, .. }| damage(reason))?;
+    let raw = RawExchange { place: place.to_owned(), request, response, recorded };
+    let mut exchange = budget.exchange(raw).map_err(|Damage { reason, .. }| damage(reason))?;
     exchange.notes.append(&mut notes);
     Ok(exchange)
 }
@@ -96,7 +101,7 @@ fn status(response: &Node) -> Result<(u16, Option<String>), String> {
     let Some(code) = code else {
         return Err("its response has no status code; was the file cut?".to_owned());
     };
-    let (number, reason) = code.trim().split_once(' ').unwrap_or((code.trim(), ""));
+    let (number, reason) = code.trim().split_once(' ').unwrap_or_else(|| (code.trim(), ""));
     let number = number.parse().ok().filter(|number| (100..=999).contains(number));
     let Some(number) = number else {
         return Err(format!("its response has the status code {code:?}, which is none"));
@@ -149,17 +154,14 @@ fn collect(node: &Node, headers: &mut Vec<(String, String)>) {
     }
 }
 
-/// The text of a name or a value of a header, which a recorder may have kept as bytes.
+/// The text of a name or a value of a header, which a recorder may have kept as bytes or as a symbol.
 fn text(node: &Node) -> Option<String> {
     let text = node.text()?;
     match node.tag.as_str() {
-        "binary" => {
-            crate::import::body::base64(text).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-        }
+        "binary" => base64(text).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+        "ruby/sym" | "ruby/symbol" => Some(text.trim_start_matches(':').to_owned()),
         _ if node.is_null() => None,
-        _ => Some(text.trim_start_matches(':').to_owned())
-            .filter(|_| node.tag.contains("sym"))
-            .or(Some(text.to_owned())),
+        _ => Some(text.to_owned()),
     }
 }
 

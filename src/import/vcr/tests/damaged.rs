@@ -133,7 +133,7 @@ fn what_breaks_between_interactions_is_told() {
 #[test]
 fn a_file_that_is_made_to_exhaust_memory_is_refused() {
     let mut text = "a: &a [lol, lol, lol, lol, lol, lol, lol, lol, lol, lol]\n".to_owned();
-    for (one, next) in ('a'..'j').zip('b'..='j') {
+    for (one, next) in ('a'..='i').zip('b'..='j') {
         text += &format!("{next}: &{next} [{}]\n", vec![format!("*{one}"); 10].join(", "));
     }
     let damaged = text + &cassette(1);
