@@ -62,15 +62,18 @@ pub struct Capture {
     /// Its format, given or found out.
     pub format: Format,
     /// Its exchanges, in recorded order; those that cannot be used with the reason.
-    pub exchanges: Vec<Result<Exchange, Damage>>,
+    pub exchanges: Exchanges,
 }
+
+/// The exchanges of a capture, in recorded order; those that cannot be used with the reason.
+pub type Exchanges = Vec<Result<Exchange, Damage>>;
 
 /// What knows a format.
 struct Reader {
     /// Whether a capture looks like this format.
     is: fn(&[u8]) -> bool,
     /// The exchanges of a capture; an error where nothing of it can be read, in words.
-    read: fn(&[u8]) -> Result<Vec<Result<Exchange, Damage>>, String>,
+    read: fn(&[u8]) -> Result<Exchanges, String>,
 }
 
 impl Reader {
