@@ -181,7 +181,7 @@ impl RawResponse {
         if plain.len() > encoding::MAX_BODY {
             return Err(format!("its body has more than {} MiB", encoding::MAX_BODY >> 20));
         }
-        let ends_at = ends_at.or_else(|| reads.last().map(|(_, at)| *at));
+        let (head_at, reads, ends_at) = forward(head_at, reads, ends_at);
         let mut response = RecordedResponse {
             at: head_at.map(transcript::moment),
             status,
@@ -204,6 +204,20 @@ impl RawResponse {
         }
         Ok(response)
     }
+}
+
+/// When the head came, the reads, and when all ended.
+type Times = (Option<Duration>, Vec<(usize, Duration)>, Option<Duration>);
+
+/// The times with none before one that it follows: a clock may have been set back in between.
+fn forward(head_at: Option<Duration>, mut reads: Vec<(usize, Duration)>, ends_at: Option<Duration>) -> Times {
+    let (mut read, mut now) = (0, head_at.unwrap_or_default());
+    for (known, at) in &mut reads {
+        (read, now) = (read.max(*known), now.max(*at));
+        (*known, *at) = (read, now);
+    }
+    let is_timed = !reads.is_empty();
+    (head_at, reads, ends_at.map(|at| at.max(now)).or_else(|| is_timed.then_some(now)))
 }
 
 /// The events that end there, each with the time of the read that brought its last byte.
@@ -421,6 +435,21 @@ mod tests {
             damage.to_string(),
             "entry 1: the body is not gzip, which its content-encoding says it is"
         );
+    }
+
+    #[test]
+    fn times_never_go_back() {
+        let ms = Duration::from_millis;
+        let response = RawResponse {
+            head_at: Some(ms(5)),
+            reads: vec![(9, ms(4)), (18, ms(9)), (27, ms(7))],
+            ends_at: Some(ms(8)),
+            ..stream("data: 1\n\ndata: 2\n\ndata: 3\n\n")
+        };
+        let response = recorded(response).unwrap().transcript.response;
+        let events: Vec<_> = response.events.iter().flatten().map(|event| event.at.unwrap().0).collect();
+        assert_eq!(events, [ms(5), ms(9), ms(9)]);
+        assert_eq!(response.ends_at.unwrap().0, ms(9));
     }
 
     #[test]
