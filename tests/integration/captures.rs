@@ -34,7 +34,7 @@ fn whatever_curl_prints_of_a_stream_gives_its_bytes() {
         let exchange = only(&format!("curl-7.88-{name}.txt"), Format::Curl);
         let response = &exchange.transcript.response;
         assert_eq!(response.bytes(), stream, "{name}");
-        assert_eq!(response.events.as_ref().unwrap().len(), 6, "{name}");
+        assert_eq!(response.events.as_ref().unwrap().len(), 7, "{name}");
         assert_eq!(response.header("X-Request-ID").unwrap().len(), 36, "{name}");
         assert_eq!(exchange.transcript.recorded.date.as_deref(), Some("2026-01-01T00:00:00Z"));
     }
@@ -47,7 +47,7 @@ fn a_trace_of_curl_tells_request_and_times() {
     assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/v1/chat/completions"));
     assert_eq!(request.body.as_ref().unwrap()["messages"][0]["content"], "hello");
     assert_eq!(exchange.notes, [""; 0]);
-    let read = [26_838, 26_838, 41_374, 58_534, 74_686, 74_686].map(Some);
+    let read = [26_838, 26_838, 41_374, 58_534, 74_656, 74_656, 74_656].map(Some);
     assert_eq!(times(&exchange), read);
 
     let exchange = only("curl-7.88-trace-http2.txt", Format::Curl);
