@@ -1,5 +1,7 @@
 //! Finding secrets in a text.
 
+use std::collections::BTreeMap;
+
 use super::looks::{is_filled, is_placeholder};
 use super::places::Rule;
 use super::view::View;
@@ -26,11 +28,6 @@ impl Find {
     pub(super) fn whole(start: usize, end: usize, looks_like: &'static str) -> Self {
         Self { start, tail: start, end, looks_like }
     }
-
-    /// Whether both have a character.
-    fn touches(&self, other: &Self) -> bool {
-        self.start < other.end && other.start < self.end
-    }
 }
 
 /// Every secret in a text, none of which has a character of another; what only stands for one is left out.
@@ -51,9 +48,13 @@ pub(super) fn all(rule: Rule, view: &View) -> Vec<Find> {
 
 /// Those that have no character of one before them.
 pub(super) fn apart(finds: impl Iterator<Item = Find>) -> Vec<Find> {
-    let mut apart: Vec<Find> = Vec::new();
+    let mut apart = Vec::new();
+    // Where those start that were taken, and where they end; of these only the last before an end can touch it.
+    let mut taken = BTreeMap::new();
     for find in finds {
-        if !apart.iter().any(|other| other.touches(&find)) {
+        let last = taken.range(..find.end).next_back();
+        if last.is_none_or(|(_, end)| *end <= find.start) {
+            taken.insert(find.start, find.end);
             apart.push(find);
         }
     }

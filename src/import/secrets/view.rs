@@ -105,7 +105,7 @@ fn percent(written: &[u8]) -> (u8, usize) {
 
 /// The character that starts with a backslash; in a string in a string there are several.
 fn backslash(written: &[u8]) -> (u8, usize) {
-    let depth = written.iter().take_while(|byte| **byte == b'\\').count();
+    let depth = written.iter().take(DEEPEST).take_while(|byte| **byte == b'\\').count();
     match &written[depth..] {
         [b'u', b'0', b'0', high, low, ..] => match digits(&[*high, *low]) {
             Some(byte) => (byte, depth + 5),
@@ -116,6 +116,10 @@ fn backslash(written: &[u8]) -> (u8, usize) {
         _ => (b'\\', 1),
     }
 }
+
+/// How many backslashes one escape has at most, which is a string six deep in others: a run without an end is not to be
+/// counted anew from each of its characters.
+const DEEPEST: usize = 64;
 
 /// The character that two hexadecimal digits stand for, if it can be seen.
 fn digits(hex: &[u8; 2]) -> Option<u8> {
