@@ -1,5 +1,7 @@
 //! Finding secrets in a text.
 
+use std::collections::BTreeMap;
+
 use super::looks::{is_filled, is_placeholder};
 use super::places::Rule;
 use super::view::View;
@@ -26,11 +28,6 @@ impl Find {
     pub(super) fn whole(start: usize, end: usize, looks_like: &'static str) -> Self {
         Self { start, tail: start, end, looks_like }
     }
-
-    /// Whether both have a character.
-    fn touches(&self, other: &Self) -> bool {
-        self.start < other.end && other.start < self.end
-    }
 }
 
 /// Every secret in a text, none of which has a character of another; what only stands for one is left out.
@@ -49,15 +46,16 @@ pub(super) fn all(rule: Rule, view: &View) -> Vec<Find> {
     apart(ruled.into_iter().chain(known).filter(is_open))
 }
 
-/// Those that have no character of one before them.
+/// Those that have no character of one before them, in the order in which they stand.
 pub(super) fn apart(finds: impl Iterator<Item = Find>) -> Vec<Find> {
-    let mut apart: Vec<Find> = Vec::new();
+    let mut apart: BTreeMap<usize, Find> = BTreeMap::new();
     for find in finds {
-        if !apart.iter().any(|other| other.touches(&find)) {
-            apart.push(find);
+        let before = apart.range(..find.end).next_back();
+        if before.is_none_or(|(_, before)| before.end <= find.start) {
+            apart.insert(find.start, find);
         }
     }
-    apart
+    apart.into_values().collect()
 }
 
 /// Keys and ids of a known shape.

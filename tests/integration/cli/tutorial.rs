@@ -111,7 +111,7 @@ fn timeless(transcript: &str) -> Value {
         event["at"] = Value::Null;
         let raw = event["raw"].as_str().unwrap().to_owned();
         let chunk = raw.strip_prefix("data: ").and_then(|data| serde_json::from_str::<Value>(data).ok());
-        event["raw"] = chunk.map_or(json!(raw), |chunk| chunk["choices"].clone());
+        event["raw"] = chunk.map_or_else(|| json!(raw), |chunk| chunk["choices"].clone());
     }
     let pairs = response["headers"].as_array().unwrap().clone();
     response["headers"] = pairs.into_iter().map(|pair| pair[0].clone()).collect();

@@ -44,11 +44,14 @@ fn resource(text: &[u8], at: usize) -> Option<Find> {
         [] => false,
     };
     let in_host = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
-    let start = at - text[..at].iter().rev().take_while(in_host).count();
+    let start = at - text[..at].iter().rev().take(LONGEST).take_while(in_host).count();
     let label = text[start..at].split(|byte| *byte == b'.').next().filter(|label| !label.is_empty())?;
     let is_common = COMMON.iter().any(|common| label.eq_ignore_ascii_case(common.as_bytes()));
     (!goes_on && !is_common).then(|| Find::whole(start, start + label.len(), "the name of an Azure resource"))
 }
+
+/// How many characters a host has at most.
+const LONGEST: usize = 253;
 
 #[cfg(test)]
 mod tests {
