@@ -91,6 +91,13 @@ pub fn smells(transcript: &Transcript) -> Vec<Smell> {
     smells
 }
 
+/// A path with its query as people may be shown it: its secrets replaced.
+pub(super) fn shown(target: &str) -> String {
+    let mut text = target.as_bytes().to_vec();
+    replace(Rule::Target, &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
 /// What is a secret in a text, or may be one.
 fn suspects(rule: Rule, view: &View) -> Vec<Find> {
     find::apart(find::all(rule, view).into_iter().chain(doubt::all(view.plain())))

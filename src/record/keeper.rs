@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
@@ -259,7 +260,8 @@ impl Shelf {
             return;
         };
         shelf.recorded += 1;
-        let weight = transcript.response.bytes().len();
+        let asked = transcript.request.as_ref().and_then(|request| request.body.as_ref());
+        let weight = transcript.response.bytes().len() + asked.map_or(0, weight);
         shelf.newest.push((weight, transcript));
         let mut total: usize = shelf.newest.iter().map(|(weight, _)| weight + LEAST).sum();
         let forgotten = shelf.newest.iter().take_while(|(weight, _)| {
@@ -270,6 +272,17 @@ impl Shelf {
         let forgotten = forgotten.count();
         shelf.newest.drain(..forgotten);
     }
+}
+
+/// About how many bytes a value takes.
+fn weight(value: &Value) -> usize {
+    let inside: usize = match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text.len(),
+        Value::Array(values) => values.iter().map(weight).sum(),
+        Value::Object(object) => object.iter().map(|(key, value)| key.len() + weight(value)).sum(),
+    };
+    size_of::<Value>() + inside
 }
 
 impl Fault {
@@ -301,3 +314,24 @@ const MAX_ROOM: usize = 256 << 20;
 
 /// About what a transcript takes beside its body.
 const LEAST: usize = 4 << 10;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_is_bounded_with_what_was_asked() {
+        let shelf = Shelf { transcripts: Mutex::default(), settled: watch::Sender::new(0) };
+        let asked =
+            json!({ "method": "POST", "path": "/", "headers": [], "body": ["x".repeat(MAX_ROOM / 4)] });
+        let transcript = json!({ "request": asked, "response": { "status": 200, "headers": [] } });
+        let transcript: Transcript = serde_json::from_value(transcript).unwrap();
+        for _ in 0..5 {
+            shelf.put(Some(transcript.clone()));
+        }
+        let kept = shelf.lock();
+        assert_eq!((kept.newest.len(), kept.recorded), (3, 5));
+    }
+}

@@ -119,12 +119,13 @@ fn value(value: &mut Value, name: &str, pointer: &str, visit: &mut dyn FnMut(Pla
 
 /// The end of a name: no more of it is read, and it stands before every value of a list.
 fn last(name: &str) -> &str {
-    &name[name.ceil_char_boundary(name.len().saturating_sub(SHOWN))..]
+    let long = (name.len().saturating_sub(SHOWN)..name.len()).find(|at| name.is_char_boundary(*at));
+    &name[long.unwrap_or(name.len())..]
 }
 
 /// A key as pointers have it, which people are shown: without what is secret in it, and not all of a long one.
 fn shown(key: &str) -> String {
-    let cut = key.floor_char_boundary(SHOWN);
+    let cut = (0..=key.len().min(SHOWN)).rev().find(|at| key.is_char_boundary(*at)).unwrap_or_default();
     let mut text = key.as_bytes().to_vec();
     super::replace(Rule::Text, &mut text);
     let mut shown = String::from_utf8_lossy(&text[..cut]).replace('~', "~0").replace('/', "~1");
