@@ -307,7 +307,7 @@ pub struct ImportArgs {
 /// `llmirage record --upstream URL`
 #[derive(Args, Debug)]
 pub struct RecordArgs {
-    /// The real service: https://api.openai.com
+    /// The real service, like `https://api.openai.com`
     ///
     /// A path in it stands before the path of every request. Keys are the client's: they go to the service as
     /// they are, and into no file.

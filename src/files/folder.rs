@@ -9,6 +9,26 @@ use crate::import::fixtures::{FIXTURES, Folder, Form, Item, Report, TRANSCRIPTS}
 use crate::plan::set::Source;
 
 /// A folder with `fixtures.json` and `transcripts`, or one that is to be.
+///
+/// ```
+/// use llmirage::files::folder::FixtureFolder;
+/// use llmirage::import::fixtures::{Form, Item};
+/// use llmirage::import;
+///
+/// let root = tempfile::tempdir()?;
+/// let capture = import::read(b"data: {\"id\":\"1\"}\n\n", None)?;
+/// let exchanges = capture.exchanges.into_iter();
+/// let items = exchanges.map(|exchange| Item {
+///     source: "captures/hello.sse".to_owned(),
+///     file: Some("hello.sse".to_owned()),
+///     is_alone: true,
+///     exchange,
+/// });
+///
+/// let added = FixtureFolder::open(root.path().join("recorded"))?.add(items.collect(), Form::Transcript)?;
+/// assert_eq!(added.files, ["transcripts/hello.json", "fixtures.json"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct FixtureFolder {
     path: PathBuf,
@@ -162,8 +182,10 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
     let mut aside = path.clone().into_os_string();
     aside.push(format!(".{}.tmp", std::process::id()));
+    // One that a process left behind, or a link that somebody put there, is not written to.
+    let _ = fs::remove_file(&aside);
     let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let written = options.open(&aside).and_then(|mut file| file.write_all(bytes));
@@ -228,6 +250,26 @@ mod tests {
             let mode = fs::metadata(root.path().join(&name)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "{name}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_lies_where_files_are_written_aside_is_not_written_to() {
+        use std::os::unix::fs::PermissionsExt;
+        let root = tempfile::tempdir().unwrap();
+        let other = root.path().join("other.txt");
+        fs::write(&other, "mine").unwrap();
+        let aside = |name: &str| root.path().join(format!("{name}.{}.tmp", std::process::id()));
+        std::os::unix::fs::symlink(&other, aside("link.json")).unwrap();
+        fs::write(aside("left.json"), "old and long").unwrap();
+        for name in ["link.json", "left.json"] {
+            write(&root.path().join(name), b"new").unwrap();
+            assert_eq!(fs::read(root.path().join(name)).unwrap(), b"new", "{name}");
+            let mode = fs::symlink_metadata(root.path().join(name)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o177_777, 0o100_600, "{name}");
+        }
+        assert_eq!(names(root.path()), ["left.json", "link.json", "other.txt"]);
+        assert_eq!(fs::read_to_string(other).unwrap(), "mine");
     }
 
     #[test]

@@ -181,7 +181,7 @@ impl RawResponse {
         if plain.len() > encoding::MAX_BODY {
             return Err(format!("its body has more than {} MiB", encoding::MAX_BODY >> 20));
         }
-        let ends_at = ends_at.or_else(|| reads.last().map(|(_, at)| *at));
+        let (head_at, reads, ends_at) = forward(head_at, reads, ends_at);
         let mut response = RecordedResponse {
             at: head_at.map(transcript::moment),
             status,
@@ -206,13 +206,27 @@ impl RawResponse {
     }
 }
 
+/// When the head came, the reads, and when all ended.
+type Times = (Option<Duration>, Vec<(usize, Duration)>, Option<Duration>);
+
+/// The times with none before one that it follows: a clock may have been set back in between.
+fn forward(head_at: Option<Duration>, mut reads: Vec<(usize, Duration)>, ends_at: Option<Duration>) -> Times {
+    let (mut read, mut now) = (0, head_at.unwrap_or_default());
+    for (known, at) in &mut reads {
+        (read, now) = (read.max(*known), now.max(*at));
+        (*known, *at) = (read, now);
+    }
+    let is_timed = !reads.is_empty();
+    (head_at, reads, ends_at.map(|at| at.max(now)).or_else(|| is_timed.then_some(now)))
+}
+
 /// The events that end there, each with the time of the read that brought its last byte.
 fn events(stream: &Bytes, ends: &[usize], reads: &[(usize, Duration)]) -> Vec<RecordedEvent> {
     let (mut start, mut later) = (0, reads.iter().peekable());
     let event = |&end: &usize| {
         while later.next_if(|(read, _)| *read < end).is_some() {}
         // Bytes that no read tells of came with the last one.
-        let read = later.peek().copied().or(reads.last());
+        let read = later.peek().copied().or_else(|| reads.last());
         let event = RecordedEvent {
             at: read.map(|(_, at)| transcript::moment(*at)),
             raw: transcript::raw(stream.slice(start..end)),
@@ -424,6 +438,21 @@ mod tests {
     }
 
     #[test]
+    fn times_never_go_back() {
+        let ms = Duration::from_millis;
+        let response = RawResponse {
+            head_at: Some(ms(5)),
+            reads: vec![(9, ms(4)), (18, ms(9)), (27, ms(7))],
+            ends_at: Some(ms(8)),
+            ..stream("data: 1\n\ndata: 2\n\ndata: 3\n\n")
+        };
+        let response = recorded(response).unwrap().transcript.response;
+        let events: Vec<_> = response.events.iter().flatten().map(|event| event.at.unwrap().0).collect();
+        assert_eq!(events, [ms(5), ms(9), ms(9)]);
+        assert_eq!(response.ends_at.unwrap().0, ms(9));
+    }
+
+    #[test]
     fn what_has_no_status_is_no_answer() {
         let damage = recorded(RawResponse { status: 0, ..stream("") }).unwrap_err();
         let expected = "entry 1: no answer came: its status is 0, and those of answers are 200 to 599";
@@ -446,11 +475,11 @@ mod tests {
         #[test]
         fn any_split_into_reads_records_the_same_events(
             body in proptest::collection::vec("(data: [a-zé]{0,9}|: c|event: e|)(\n|\r\n|\r)", 0..30),
-            cuts in proptest::collection::vec((0.0..1.0f64, 0u64..50), 0..20),
+            cuts in proptest::collection::vec((any::<prop::sample::Index>(), 0u64..50), 0..20),
         ) {
             let body = body.concat();
             let whole = recorded(stream(&body)).unwrap().transcript.response.events.unwrap();
-            let mut reads: Vec<_> = cuts.iter().map(|(cut, _)| (body.len() as f64 * cut) as usize).collect();
+            let mut reads: Vec<_> = cuts.iter().map(|(cut, _)| cut.index(body.len() + 1)).collect();
             reads.push(body.len());
             reads.sort_unstable();
             let mut now = Duration::ZERO;

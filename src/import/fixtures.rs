@@ -223,8 +223,14 @@ impl Folder {
         for (entry, fixture) in entry::fixtures(&self.tree).iter().enumerate() {
             for reply in entry::replies(fixture) {
                 let transcript = entry::transcript(&reply).and_then(|path| self.transcripts.get(path));
-                let request = transcript.and_then(|transcript| transcript.request.as_ref());
-                if let Some(Ok(request)) = request.map(asked::request) {
+                let Some((transcript, recorded)) =
+                    transcript.and_then(|transcript| Some((transcript, transcript.request.as_ref()?)))
+                else {
+                    continue;
+                };
+                if let Ok(request) = asked::request(recorded)
+                    && !asked::lacks_body(recorded, &request, transcript.response.status)
+                {
                     known.push(Known { entry, key: asked::key(&request), request });
                 }
             }

@@ -166,7 +166,7 @@ pub(super) fn unchunk(text: &[u8]) -> Option<Unchunked> {
 fn trailers(text: &[u8], taken: &mut usize) -> bool {
     loop {
         match line(&text[*taken..]) {
-            Some((line, length)) if line.is_empty() => {
+            Some(([], length)) => {
                 *taken += length;
                 return true;
             }
@@ -184,10 +184,13 @@ fn trailers(text: &[u8], taken: &mut usize) -> bool {
 mod tests {
     use super::*;
 
+    /// Status, reason, headers, and how long the head is.
+    type Expected<'a> = (u16, Option<&'a str>, &'a [(&'a str, &'a str)], usize);
+
     #[test]
     fn a_head_ends_with_its_blank_line_whatever_ends_lines() {
         #[track_caller]
-        fn check(text: &str, expected: Option<(u16, Option<&str>, &[(&str, &str)], usize)>) {
+        fn check(text: &str, expected: Option<Expected<'_>>) {
             let expected = expected.map(|(status, reason, headers, length)| {
                 let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
                 let headers = headers.iter().map(pair).collect();

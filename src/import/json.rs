@@ -229,7 +229,7 @@ fn headers(object: &Map<String, Value>) -> Result<Vec<(String, String)>, String>
         }
         Some(Value::Object(map)) => {
             for (name, value) in map {
-                let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+                let values = value.as_array().map_or_else(|| std::slice::from_ref(value), Vec::as_slice);
                 for value in values {
                     headers.push((name.clone(), text(value).ok_or_else(|| strange(value))?));
                 }

@@ -62,15 +62,18 @@ pub struct Capture {
     /// Its format, given or found out.
     pub format: Format,
     /// Its exchanges, in recorded order; those that cannot be used with the reason.
-    pub exchanges: Vec<Result<Exchange, Damage>>,
+    pub exchanges: Exchanges,
 }
+
+/// The exchanges of a capture, in recorded order; those that cannot be used with the reason.
+pub type Exchanges = Vec<Result<Exchange, Damage>>;
 
 /// What knows a format.
 struct Reader {
     /// Whether a capture looks like this format.
     is: fn(&[u8]) -> bool,
     /// The exchanges of a capture; an error where nothing of it can be read, in words.
-    read: fn(&[u8]) -> Result<Vec<Result<Exchange, Damage>>, String>,
+    read: fn(&[u8]) -> Result<Exchanges, String>,
 }
 
 impl Reader {
@@ -120,6 +123,13 @@ pub fn read(bytes: &[u8], format: Option<Format>) -> Result<Capture, String> {
 }
 
 /// Whether a capture looks like one of the formats.
+///
+/// ```
+/// use llmirage::import;
+///
+/// assert!(import::is_known(b"data: [DONE]\n\n"));
+/// assert!(!import::is_known(b"# Notes"));
+/// ```
 pub fn is_known(bytes: &[u8]) -> bool {
     Format::ALL.into_iter().any(|format| (Reader::of(format).is)(bytes))
 }

@@ -98,10 +98,11 @@ fn suspects(rule: Rule, view: &View) -> Vec<Find> {
 
 /// Replaces the secrets of a text; what they looked like.
 fn replace(rule: Rule, text: &mut [u8]) -> BTreeSet<&'static str> {
-    let mut view = View::of(rule, text);
     let mut replaced = BTreeSet::new();
-    // Two secrets may share characters: one is found once the other is gone.
+    // What was replaced may show what was hidden behind it, or be an escape with a backslash before it; there is an end
+    // to that, but nobody has to rely on it.
     for _ in 0..ROUNDS {
+        let mut view = View::of(rule, text);
         let finds = find::all(rule, &view);
         if finds.is_empty() {
             break;

@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn the_status_of_an_error_follows_from_its_words() {
         let check = |error: &str, expected| {
-            assert_eq!(status(&serde_json::from_str(error).unwrap()), expected, "{error}")
+            assert_eq!(status(&serde_json::from_str(error).unwrap()), expected, "{error}");
         };
         check(r#"{"code":"401","message":"Access denied"}"#, 401);
         check(r#"{"code":404,"status":"NOT_FOUND"}"#, 404);

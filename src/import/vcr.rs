@@ -3,11 +3,13 @@
 //! They agree on pairs of `request` and `response` and on little else; so whatever a key may hold in one of them is
 //! read wherever it stands. Nobody keeps times. Most decode bodies and keep the header that says otherwise.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use super::elements::Text;
 use super::encoding;
-use super::exchange::{Damage, Exchange};
+use super::exchange::{Budget, Damage, Exchange};
 use super::yaml::Node;
 
 mod body;
@@ -61,16 +63,16 @@ pub(super) fn read(capture: &[u8]) -> Result<Vec<Result<Exchange, Damage>>, Stri
         return Err("has no interactions".to_owned());
     }
     let tool = cassette.recorded_with;
-    let mut exchanges = Vec::new();
+    let (mut budget, mut exchanges) = (Budget::default(), Vec::new());
     for (number, item) in (1..).zip(cassette.items) {
         let place = format!("interaction {number}");
         exchanges.push(match item {
-            Ok(node) => interaction::read(&node, &place, tool.as_deref()),
+            Ok(node) => interaction::read(&node, &place, tool.as_deref(), &mut budget),
             Err(reason) => Err(Damage { place, reason }),
         });
     }
-    exchanges
-        .extend(cassette.lost.map(|reason| Err(Damage { place: "the rest of the file".to_owned(), reason })));
+    let rest = |reason| Err(Damage { place: "the rest of the file".to_owned(), reason });
+    exchanges.extend(cassette.lost.map(rest));
     Ok(exchanges)
 }
 
@@ -84,13 +86,13 @@ struct Cassette {
 }
 
 /// Some projects keep their cassettes compressed as a whole.
-fn unzip(capture: &[u8]) -> Result<Bytes, String> {
-    let capture = Bytes::copy_from_slice(capture);
+fn unzip(capture: &[u8]) -> Result<Cow<'_, [u8]>, String> {
     if !capture.starts_with(&[0x1f, 0x8b]) {
-        return Ok(capture);
+        return Ok(Cow::Borrowed(capture));
     }
-    let decoded = encoding::decode(capture, "gzip");
-    decoded.map(|decoded| decoded.body).map_err(|reason| format!("is not read: of the file itself, {reason}"))
+    let decoded = encoding::decode(Bytes::copy_from_slice(capture), "gzip");
+    let decoded = decoded.map_err(|reason| format!("is not read: of the file itself, {reason}"))?;
+    Ok(Cow::Owned(decoded.body.into()))
 }
 
 fn json(capture: &[u8]) -> Result<Cassette, String> {
@@ -108,6 +110,5 @@ fn no_cassette() -> String {
     "is no cassette: it has neither `interactions` (vcrpy) nor `http_interactions` (VCR)".to_owned()
 }
 
-#[cfg(test)]
 #[cfg(test)]
 mod tests;

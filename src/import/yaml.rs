@@ -18,11 +18,20 @@ use breaks::Source;
 /// How deep collections may be nested.
 pub(super) const MAX_DEPTH: usize = 64;
 
-/// How many nodes a file may have.
-pub(super) const MAX_NODES: usize = 2_000_000;
+/// What a file may still cost who reads it. All texts that are cut from one file share one.
+#[derive(Clone, Debug)]
+pub(super) struct Allowance {
+    /// How many nodes it may have.
+    pub(super) nodes: usize,
+    /// How many bytes its aliases may stand for.
+    pub(super) aliased: usize,
+}
 
-/// How many bytes the aliases of a file may stand for.
-pub(super) const MAX_ALIASED: usize = 64 << 20;
+impl Default for Allowance {
+    fn default() -> Self {
+        Self { nodes: 2_000_000, aliased: 64 << 20 }
+    }
+}
 
 /// How many quoted scalars with too little indentation are mended before a text counts as broken.
 const MAX_MENDED: usize = 16;
@@ -54,7 +63,7 @@ pub(super) enum Value {
 }
 
 /// What was read of a file.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Documents {
     /// The root of each document; the last one is cut if the file is broken.
     pub(super) roots: Vec<Rc<Node>>,
@@ -70,7 +79,7 @@ pub(super) struct Broken {
     /// What is wrong, with the place.
     pub(super) reason: String,
     /// Whether the file is to be refused rather than what is good of it used.
-    pub(super) is_attack: bool,
+    pub(super) is_refused: bool,
 }
 
 impl Node {
@@ -123,40 +132,22 @@ impl Node {
 }
 
 /// Reads all documents of a text whose first line is line `first_line` of its file.
-pub(super) fn read(text: &str, first_line: usize) -> Documents {
+pub(super) fn read(text: &str, first_line: usize, allowance: &mut Allowance) -> Documents {
     let mut source = Source::of(text.trim_start_matches('\u{feff}'));
-    for _ in 0..MAX_MENDED {
-        let (documents, stopped) = read_once(&source, first_line);
-        let indented = stopped.and_then(|at| quoted::indented(&source.text, at.line(), at.col()));
-        match indented {
+    let mut mended = 0;
+    loop {
+        let mut tree = Tree::new(&source, first_line, allowance.clone());
+        let (broken, stopped) = tree.grow();
+        let stopped = stopped.filter(|_| mended < MAX_MENDED);
+        match stopped.and_then(|at| quoted::indented(&source.text, at.line(), at.col())) {
             Some(indented) => source.text = Cow::Owned(indented),
-            None => return documents,
-        }
-    }
-    read_once(&source, first_line).0
-}
-
-/// What was read, and where the parser stopped if the text is not YAML.
-fn read_once(source: &Source<'_>, first_line: usize) -> (Documents, Option<Marker>) {
-    let unended = (!source.text.ends_with(['\n', '\r'])).then(|| source.text.chars().count());
-    let mut tree = Tree::new(source, first_line, unended);
-    let mut parser = Parser::new_from_str(&source.text);
-    let mut stopped = None;
-    let mut broken = None;
-    while let Some(event) = parser.next_event() {
-        let taken = match event {
-            Ok((event, span)) => tree.take(event, span),
-            Err(error) => {
-                stopped = Some(*error.marker());
-                Err(tree.syntax(&error))
+            None => {
+                *allowance = tree.allowance.clone();
+                return Documents { roots: tree.into_roots(), broken };
             }
-        };
-        if let Err(trouble) = taken {
-            broken = Some(trouble);
-            break;
         }
+        mended += 1;
     }
-    (Documents { roots: tree.into_roots(), broken }, stopped)
 }
 
 /// The tree that grows with each event.
@@ -169,8 +160,7 @@ struct Tree<'a> {
     roots: Vec<Rc<Node>>,
     open: Vec<Open>,
     anchors: HashMap<usize, Rc<Node>>,
-    nodes: usize,
-    aliased: usize,
+    allowance: Allowance,
 }
 
 /// A collection whose end has not come.
@@ -187,9 +177,23 @@ enum Children {
 }
 
 impl<'a> Tree<'a> {
-    fn new(source: &'a Source<'a>, first_line: usize, unended: Option<usize>) -> Self {
+    fn new(source: &'a Source<'a>, first_line: usize, allowance: Allowance) -> Self {
+        let unended = (!source.text.ends_with(['\n', '\r'])).then(|| source.text.chars().count());
         let (roots, open, anchors) = (Vec::new(), Vec::new(), HashMap::new());
-        Self { source, first_line, unended, roots, open, anchors, nodes: 0, aliased: 0 }
+        Self { source, first_line, unended, roots, open, anchors, allowance }
+    }
+
+    /// Takes all there is; why not, and where the text is not YAML if it is that.
+    fn grow(&mut self) -> (Option<Broken>, Option<Marker>) {
+        let mut parser = Parser::new_from_str(&self.source.text);
+        while let Some(event) = parser.next_event() {
+            match event.map(|(event, span)| self.take(event, span)) {
+                Ok(Ok(())) => {}
+                Ok(Err(broken)) => return (Some(broken), None),
+                Err(error) => return (Some(self.syntax(&error)), Some(*error.marker())),
+            }
+        }
+        (None, None)
     }
 
     fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Broken> {
@@ -253,14 +257,12 @@ impl<'a> Tree<'a> {
         let Some(node) = self.anchors.get(&anchor).cloned() else {
             return Err(self.broken(start, "this alias stands for what contains it"));
         };
-        self.aliased = self.aliased.saturating_add(node.weight);
-        if self.aliased > MAX_ALIASED {
-            let reason = format!(
-                "the aliases of this file stand for more than {} MiB; no recorder writes such a file",
-                MAX_ALIASED >> 20
-            );
-            return Err(Broken { is_attack: true, ..self.broken(start, &reason) });
-        }
+        let Some(left) = self.allowance.aliased.checked_sub(node.weight) else {
+            let reason =
+                "the aliases of this file stand for more than 64 MiB; no recorder writes such a file";
+            return Err(Broken { is_refused: true, ..self.broken(start, reason) });
+        };
+        self.allowance.aliased = left;
         self.put(0, node);
         Ok(())
     }
@@ -281,11 +283,11 @@ impl<'a> Tree<'a> {
     }
 
     fn count(&mut self, start: Marker) -> Result<(), Broken> {
-        self.nodes += 1;
-        if self.nodes > MAX_NODES {
-            let reason = format!("the file has more than {MAX_NODES} values; import it in parts");
-            return Err(Broken { is_attack: true, ..self.broken(start, &reason) });
-        }
+        let Some(left) = self.allowance.nodes.checked_sub(1) else {
+            let reason = "the file has more than two million values; import it in parts";
+            return Err(Broken { is_refused: true, ..self.broken(start, reason) });
+        };
+        self.allowance.nodes = left;
         Ok(())
     }
 
@@ -304,7 +306,7 @@ impl<'a> Tree<'a> {
 
     fn broken(&self, at: Marker, reason: &str) -> Broken {
         let line = self.line(at);
-        Broken { line, reason: format!("line {line}, column {}: {reason}", at.col() + 1), is_attack: false }
+        Broken { line, reason: format!("line {line}, column {}: {reason}", at.col() + 1), is_refused: false }
     }
 
     fn syntax(&self, error: &ScanError) -> Broken {

@@ -11,6 +11,7 @@ mod conditions;
 mod subject;
 mod text;
 
+#[cfg(feature = "import")]
 pub(crate) use text::KINDS;
 
 pub(crate) use conditions::{Conditions, View};

@@ -13,6 +13,7 @@ use http::header::{
     UPGRADE,
 };
 use http::{Request, Uri, Version};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -37,6 +38,14 @@ pub(super) struct Answer {
     pub(super) head_at: Instant,
     /// The connection; gone with the answer.
     _connection: Connection,
+}
+
+impl Answer {
+    /// Whether a body that has ended is not whole: hyper calls it the end, too, when HTTP/2 is stopped "without an
+    /// error", by a reset of the stream or a GOAWAY.
+    pub(super) fn is_cut(&self) -> bool {
+        self.head.version == Version::HTTP_2 && !self.body.is_end_stream()
+    }
 }
 
 /// A connection that is open; dropping it closes it.

@@ -103,8 +103,13 @@ impl Head {
                 bytes.extend_from_slice(part);
             }
         };
+        // Beside chunks a length says nothing; without them it would.
+        let is_unchunked = framing == Framing::ToClose && self.is_chunked();
+        let frames = |name: &str| {
+            ["transfer-encoding", "content-length"].iter().any(|known| name.eq_ignore_ascii_case(known))
+        };
         for (name, value) in &self.headers {
-            if framing != Framing::ToClose || !name.eq_ignore_ascii_case("transfer-encoding") {
+            if !(is_unchunked && frames(name)) {
                 line(name, value);
             }
         }
@@ -116,12 +121,9 @@ impl Head {
     }
 
     fn is_chunked(&self) -> bool {
-        self.values("transfer-encoding").any(|value| {
-            value
-                .rsplit(|byte| *byte == b',')
-                .next()
-                .is_some_and(|last| last.trim_ascii().eq_ignore_ascii_case(b"chunked"))
-        })
+        let last = self.values("transfer-encoding").last();
+        let last = last.and_then(|value| value.rsplit(|byte| *byte == b',').next());
+        last.is_some_and(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"chunked"))
     }
 
     fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Bytes> {
@@ -191,6 +193,22 @@ mod tests {
                 "HTTP/1.1 200 OK\nTransfer-Encoding: Chunked\nA: b\n\n",
             ),
             (&chunked, Method::POST, old, Framing::ToClose, "HTTP/1.0 200 OK\nA: b\n\n"),
+            (
+                &head(
+                    "HTTP/1.1 200 OK\ncontent-length: 3\ntransfer-encoding: gzip\ntransfer-encoding: chunked\n\n",
+                ),
+                Method::POST,
+                old,
+                Framing::ToClose,
+                "HTTP/1.0 200 OK\n\n",
+            ),
+            (
+                &head("HTTP/1.1 200 OK\ntransfer-encoding: gzip\n\n"),
+                Method::POST,
+                new,
+                Framing::ToClose,
+                "HTTP/1.1 200 OK\ntransfer-encoding: gzip\n\n",
+            ),
             (&closed, Method::POST, new, Framing::ToClose, "HTTP/1.1 200 OK\nA: b\n\n"),
             (
                 &two,

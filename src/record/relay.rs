@@ -122,6 +122,7 @@ async fn pass_on(
         });
         let part = match came.await {
             Came::Part(part) => part,
+            Came::End if answer.is_cut() => return (RecordedEnding::Close, After::Closed),
             Came::End => break,
             Came::Broken(error) => {
                 let ending = call::ending(&error);

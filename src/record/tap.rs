@@ -84,7 +84,13 @@ impl Notes {
         if heard.head.is_some() || heard.bytes.len() > MAX_HEAD {
             return;
         }
+        let new = heard.bytes.len().saturating_sub(END.len() - 1);
         heard.bytes.extend_from_slice(bytes);
+        // A head that comes byte by byte is not to be parsed as often. Lines may end with LF alone.
+        let ends = |end: &[u8]| heard.bytes[new..].windows(end.len()).any(|window| window == end);
+        if !ends(END) && !ends(b"\n\n") {
+            return;
+        }
         if let Some(head) = Head::parse(&mut heard.bytes) {
             heard.head = Some((head, clock::now()));
             heard.bytes = Vec::new();
@@ -171,5 +177,28 @@ impl Body for Pieces {
     }
 }
 
+/// What every head ends with, but for one whose lines end with LF alone.
+const END: &[u8] = b"\n\r\n";
+
 /// How much of a head is kept; hyper takes no longer ones.
 const MAX_HEAD: usize = 512 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Parsed from its start with each byte, a head of this length takes minutes.
+    #[test]
+    fn a_head_that_comes_byte_by_byte_is_whole_with_its_last() {
+        for end in ["\r\n\r\n", "\n\n"] {
+            let notes = Notes::default();
+            let value = "x".repeat(MAX_HEAD / 2);
+            for byte in format!("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\na: {value}{end}").bytes() {
+                assert_eq!(notes.head(), None);
+                notes.read(&[byte]);
+            }
+            let head = notes.head().map(|(head, _)| head.headers);
+            assert_eq!(head, Some(vec![("a".to_owned(), value.into())]));
+        }
+    }
+}

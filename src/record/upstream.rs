@@ -41,7 +41,10 @@ impl Upstream {
     /// In words, what is wrong with it.
     pub(super) fn read(url: &str) -> Result<Self, String> {
         let wrong = |why: &str| {
-            format!("{url:?} is no address of a service: {why}; expected one like https://api.openai.com")
+            format!(
+                "{:?} is no address of a service: {why}; expected one like https://api.openai.com",
+                shown(url)
+            )
         };
         let uri: Uri = url.parse().map_err(|error: http::uri::InvalidUri| wrong(&error.to_string()))?;
         let is_https = match uri.scheme_str() {
@@ -74,6 +77,12 @@ impl Upstream {
     pub(super) fn origin(&self) -> String {
         format!("{}://{}", if self.is_https { "https" } else { "http" }, self.authority)
     }
+}
+
+/// What of a URL is not a secret, whatever it was meant to be: neither a user nor a query.
+fn shown(url: &str) -> &str {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    url.rsplit('@').next().unwrap_or_default()
 }
 
 /// A byte stream to the service.
@@ -242,10 +251,16 @@ mod tests {
         for (url, why) in [
             ("api.openai.com", "it does not begin with https:// or http://"),
             ("ftp://a", "it is neither https:// nor http://"),
-            ("https://a?b=c", "it has a query"),
+            ("https://a", "it has a query"),
+            ("a b", "invalid uri character"),
         ] {
+            let given = match why {
+                "it has a query" => format!("{url}?key=sk-1"),
+                "invalid uri character" => format!("https://user:sk-1@{url}"),
+                _ => url.to_owned(),
+            };
             assert_eq!(
-                Upstream::read(url).unwrap_err(),
+                Upstream::read(&given).unwrap_err(),
                 format!(
                     "{url:?} is no address of a service: {why}; expected one like https://api.openai.com"
                 )

@@ -139,7 +139,8 @@ impl Service {
                 let limits = match self.state.charge(&charges, tokens, came.at) {
                     Ok(limits) => limits,
                     Err(limited) => {
-                        let occasion = occasion("", self.state.next_refusal(), limited.allowance());
+                        let number = self.state.next_other(&call.scope.session);
+                        let occasion = occasion("", number, limited.allowance());
                         return Ok(self.refused(plan_limited(&limited, request, &occasion)));
                     }
                 };
@@ -165,11 +166,11 @@ impl Service {
             Unmatched::Error => Err(Reject::Unmatched(miss)),
             Unmatched::Echo => {
                 self.state.count_unmatched();
-                let id = self.state.journal.next_id();
+                let number = self.state.next_other(&call.scope.session);
                 let reply = echo::reply(request);
                 let limits = self.state.left(&fixtures.charges(request), came.at);
-                let timeline = plan(&reply, request, &occasion("echo", id, limits));
-                Ok(Answered { unmatched: true, ..Answered::new(id, timeline) })
+                let timeline = plan(&reply, request, &occasion("echo", number, limits));
+                Ok(Answered { unmatched: true, ..Answered::new(self.state.journal.next_id(), timeline) })
             }
         }
     }
@@ -184,15 +185,15 @@ impl Service {
         if request.call.scope.faults.is_empty() && self.state.config.faults.is_empty() {
             return None;
         }
-        let timeline = plan_instead(request, &occasion(self.state.next_refusal()))?;
+        let timeline = plan_instead(request, &occasion(self.state.next_other(&request.call.scope.session)))?;
         Some(Answered::new(self.state.journal.next_id(), timeline))
     }
 
     fn list_models(&self, call: &Call, fixtures: &FixtureSet, turn: Turn) -> Answered {
-        let id = self.state.journal.next_id();
-        let occasion = Occasion { turn, ..self.occasion("", id) };
+        let number = self.state.next_other(&call.scope.session);
+        let occasion = Occasion { turn, ..self.occasion("", number) };
         let timeline = plan_models(&fixtures.model_names(), call, &occasion);
-        Answered::new(id, timeline)
+        Answered::new(self.state.journal.next_id(), timeline)
     }
 
     fn refuse(&self, reject: &Reject, call: &Call, limits: Allowance, turn: Turn) -> Answered {
@@ -200,7 +201,8 @@ impl Service {
         if unmatched {
             self.state.count_unmatched();
         }
-        let occasion = Occasion { limits, turn, ..self.occasion("", self.state.next_refusal()) };
+        let number = self.state.next_other(&call.scope.session);
+        let occasion = Occasion { limits, turn, ..self.occasion("", number) };
         Answered { unmatched, ..self.refused(plan_reject(reject, call, &occasion)) }
     }
 

@@ -26,7 +26,7 @@ impl Service {
         }
         let id = self.state.journal.next_id();
         let occasion = Occasion {
-            hit: id,
+            hit: self.state.next_other(&call.scope.session),
             seed: config.seed,
             now: config.clock.unix(),
             wall: Clock::System.unix(),

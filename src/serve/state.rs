@@ -33,11 +33,10 @@ pub(crate) struct State {
     sessions: Mutex<Sessions>,
     turns: Turns,
     buckets: Mutex<Buckets>,
-    refused: AtomicU64,
     unmatched: AtomicU64,
 }
 
-/// The hits of each session.
+/// What is counted of each session.
 #[derive(Debug, Default)]
 struct Sessions {
     known: BTreeMap<String, Session>,
@@ -50,6 +49,8 @@ struct Sessions {
 #[derive(Debug, Default)]
 struct Session {
     hits: Hits,
+    /// How many responses were no fixture's: refusals, lists of models.
+    other: u64,
     used: u64,
 }
 
@@ -66,7 +67,6 @@ impl State {
             sessions: Mutex::default(),
             turns: Turns::default(),
             buckets: Mutex::default(),
-            refused: AtomicU64::new(0),
             unmatched: AtomicU64::new(0),
         }
     }
@@ -98,7 +98,7 @@ impl State {
         admit: impl FnOnce(&mut Hits) -> Option<T>,
     ) -> Option<(T, u64)> {
         let mut sessions = self.sessions();
-        let admitted = admit(sessions.hits(session))?;
+        let admitted = admit(&mut sessions.session(session).hits)?;
         Some((admitted, self.journal.next_id()))
     }
 
@@ -157,9 +157,12 @@ impl State {
         self.fixtures().unmet(&hits)
     }
 
-    /// Numbers a refusal, from 1.
-    pub(crate) fn next_refusal(&self) -> u64 {
-        self.refused.fetch_add(1, Ordering::Relaxed) + 1
+    /// Numbers a response of a session that is no fixture's, from 1: what a hit is to the others.
+    pub(crate) fn next_other(&self, session: &str) -> u64 {
+        let mut sessions = self.sessions();
+        let session = sessions.session(session);
+        session.other += 1;
+        session.other
     }
 
     /// Counts a request that no fixture matched.
@@ -182,7 +185,7 @@ impl State {
 }
 
 impl Sessions {
-    fn hits(&mut self, name: &str) -> &mut Hits {
+    fn session(&mut self, name: &str) -> &mut Session {
         self.time += 1;
         if !self.known.contains_key(name) {
             self.make_room();
@@ -190,7 +193,7 @@ impl Sessions {
         }
         let session = self.known.get_mut(name).expect("it was just inserted");
         session.used = self.time;
-        &mut session.hits
+        session
     }
 
     /// Forgets the sessions that were idle longest, a tenth at once, so that one request in a
@@ -227,15 +230,24 @@ mod tests {
     #[test]
     fn sessions_idle_longest_are_forgotten_but_never_the_common_one() {
         let mut sessions = Sessions::default();
-        sessions.hits("");
+        sessions.session("");
         for index in 0..MAX_SESSIONS + 5 {
-            sessions.hits(&index.to_string());
-            sessions.hits("busy");
+            sessions.session(&index.to_string());
+            sessions.session("busy");
         }
         assert!(sessions.known.len() <= MAX_SESSIONS);
         let kept = |name: &str| sessions.known.contains_key(name);
         assert!(kept("") && kept("busy") && kept(&(MAX_SESSIONS + 4).to_string()));
         assert!(!kept("0") && !kept("900"));
+    }
+
+    #[test]
+    fn a_response_without_a_fixture_is_numbered_in_its_session() {
+        let service = crate::MockServer::builder().service().unwrap();
+        let numbers = ["a", "b", "b", "a", "", "b"].map(|session| service.state.next_other(session));
+        assert_eq!(numbers, [1, 1, 2, 2, 1, 3]);
+        service.state.reset(Some("b"));
+        assert_eq!(["a", "b"].map(|session| service.state.next_other(session)), [3, 1]);
     }
 
     #[test]

@@ -11,6 +11,7 @@
 mod admin;
 mod answer_faults;
 mod attempts;
+mod captures;
 mod cli;
 mod composed_faults;
 mod event_faults;

@@ -150,7 +150,7 @@ impl Part {
         let request = request(&self.sent, Bytes::new());
         match &request {
             Some(_) => {
-                notes.push("curl -v does not print what the request's body was: use --trace FILE".to_owned())
+                notes.push("curl -v does not print what the request's body was: use --trace FILE".to_owned());
             }
             None => notes.push("the capture does not tell the request".to_owned()),
         }

@@ -63,7 +63,7 @@ fn missing(content: &Value, size: Option<u64>, headers: &[(String, String)]) -> 
         return Ok(Content::default());
     }
     let why = match is_stream {
-        true => "browsers keep no body of a stream that their page read with fetch or EventSource",
+        true => "browsers and proxies keep no body of many streams",
         false => {
             "browsers forget bodies of pages that were left, and export none with \"sanitized\" or without content"
         }

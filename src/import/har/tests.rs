@@ -170,7 +170,7 @@ fn other_files_are_no_archives() {
 #[test]
 fn a_body_that_was_not_exported_is_told_with_the_way_out() {
     let way = "record the call with `llmirage record` or `curl -i -N`, or export \"with content\"";
-    let fetch = "browsers keep no body of a stream that their page read with fetch or EventSource";
+    let fetch = "browsers and proxies keep no body of many streams";
     let forgotten = "browsers forget bodies of pages that were left, and export none with \"sanitized\" or without content";
     for content in [
         json!({"size": 120, "mimeType": "text/event-stream"}),

@@ -1,6 +1,7 @@
 //! Secrets that a stream says in pieces, a few characters in each event.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::Value;
 
@@ -27,10 +28,10 @@ impl Said {
 
 /// What smells in a stream only when its events are taken together.
 pub(super) fn smells(response: &RecordedResponse) -> Vec<Smell> {
-    let mut all: BTreeMap<String, Said> = BTreeMap::new();
+    let mut all: BTreeMap<u64, Said> = BTreeMap::new();
     for (index, event) in response.events.iter().flatten().enumerate() {
         if let Some(value) = json(transcript::raw_bytes(&event.raw)) {
-            hear(&value, "", index, &mut all);
+            hear(&value, 0, index, &mut all);
         }
     }
     let mut smells = Vec::new();
@@ -58,28 +59,36 @@ fn json(event: &[u8]) -> Option<Value> {
 }
 
 /// Adds the strings of an event to what was said at their places.
-fn hear(value: &Value, place: &str, event: usize, all: &mut BTreeMap<String, Said>) {
+///
+/// A place is the hash of the way to it: written out, a long key would be in the place of each value below it.
+fn hear(value: &Value, place: u64, event: usize, all: &mut BTreeMap<u64, Said>) {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
         Value::String(text) => {
-            let said = all.entry(place.to_owned()).or_default();
+            let said = all.entry(place).or_default();
             said.pieces.push((event, said.text.len()));
             said.text.extend_from_slice(text.as_bytes());
         }
         Value::Array(values) => {
             for (index, value) in values.iter().enumerate() {
-                hear(value, &format!("{place}/{index}"), event, all);
+                hear(value, below(place, index), event, all);
             }
         }
         Value::Object(object) => {
             // Events of several answers, or of several parts of one, come in any order.
-            let parts = PARTS.iter().filter_map(|part| object.get(*part)).map(Value::to_string);
-            let place = format!("{place}#{}", parts.collect::<Vec<_>>().join(","));
+            let parts = PARTS.iter().filter_map(|part| Some((part, object.get(*part)?.to_string())));
+            let place = parts.fold(place, below);
             for (key, value) in object {
-                hear(value, &format!("{place}/{key}"), event, all);
+                hear(value, below(place, key), event, all);
             }
         }
     }
+}
+
+fn below(place: u64, step: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (place, step).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// What tells the parts of an answer from each other.

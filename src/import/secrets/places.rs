@@ -89,8 +89,8 @@ fn value(value: &mut Value, name: &str, pointer: &str, visit: &mut dyn FnMut(Pla
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
         Value::String(text) => {
             // The key tells what the value is, as it does where JSON is only text.
-            let mut said = format!("{name}:{text}");
-            let len = name.len() + 1;
+            let mut said = format!("{}:{text}", last(name));
+            let len = said.len() - text.len();
             string(&mut said, place(pointer), visit);
             *text = said.split_off(len);
         }
@@ -107,7 +107,7 @@ fn value(value: &mut Value, name: &str, pointer: &str, visit: &mut dyn FnMut(Pla
                 return;
             }
             for (key, mut item) in std::mem::take(object) {
-                let pointer = format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
+                let pointer = format!("{pointer}/{}", shown(&key));
                 let mut renamed = key.clone();
                 string(&mut renamed, place(&pointer), visit);
                 self::value(&mut item, &key, &pointer, visit);
@@ -116,6 +116,26 @@ fn value(value: &mut Value, name: &str, pointer: &str, visit: &mut dyn FnMut(Pla
         }
     }
 }
+
+/// The end of a name: no more of it is read, and it stands before every value of a list.
+fn last(name: &str) -> &str {
+    &name[name.ceil_char_boundary(name.len().saturating_sub(SHOWN))..]
+}
+
+/// A key as pointers have it, which people are shown: without what is secret in it, and not all of a long one.
+fn shown(key: &str) -> String {
+    let cut = key.floor_char_boundary(SHOWN);
+    let mut text = key.as_bytes().to_vec();
+    super::replace(Rule::Text, &mut text);
+    let mut shown = String::from_utf8_lossy(&text[..cut]).replace('~', "~0").replace('/', "~1");
+    if cut < key.len() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// How many bytes of a key are read and shown.
+const SHOWN: usize = 64;
 
 /// The bytes that an object stands for, if it does.
 fn bytes(object: &Map<String, Value>) -> Option<Base64> {

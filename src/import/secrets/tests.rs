@@ -187,7 +187,12 @@ fn of_a_request_what_tells_the_client_is_kept_and_nothing_that_opens_anything() 
         "extra": {"api_key": blank, format!("sk-proj-{FILLED}"): 1, "1/~": [format!("sk-proj-{FILLED}")]},
     });
     assert_eq!(request.body, Some(expected));
-    let places = ["messages/0/content", "extra/api_key", &format!("extra/sk-proj-{NOISE}"), "extra/1~1~0/0"];
+    let places = [
+        "messages/0/content",
+        "extra/api_key",
+        &format!("extra/sk-proj-{}…", &FILLED[..56]),
+        "extra/1~1~0/0",
+    ];
     let told: Vec<_> = exchange.notes.iter().map(|note| note.split_once(": ").unwrap().0).collect();
     assert_eq!(told, places.map(|place| format!("/request/body/{place}")));
     assert_eq!(smells(&exchange.transcript), []);
@@ -317,6 +322,50 @@ fn a_body_that_is_no_text_is_looked_at_too() {
 }
 
 /// Words of text and of secrets, in any order.
+/// Each of these once took time or memory that grows with the square of its length.
+#[test]
+fn what_is_long_and_odd_is_done_in_time() {
+    let long = 1 << 17;
+    let key = |at: usize| format!("sk-proj-{at:016} ");
+    let texts = [
+        "\\".repeat(long),
+        "a.openai.azure.com.".repeat(long / 19),
+        (0..long / 25).map(key).collect(),
+        json!({ "k".repeat(long): vec!["x"; long / 4] }).to_string(),
+        json!({ "index": "k".repeat(long), "a": vec!["x"; long / 4] }).to_string(),
+    ];
+    for text in texts {
+        let start: String = text.chars().take(20).collect();
+        let mut exchange = answer("text/event-stream", &format!("data: {text}\n\n"));
+        if let Some(request) = &mut exchange.transcript.request {
+            request.body = Some(serde_json::from_str(&text).unwrap_or(json!(text)));
+        }
+        scrub(&mut exchange);
+        assert_eq!(told(&exchange.transcript), [""; 0], "{start}");
+    }
+}
+
+#[test]
+fn a_filler_after_a_backslash_is_no_escape_that_hides_the_rest() {
+    check(r"\usk-.openai.azure.com", r"\rred.openai.azure.com");
+}
+
+/// Notes and smells are printed, so what they name a place by is not the secret itself.
+#[test]
+fn a_key_that_is_a_secret_is_not_shown() {
+    let body = r#"{"sk-proj-t7Gq2LmZ9xB4vKc8":{"a":"sk-proj-t7Gq2LmZ9xB4vKc8"}}"#;
+    let mut exchange = asked("http://a.test/v1/x", &[("content-type", "application/json")], body);
+    let smells = smells(&exchange.transcript);
+    scrub(&mut exchange);
+    let notes = [
+        "/request/body/sk-proj-redactedredacted: an OpenAI key was replaced",
+        "/request/body/sk-proj-redactedredacted/a: an OpenAI key was replaced",
+    ];
+    assert_eq!(exchange.notes, notes);
+    assert!(smells.iter().all(|smell| !smell.to_string().contains("t7Gq")), "{smells:?}");
+    assert_eq!(smells.len(), 2);
+}
+
 fn words() -> impl Strategy<Value = String> {
     let word = prop_oneof![
         Just("sk-".to_owned()),

@@ -132,8 +132,9 @@ fn backslash(written: &[u8]) -> (u8, usize) {
     }
 }
 
-/// How many backslashes one character is written with at most: six strings in each other.
-const DEEPEST: usize = 32;
+/// How many backslashes one escape has at most, which is a string six deep in others: a run without an end is not to be
+/// counted anew from each of its characters.
+const DEEPEST: usize = 64;
 
 /// What two hexadecimal digits stand for.
 fn digits(hex: &[u8; 2]) -> Option<u8> {

@@ -14,8 +14,7 @@ pub(super) struct Body {
 }
 
 /// The keys under which the bytes of a body stand, and whether they are base64 there.
-const FORMS: [(&str, bool); 5] =
-    [("string", false), ("base64_string", true), ("base64", true), ("str", false), ("content", false)];
+const FORMS: [(&str, bool); 2] = [("string", false), ("base64_string", true)];
 
 /// What is said of a body that was kept as values.
 const PARSED: &str =
@@ -57,20 +56,20 @@ fn exact(bytes: Bytes) -> Body {
 }
 
 fn map(body: &Node) -> Result<Body, String> {
-    if body.get("file").is_some_and(|file| matches!(file.text(), Some("true" | "yes"))) {
-        return Err(
-            "the body is in a file of its own; record it again with the body in the cassette".to_owned()
-        );
-    }
     // R's vcr compresses what is not text.
     if let Some(text) = body.get("raw_gzip").and_then(Node::text) {
         return encoding::decode(base64(text)?, "gzip").map(|decoded| exact(decoded.body));
     }
-    let Some((value, is_base64)) =
-        FORMS.iter().find_map(|(key, is_base64)| Some((body.get(key)?, *is_base64)))
-    else {
+    let form = FORMS.iter().find_map(|(key, is_base64)| Some((body.get(key)?, *is_base64)));
+    // Ruby keeps a string that has attributes as a mapping.
+    let string = || Some((body.get("str").filter(|_| is_ruby_string(body))?, false));
+    let Some((value, is_base64)) = form.or_else(string) else {
         return Ok(if body.pairs().is_empty() { Body::default() } else { parsed_json(body) });
     };
+    if body.get("file").is_some_and(|file| matches!(file.text(), Some("true" | "yes"))) {
+        let reason = "the body is in a file of its own; record it again with the body in the cassette";
+        return Err(reason.to_owned());
+    }
     match value.text() {
         _ if value.is_null() => Ok(Body::default()),
         Some(text) if is_base64 => base64(text).map(exact),
@@ -85,6 +84,10 @@ fn map(body: &Node) -> Result<Body, String> {
         }
         None => of(value),
     }
+}
+
+fn is_ruby_string(node: &Node) -> bool {
+    node.tag == "str" || node.tag.starts_with("ruby/string")
 }
 
 /// The bytes of a scalar.

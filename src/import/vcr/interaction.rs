@@ -4,7 +4,7 @@ use jiff::fmt::rfc2822;
 
 use super::body::{self, Body};
 use crate::import::body::{base64, header, is_encoded, odd_length, of_request};
-use crate::import::exchange::{Damage, Exchange, RawExchange, RawRequest, RawResponse};
+use crate::import::exchange::{Budget, Damage, Exchange, RawExchange, RawRequest, RawResponse};
 use crate::import::yaml::{Node, Value};
 use crate::plan::transcript::Recorded;
 
@@ -13,7 +13,12 @@ use crate::plan::transcript::Recorded;
 /// # Errors
 ///
 /// Where it has no response, or a body that cannot be had from the file.
-pub(super) fn read(node: &Node, place: &str, recorded_with: Option<&str>) -> Result<Exchange, Damage> {
+pub(super) fn read(
+    node: &Node,
+    place: &str,
+    recorded_with: Option<&str>,
+    budget: &mut Budget,
+) -> Result<Exchange, Damage> {
     let line = node.line;
     let damage = |reason: String| Damage {
         place: if line > 0 { format!("{place} (line {line})") } else { place.to_owned() },
@@ -32,7 +37,7 @@ pub(super) fn read(node: &Node, place: &str, recorded_with: Option<&str>) -> Res
         ..Recorded::default()
     };
     let raw = RawExchange { place: place.to_owned(), request, response, recorded };
-    let mut exchange = raw.exchange().map_err(|Damage { reason, .. }| damage(reason))?;
+    let mut exchange = budget.exchange(raw).map_err(|Damage { reason, .. }| damage(reason))?;
     exchange.notes.append(&mut notes);
     Ok(exchange)
 }

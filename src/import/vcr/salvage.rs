@@ -6,8 +6,8 @@
 use std::io::BufRead as _;
 use std::rc::Rc;
 
-use super::{Cassette, LISTS, no_cassette};
-use crate::import::yaml::{self, Documents, Node, Value};
+use super::{Cassette, Item, LISTS, no_cassette};
+use crate::import::yaml::{self, Allowance, Broken, Documents, Node, Value};
 
 /// Reads a cassette.
 ///
@@ -16,9 +16,9 @@ use crate::import::yaml::{self, Documents, Node, Value};
 /// In words, where the file is none, or where it is made to exhaust who reads it.
 pub(super) fn read(capture: &[u8]) -> Result<Cassette, String> {
     let (text, is_text) = valid(capture);
-    let Documents { roots, broken } = yaml::read(text, 1);
-    if let Some(broken) = broken.as_ref().filter(|broken| broken.is_attack) {
-        return Err(format!("is not read: {}", broken.reason));
+    let Documents { roots, broken } = yaml::read(text, 1, &mut Allowance::default());
+    if let Some(broken) = broken.as_ref().filter(|broken| broken.is_refused) {
+        return Err(refused(broken));
     }
     let lists: Vec<_> = roots.iter().filter_map(list).collect();
     let mut cassette = Cassette {
@@ -37,8 +37,9 @@ pub(super) fn read(capture: &[u8]) -> Result<Cassette, String> {
         None => (text.lines().count(), not_text(text.lines().count())),
     };
     let (mut is_covered, mut is_damaged) = (false, false);
+    let mut allowance = Allowance::default();
     for (first, chunk) in chunks(capture, cut.unwrap_or(line)) {
-        let item = one(chunk, first);
+        let item = one(chunk, first, &mut allowance)?;
         is_covered |= (first..first + chunk.lines().count()).contains(&line);
         is_damaged |= item.is_err();
         cassette.items.push(item);
@@ -61,17 +62,26 @@ fn list(root: &Rc<Node>) -> Option<&Node> {
 }
 
 /// The one interaction of a chunk that starts on this line.
-fn one(chunk: &[u8], line: usize) -> Result<Node, String> {
+///
+/// # Errors
+///
+/// As [`read`] has them, for the file as a whole.
+fn one(chunk: &[u8], line: usize, allowance: &mut Allowance) -> Result<Item, String> {
     let (text, is_text) = valid(chunk);
     if !is_text {
-        return Err(not_text(line + text.lines().count().saturating_sub(1)));
+        return Ok(Err(not_text(line + text.lines().count().saturating_sub(1))));
     }
-    let Documents { roots, broken } = yaml::read(text, line);
+    let Documents { roots, broken } = yaml::read(text, line, allowance);
     match (broken, roots.first().and_then(|root| root.items().first())) {
-        (Some(broken), _) => Err(broken.reason),
-        (None, Some(item)) => Ok(Node::clone(item)),
-        (None, None) => Err(format!("line {line}: no interaction")),
+        (Some(broken), _) if broken.is_refused => Err(refused(&broken)),
+        (Some(broken), _) => Ok(Err(broken.reason)),
+        (None, Some(item)) => Ok(Ok(Node::clone(item))),
+        (None, None) => Ok(Err(format!("line {line}: no interaction"))),
     }
+}
+
+fn refused(broken: &Broken) -> String {
+    format!("is not read: {}", broken.reason)
 }
 
 /// The interactions that start on a line of the file or after it, each with its line.

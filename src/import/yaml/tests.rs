@@ -2,6 +2,10 @@ use proptest::prelude::*;
 
 use super::*;
 
+fn read(text: &str, first_line: usize) -> Documents {
+    super::read(text, first_line, &mut Allowance::default())
+}
+
 fn root(text: &str) -> Node {
     let Documents { roots, broken } = read(text, 1);
     assert_eq!(broken, None, "{text}");
@@ -92,7 +96,7 @@ fn aliases_of_aliases_do_not_grow_without_end() {
         );
     }
     let broken = read(&text, 1).broken.unwrap();
-    assert!(broken.is_attack);
+    assert!(broken.is_refused);
     assert_eq!(
         broken.reason,
         "line 8, column 8: the aliases of this file stand for more than 64 MiB; no recorder writes such a file"
@@ -113,12 +117,13 @@ fn depth_and_number_are_bounded() {
     // The parser looks ahead, and has a limit of its own.
     assert_eq!(reason(&"[".repeat(1 << 20)), "line 1, column 256: not YAML: recursion limit exceeded");
     assert_eq!(reason(&"- ".repeat(1 << 20)), "line 1, column 129: collections are nested more than 64 deep");
-    let many = "- a\n".repeat(MAX_NODES);
-    let broken = read(&many, 1).broken.unwrap();
-    assert!(broken.is_attack);
+    let mut allowance = Allowance { nodes: 11, ..Allowance::default() };
+    assert_eq!(super::read(&"- a\n".repeat(10), 1, &mut allowance).broken, None);
+    let broken = super::read("- b\n- c", 11, &mut allowance).broken.unwrap();
+    assert!(broken.is_refused);
     assert_eq!(
         broken.reason,
-        "line 2000000, column 3: the file has more than 2000000 values; import it in parts"
+        "line 11, column 1: the file has more than two million values; import it in parts"
     );
 }
 

@@ -148,3 +148,31 @@ async fn the_request_is_out_with_its_last_piece() {
     assert!((15.0..500.0).contains(&at), "{at}");
     assert!(tape.told[0].duration > Duration::from_millis(1500), "{:?}", tape.told[0].duration);
 }
+
+/// A service that stops a stream in its middle and says that this is no error; hyper takes it for the end.
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_stopped_without_an_error_is_not_whole() {
+    for is_whole in [false, true] {
+        let serve = move |wire: Wire| async move {
+            let mut connection = h2::server::handshake(wire.io).await.unwrap();
+            let (_request, mut respond) = connection.accept().await.unwrap().unwrap();
+            let response = Response::builder().header("content-type", "text/event-stream").body(()).unwrap();
+            let mut stream = respond.send_response(response, false).unwrap();
+            stream.send_data(Bytes::from_static(b"data: a\n\n"), is_whole).unwrap();
+            let out = clock::now() + Duration::from_millis(10);
+            // What is sent goes out while the connection is asked for the next request.
+            assert!(clock::before(out, connection.accept()).await.is_none());
+            stream.send_reset(h2::Reason::NO_ERROR);
+            while connection.accept().await.is_some() {}
+        };
+        let taped = Taped::with(Recorder::builder(), Memory { serve, is_http2: true });
+        let answer = taped.ask(ASK).await;
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        let (last, ending) = match is_whole {
+            true => ("0\r\n\r\n", RecordedEnding::Complete),
+            false => ("", RecordedEnding::Close),
+        };
+        assert_eq!(body, chunk("data: a\n\n") + last);
+        assert_eq!(taped.tape().await.transcripts[0].response.ending, ending);
+    }
+}

@@ -127,3 +127,33 @@ async fn no_secret_is_in_any_file_and_nobody_else_reads_them() {
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_still_smells_of_a_secret_is_relayed_and_not_written() {
+    // In pieces, which nobody can replace in one.
+    let event = |text: &str| {
+        format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n")
+    };
+    let pieces = ["sk-", "proj-t7Gq2LmZ", "9xB4vKc8RwN1pYh5."].map(event).concat();
+    let body = pieces + "data: [DONE]\n\n";
+    let sent = format!("{STREAM}{}0\r\n\r\n", chunk(&body));
+    let serve = {
+        let sent = sent.clone();
+        move |mut wire: Wire| {
+            let sent = sent.clone();
+            async move {
+                wire.request(2).await;
+                wire.say(clock::now(), 0, &sent).await;
+            }
+        }
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out");
+    let taped = Taped::with(Recorder::builder().folder(&path), Memory { serve, is_http2: false });
+    assert_eq!(taped.ask(ASK).await, sent);
+    let tape = taped.tape().await;
+    let why = why(&tape.told[0]);
+    assert!(why.starts_with("it smells of a secret: /response/events/0/raw: looks like "), "{why}");
+    assert!(!why.contains("t7Gq2LmZ"), "{why}");
+    assert_eq!((tape.transcripts.len(), path.exists()), (0, false));
+}

@@ -143,6 +143,25 @@ fn a_file_that_is_made_to_exhaust_memory_is_refused() {
     );
 }
 
+/// What is cut from a broken file has no more allowed than a file that is not.
+#[test]
+fn interactions_of_a_broken_file_share_what_aliases_may_stand_for() {
+    let alias = |depth: usize| {
+        let mut text = "&a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol, lol]\n".to_owned();
+        for (one, next) in (0..depth).zip(1..) {
+            text += &format!("    x{next}: &a{next} [{}]\n", vec![format!("*a{one}"); 10].join(", "));
+        }
+        text
+    };
+    let bomb = format!("x0: {}    uri: http://h/v1/x\n", alias(5));
+    let broken = cassette(3).replacen("'body 1'", "'body", 1);
+    assert_eq!(parts(broken.replacen("uri: http://h/v1/x\n", &bomb, 2).as_bytes()).len(), 3);
+    let many = cassette(100).replacen("'body 1'", "\"\\q", 1).replace("uri: http://h/v1/x\n", &bomb);
+    assert!(
+        read(many.as_bytes()).unwrap_err().contains("the aliases of this file stand for more than 64 MiB")
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

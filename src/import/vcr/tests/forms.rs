@@ -49,6 +49,7 @@ fn a_body_that_the_recorder_parsed_is_written_anew_and_said_to_be() {
         r#"{"choices":[{"index":0,"text":"on","logprobs":null}],"ok":true}"#,
         &[note],
     );
+    check("{content: [{text: hi}], str: a}", r#"{"content":[{"text":"hi"}],"str":"a"}"#, &[note]);
     check("[{a: 1.5}]", r#"[{"a":1.5}]"#, &[note]);
     let cassette =
         one("    parsed_body: {model: gpt-4o, temperature: 0.5}\n", "    parsed_body:\n      a: 1\n");
