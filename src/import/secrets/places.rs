@@ -119,13 +119,12 @@ fn value(value: &mut Value, name: &str, pointer: &str, visit: &mut dyn FnMut(Pla
 
 /// The end of a name: no more of it is read, and it stands before every value of a list.
 fn last(name: &str) -> &str {
-    let long = (name.len().saturating_sub(SHOWN)..name.len()).find(|at| name.is_char_boundary(*at));
-    &name[long.unwrap_or(name.len())..]
+    &name[boundary(name, name.len().saturating_sub(SHOWN))..]
 }
 
 /// A key as pointers have it, which people are shown: without what is secret in it, and not all of a long one.
 fn shown(key: &str) -> String {
-    let cut = (0..=key.len().min(SHOWN)).rev().find(|at| key.is_char_boundary(*at)).unwrap_or_default();
+    let cut = boundary(key, SHOWN);
     let mut text = key.as_bytes().to_vec();
     super::replace(Rule::Text, &mut text);
     let mut shown = String::from_utf8_lossy(&text[..cut]).replace('~', "~0").replace('/', "~1");
@@ -133,6 +132,11 @@ fn shown(key: &str) -> String {
         shown.push('…');
     }
     shown
+}
+
+/// The last place at `at` or before it where a character starts.
+fn boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
 /// How many bytes of a key are read and shown.

@@ -9,7 +9,7 @@ use crate::plan::transcript::raw_bytes;
 /// Letters and digits as keys have them; made up.
 const NOISE: &str = "t7Gq2LmZ9xB4vKc8RwN1pYh5sDf3jUa6QeX0oTiE7kMg2VbS4nCz9HrW1lPy8Ju5dT2wXq8F6bNv3ZsK5mRj";
 /// As many characters as `NOISE` has, filled.
-const FILLED: &str = "redactedredactedredactedredactedredactedredactedredactedredactedredactedredactedreda";
+const FILLED: &str = "maskedmaskedmaskedmaskedmaskedmaskedmaskedmaskedmaskedmaskedmaskedmaskedmaskedmasked";
 const HEX: &str = "8f14e45fceea167a5a36dedd4bea2543";
 
 fn headers(headers: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -76,7 +76,7 @@ fn keys_in_a_body_are_replaced_wherever_they_stand() {
         &format!(r#"{{"text":"it is sk-proj-{NOISE}."}}"#),
         &format!(r#"{{"text":"it is sk-proj-{FILLED}."}}"#),
     );
-    check(&format!("\"sk-ant-api03-{NOISE}AA\""), &format!("\"sk-ant-{FILLED}ctedreda\""));
+    check(&format!("\"sk-ant-api03-{NOISE}AA\""), &format!("\"sk-ant-{FILLED}maskedma\""));
     let (key, blank) = (&NOISE[..48], filled(48));
     check(&format!(r#"{{"a":"say:\nsk-{key}\n"}}"#), &format!(r#"{{"a":"say:\nsk-{blank}\n"}}"#));
     check(&format!(r"[\u0022sk\u002d{key}]"), &format!(r"[\u0022sk\u002d{blank}]"));
@@ -111,8 +111,12 @@ fn ids_hosts_and_passwords_are_replaced() {
         &format!("in organization org-{id} on tokens per min, proj_{id}"),
         &format!("in organization org-{0} on tokens per min, proj_{0}", filled(24)),
     );
-    check(r#""https:\/\/acme-prod.openai.azure.com\/""#, r#""https:\/\/redactedr.openai.azure.com\/""#);
-    check("postgres://me:hunter2-x7@db.test/a", "postgres://me:redactedre@db.test/a");
+    check(r#""https:\/\/acme-prod.openai.azure.com\/""#, r#""https:\/\/maskedmas.openai.azure.com\/""#);
+    check(
+        r#""\u6708acme.openai.azure.com %e6acme.openai.azure.com""#,
+        r#""\u6708mask.openai.azure.com %e6mask.openai.azure.com""#,
+    );
+    check("postgres://me:hunter2-x7@db.test/a", "postgres://me:maskedmask@db.test/a");
 }
 
 #[test]
@@ -129,7 +133,7 @@ fn what_models_say_stays() {
         "sha256:8f14e45fceea167a5a36dedd4bea25438f14e45fceea167a5a36dedd4bea2543, 123e4567-e89b-12d3-a456-426614174000",
         "{\"key\":\"123e4567-e89b-12d3-a456-426614174000\",\"prompt_cache_key\":\"8f14e45fceea167a5a36dedd4bea2543\"}",
         "Incorrect API key provided: sk-proj-************************abcd. You can find your API key at https://a.test.",
-        "{\"token\":\"redactedredactedredacted\", \"secret\":\"REDACTED\"} me@example.test 100% \\u6708 望月 \\",
+        "{\"token\":\"maskedmaskedmaskedmasked\", \"secret\":\"REDACTED\"} me@example.test 100% \\u6708 望月 \\",
     ] {
         check_stays(text);
     }
@@ -167,13 +171,13 @@ fn of_a_request_what_tells_the_client_is_kept_and_nothing_that_opens_anything() 
     ];
     let mut exchange = asked(&url, &given, &body.to_string());
     scrub(&mut exchange);
-    assert_eq!(exchange.host.as_deref(), Some("reda.openai.azure.com"));
+    assert_eq!(exchange.host.as_deref(), Some("mask.openai.azure.com"));
     let request = exchange.transcript.request.as_ref().unwrap();
-    assert_eq!(request.path, format!("/v1/chat?key=r%65d&alt=sse&x=%73k-proj-{FILLED}&code=r"));
+    assert_eq!(request.path, format!("/v1/chat?key=m%61s&alt=sse&x=%73k-proj-{FILLED}&code=m"));
     let kept = [
         ("User-Agent", "OpenAI/Python 2.1"),
         ("X-Stainless-Lang", "python"),
-        ("OpenAI-Organization", "org-reda"),
+        ("OpenAI-Organization", "org-mask"),
         ("Content-Type", "application/json"),
     ];
     assert_eq!(request.headers, headers(&kept));
@@ -215,15 +219,15 @@ fn headers_of_a_response_keep_their_set_and_order() {
     scrub(&mut exchange);
     let expected = [
         ("Date", "Tue, 03 Mar 2026 11:47:17 GMT"),
-        ("openai-organization", "redactedr"),
-        ("openai-project", "proj_redacted"),
-        ("x-ms-oai-backend-host", "https://redactedred.westus3.inference.ml.azure.com"),
+        ("openai-organization", "maskedmas"),
+        ("openai-project", "proj_maskedma"),
+        ("x-ms-oai-backend-host", "https://maskedmaske.westus3.inference.ml.azure.com"),
         (
             "Set-Cookie",
-            "__cf_bm=r.e/dac; path=/; expires=Tue, 03-Mar-26 12:17:17 GMT; domain=.a.test; HttpOnly",
+            "__cf_bm=m.a/ske; path=/; expires=Tue, 03-Mar-26 12:17:17 GMT; domain=.a.test; HttpOnly",
         ),
-        ("Set-Cookie", "_cfuvid=red; path=/, other=reda; SameSite=None; more=re"),
-        ("set-cookie", "a=r\nc=r; Secure"),
+        ("Set-Cookie", "_cfuvid=mas; path=/, other=mask; SameSite=None; more=ma"),
+        ("set-cookie", "a=m\nc=m; Secure"),
         ("CF-RAY", "9e4f9c1c4d1ed88b-LHR"),
     ];
     assert_eq!(exchange.transcript.response.headers, headers(&expected));
@@ -343,7 +347,7 @@ fn what_is_long_and_odd_is_done_in_time() {
 
 #[test]
 fn a_filler_after_a_backslash_is_no_escape_that_hides_the_rest() {
-    check(r"\usk-.openai.azure.com", r"\rred.openai.azure.com");
+    check(r"\usk-.openai.azure.com", r"\mask.openai.azure.com");
 }
 
 /// Notes and smells are printed, so what they name a place by is not the secret itself.
@@ -354,8 +358,8 @@ fn a_key_that_is_a_secret_is_not_shown() {
     let smells = smells(&exchange.transcript);
     scrub(&mut exchange);
     let notes = [
-        "/request/body/sk-proj-redactedredacted: an OpenAI key was replaced",
-        "/request/body/sk-proj-redactedredacted/a: an OpenAI key was replaced",
+        "/request/body/sk-proj-maskedmaskedmask: an OpenAI key was replaced",
+        "/request/body/sk-proj-maskedmaskedmask/a: an OpenAI key was replaced",
     ];
     assert_eq!(exchange.notes, notes);
     assert!(smells.iter().all(|smell| !smell.to_string().contains("t7Gq")), "{smells:?}");
@@ -378,7 +382,7 @@ fn words() -> impl Strategy<Value = String> {
         "\\\\[nu\"/]",
         "[a-zA-Z0-9]{1,40}",
         "[a-f0-9]{32}",
-        "(redacted){1,4}",
+        "(masked){1,4}",
         ".",
     ];
     proptest::collection::vec(word, 0..12).prop_map(|words| words.concat())

@@ -114,20 +114,21 @@ fn percent(written: &[u8]) -> (u8, usize) {
         [b'%', high, low, ..] => digits(&[*high, *low]),
         _ => None,
     };
-    escaped.map_or_else(|| itself(written), |byte| (byte, 3))
+    escaped.map_or_else(|| itself(written), |byte| (seen(byte), 3))
 }
 
 /// The character that starts with a backslash; in a string in a string there are several.
 fn backslash(written: &[u8]) -> (u8, usize) {
     let depth = written.iter().take(DEEPEST).take_while(|byte| **byte == b'\\').count();
     match &written[depth..] {
-        [b'u', b'0', b'0', high, low, ..] => match digits(&[*high, *low]) {
-            Some(byte) => (byte, depth + 5),
-            None => (b'\\', 1),
+        [b'u', one, two, high, low, ..] => match (digits(&[*one, *two]), digits(&[*high, *low])) {
+            (Some(0), Some(byte)) => (seen(byte), depth + 5),
+            (Some(_), Some(_)) => (OTHER, depth + 5),
+            _ => itself(written),
         },
         [byte @ (b'"' | b'/'), ..] => (*byte, depth + 1),
-        [b'n' | b'r' | b't', ..] => (b'\n', depth + 1),
-        _ => (b'\\', 1),
+        [b'b' | b'f' | b'n' | b'r' | b't', ..] => (b'\n', depth + 1),
+        _ => itself(written),
     }
 }
 
@@ -135,12 +136,23 @@ fn backslash(written: &[u8]) -> (u8, usize) {
 /// counted anew from each of its characters.
 const DEEPEST: usize = 64;
 
-/// The character that two hexadecimal digits stand for, if it can be seen.
+/// What two hexadecimal digits stand for.
 fn digits(hex: &[u8; 2]) -> Option<u8> {
     let digit = |byte: u8| char::from(byte).to_digit(16);
-    let byte = u8::try_from(digit(hex[0])? * 16 + digit(hex[1])?).ok()?;
-    matches!(byte, b' '..=b'~').then_some(byte)
+    u8::try_from(digit(hex[0])? * 16 + digit(hex[1])?).ok()
 }
+
+/// A character that was escaped: itself, if it can be a part of a secret.
+fn seen(byte: u8) -> u8 {
+    match byte {
+        b' '..=b'~' => byte,
+        b'\t' | b'\n' | b'\r' => b'\n',
+        _ => OTHER,
+    }
+}
+
+/// What stands for all characters that no secret has: no character of a text in UTF-8.
+const OTHER: u8 = 0xff;
 
 fn hex(byte: u8) -> [u8; 2] {
     let digit = |value: u8| b"0123456789abcdef"[usize::from(value)];
@@ -161,7 +173,8 @@ mod tests {
             (r"a\nsk \\nsk", "a\nsk \nsk"),
             (r"https:\/\/a.test%2Fb%3Fc", "https://a.test/b?c"),
             (r"100%, %zz %", "100%, %zz %"),
-            (r"\u6708 \x \", r"\u6708 \x \"),
+            (r"\u6708a\u0000b%e6%9C%0dc", "\u{fffd}a\u{fffd}b\u{fffd}\u{fffd}\nc"),
+            (r"\x \u67 \", r"\x \u67 \"),
             ("望月", "望月"),
         ];
         for (written, expected) in cases {
@@ -179,8 +192,8 @@ mod tests {
         let mut view = View::of(Rule::Text, &written);
         let all = 0..view.plain().len();
         view.fill(&mut written, all);
-        assert_eq!(String::from_utf8_lossy(&written), r"r\u0065%64\/a.c");
-        assert_eq!(view.plain(), b"red/a.c");
+        assert_eq!(String::from_utf8_lossy(&written), r"m\u0061%73\/k.e");
+        assert_eq!(view.plain(), b"mas/k.e");
     }
 
     proptest! {
