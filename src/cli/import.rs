@@ -65,7 +65,15 @@ impl Captures {
             return Ok(());
         }
         if path.is_dir() {
-            return self.folder(path, 0);
+            let before = self.items.len();
+            self.folder(path, 0)?;
+            if self.items.len() == before {
+                self.lost(
+                    path,
+                    "has no file with an exchange in a format that is read; name a file to be told why",
+                );
+            }
+            return Ok(());
         }
         let bytes = fs::File::open(path).and_then(read).map_err(|source| unreadable(path, source))?;
         self.capture(&path.display().to_string(), Some(path), &bytes);
@@ -97,6 +105,13 @@ impl Captures {
             }
         }
         Ok(())
+    }
+
+    /// Takes a path for a damaged exchange.
+    fn lost(&mut self, path: &Path, reason: &str) {
+        let damage = Damage { place: String::new(), reason: reason.to_owned() };
+        let source = path.display().to_string();
+        self.items.push(Item { source, file: None, is_alone: false, exchange: Err(damage) });
     }
 
     /// Takes the exchanges of a capture; one that cannot be read is a damaged exchange.

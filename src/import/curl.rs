@@ -75,7 +75,10 @@ impl Form {
                 return Some(Self::Verbose);
             }
             // What curl tells of the connection comes before all else, also in a trace.
-            let is_note = marked.starts_with(b"* ") || marked.starts_with(b"== Info:") || line.is_empty();
+            let is_note = marked.starts_with(b"* ")
+                || marked.starts_with(b"== Info:")
+                || verbose::data_note(marked) == Some(0)
+                || line.is_empty();
             if form.is_none() && http::status_line(line).is_some() {
                 form = Some(Self::Include);
             } else if form.is_none() && !is_note && !is_meter(line) {

@@ -4,9 +4,8 @@
 //! the lengths, the events and the padding of the recording. The same secret always gives the same characters. What
 //! cannot be replaced, since it is not one piece of text, only [smells], and is for people to take out.
 
+use std::collections::BTreeSet;
 use std::fmt;
-
-use serde::{Deserialize, Serialize};
 
 mod doubt;
 mod find;
@@ -24,7 +23,7 @@ use super::Exchange;
 use crate::plan::transcript::Transcript;
 
 /// What is left of a secret in a transcript, or may be.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Smell {
     /// Where it is in the transcript: a JSON pointer.
     pub pointer: String,
@@ -98,8 +97,8 @@ fn suspects(rule: Rule, view: &View) -> Vec<Find> {
 }
 
 /// Replaces the secrets of a text; what they looked like.
-fn replace(rule: Rule, text: &mut [u8]) -> Vec<&'static str> {
-    let mut replaced = Vec::new();
+fn replace(rule: Rule, text: &mut [u8]) -> BTreeSet<&'static str> {
+    let mut replaced = BTreeSet::new();
     // What was replaced may show what was hidden behind it, or be an escape with a backslash before it; there is an end
     // to that, but nobody has to rely on it.
     for _ in 0..ROUNDS {
@@ -110,12 +109,13 @@ fn replace(rule: Rule, text: &mut [u8]) -> Vec<&'static str> {
         }
         for find in finds {
             view.fill(text, find.tail..find.end);
-            replaced.push(find.looks_like);
+            replaced.insert(find.looks_like);
         }
     }
     replaced
 }
 
+/// How often is looked again: oftener than any text was seen to need.
 const ROUNDS: usize = 8;
 
 fn smell(pointer: String, find: &Find, looks_like: String, plain: &[u8]) -> Smell {

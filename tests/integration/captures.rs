@@ -56,7 +56,7 @@ fn a_trace_of_curl_tells_request_and_times() {
         "data: {\"id\":\"a\",\"text\":\"Grüße\"}\n\ndata: [DONE]\n\n"
     );
     // The first event came in two reads.
-    assert_eq!(times(&exchange), [Some(65_154), Some(77_443)]);
+    assert_eq!(times(&exchange), [Some(65_160), Some(77_449)]);
 }
 
 #[test]

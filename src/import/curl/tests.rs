@@ -200,6 +200,22 @@ fn verbose_with_stamps_tells_when_it_began_and_ended() {
 }
 
 #[test]
+fn verbose_over_tls_tells_of_data_from_the_first_line_on_and_within_the_body() {
+    for stamp in ["", "12:34:56.000000 "] {
+        let capture = format!(
+            "{stamp}* ALPN: offers h2,http/1.1\n{stamp}}} [5 bytes data]\n{stamp}* TLSv1.3 (OUT), TLS handshake, Client hello (1):\n\
+             {stamp}}} [512 bytes data]\n{stamp}> GET /v1/models HTTP/1.1\n{stamp}> Host: h\n{stamp}> \n\
+             {stamp}{{ [5 bytes data]\n{stamp}< HTTP/1.1 200 OK\n{stamp}< Content-Type: application/json\n{stamp}< \n\
+             {stamp}{{ [1369 bytes data]\n{{\"data\":{stamp}{{ [9 bytes data]\n[]}}{stamp}* Connection #0 to host h left intact\n"
+        );
+        let exchange = only(capture.as_bytes());
+        assert_eq!(exchange.transcript.response.bytes(), "{\"data\":[]}", "{capture}");
+    }
+    let body = "< HTTP/1.1 200 OK\n< \n{ [no bytes data]\nx [5 bytes data]\n";
+    assert_eq!(only(body.as_bytes()).transcript.response.bytes(), "{ [no bytes data]\nx [5 bytes data]\n");
+}
+
+#[test]
 fn verbose_bodies_may_have_no_line_end() {
     let json = Wire::of("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n").read(b"{\"a\":1}", 10);
     for sent in [None, Some(Duration::from_secs(5))] {

@@ -62,14 +62,37 @@ pub(super) fn read(capture: &[u8]) -> Vec<Found> {
                 part.line = if part.line == 0 { number } else { part.line };
                 part.head(rest, stamp);
             }
-            [b'{' | b'}', b' ', b'[', rest @ ..] if rest.ends_with(b" bytes data]") => {}
             [b'*', b' ', note @ ..] => part.note(note, stamp),
-            _ => part.plain(line),
+            _ => match data_note(bare) {
+                Some(0) => {}
+                // What is before it in a body goes on after it.
+                Some(_) => part.plain(before_data_note(line)),
+                None => part.plain(line),
+            },
         }
     }
     part.ending = last.or(part.ending);
     found.extend(part.found());
     found
+}
+
+/// Where curl's `{ [1369 bytes data]` begins that ends a line: it stands there for what is sent and received, and
+/// over TLS from the first line on, wherever the body is just then.
+pub(super) fn data_note(line: &[u8]) -> Option<usize> {
+    let line = line.trim_ascii_end();
+    let count = line.strip_suffix(b" bytes data]")?;
+    let digits = count.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let mark = count[..count.len() - digits].strip_suffix(b" [")?;
+    let is_note = digits > 0 && matches!(mark.last(), Some(b'{' | b'}'));
+    is_note.then(|| mark.len() - 1)
+}
+
+/// What a line has before such a note and the stamp of it.
+fn before_data_note(line: &[u8]) -> &[u8] {
+    let Some(at) = data_note(line) else { return line };
+    // A stamp has sixteen bytes.
+    let stamped = at.checked_sub(16).filter(|&stamp| stamp::split(&line[stamp..]).0.at.is_some());
+    &line[..stamped.unwrap_or(at)]
 }
 
 /// Whether what follows a mark makes the line one of curl's: a space, or nothing, where an editor cut the space.

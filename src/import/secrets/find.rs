@@ -46,19 +46,16 @@ pub(super) fn all(rule: Rule, view: &View) -> Vec<Find> {
     apart(ruled.into_iter().chain(known).filter(is_open))
 }
 
-/// Those that have no character of one before them.
+/// Those that have no character of one before them, in the order in which they stand.
 pub(super) fn apart(finds: impl Iterator<Item = Find>) -> Vec<Find> {
-    let mut apart = Vec::new();
-    // Where those start that were taken, and where they end; of these only the last before an end can touch it.
-    let mut taken = BTreeMap::new();
+    let mut apart: BTreeMap<usize, Find> = BTreeMap::new();
     for find in finds {
-        let last = taken.range(..find.end).next_back();
-        if last.is_none_or(|(_, end)| *end <= find.start) {
-            taken.insert(find.start, find.end);
-            apart.push(find);
+        let before = apart.range(..find.end).next_back();
+        if before.is_none_or(|(_, before)| before.end <= find.start) {
+            apart.insert(find.start, find);
         }
     }
-    apart
+    apart.into_values().collect()
 }
 
 /// Keys and ids of a known shape.

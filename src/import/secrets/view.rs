@@ -10,10 +10,18 @@ use super::places::Rule;
 #[derive(Debug)]
 pub(super) struct View {
     plain: Vec<u8>,
-    /// Where each character of `plain` starts in what was written.
-    starts: Vec<usize>,
-    /// How long what was written is.
-    len: usize,
+    /// The characters that were written with an escape, in their order: there are few.
+    escapes: Vec<Escape>,
+}
+
+/// A character that was written with an escape.
+#[derive(Debug)]
+struct Escape {
+    /// Which character it is.
+    at: usize,
+    /// Where it was written.
+    start: usize,
+    end: usize,
 }
 
 impl View {
@@ -24,17 +32,15 @@ impl View {
             Rule::Target => percent,
             Rule::Cookie | Rule::Name | Rule::Secret => itself,
         };
-        let mut view = Self {
-            plain: Vec::with_capacity(written.len()),
-            starts: Vec::with_capacity(written.len()),
-            len: written.len(),
-        };
-        let mut at = 0;
-        while at < written.len() {
-            let (byte, len) = character(&written[at..]);
+        let mut view = Self { plain: Vec::with_capacity(written.len()), escapes: Vec::new() };
+        let mut start = 0;
+        while start < written.len() {
+            let (byte, len) = character(&written[start..]);
+            if len > 1 {
+                view.escapes.push(Escape { at: view.plain.len(), start, end: start + len });
+            }
             view.plain.push(byte);
-            view.starts.push(at);
-            at += len;
+            start += len;
         }
         view
     }
@@ -51,7 +57,7 @@ impl View {
 
     /// Where a character starts in what was written.
     pub(super) fn start(&self, at: usize) -> usize {
-        self.starts[at]
+        self.written(at).start
     }
 
     /// Fills a range of characters, in what was written, too, whose length stays the same.
@@ -77,7 +83,15 @@ impl View {
     }
 
     fn written(&self, at: usize) -> Range<usize> {
-        self.starts[at]..self.starts.get(at + 1).copied().unwrap_or(self.len)
+        let next = self.escapes.partition_point(|escape| escape.at <= at);
+        match next.checked_sub(1).map(|last| &self.escapes[last]) {
+            None => at..at + 1,
+            Some(escape) if escape.at == at => escape.start..escape.end,
+            Some(escape) => {
+                let start = escape.end + (at - escape.at - 1);
+                start..start + 1
+            }
+        }
     }
 }
 

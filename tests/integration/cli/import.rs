@@ -126,6 +126,16 @@ fn folders_are_walked_and_what_is_no_capture_is_left_alone() {
 }
 
 #[test]
+fn a_folder_without_captures_is_told_of() {
+    let dir = Dir::new();
+    dir.create("captures/README.md", "# Captures");
+    let output = dir.command("import captures").output();
+    let told = "captures: has no file with an exchange in a format that is read; name a file to be told why\n\
+                llmirage: 1 of 1 exchange not imported\n";
+    assert_eq!((output.code, output.stdout.as_str(), output.stderr.as_str()), (1, "", told));
+}
+
+#[test]
 fn stdin_is_a_capture_and_a_response_alone_is_told_of() {
     let dir = Dir::new();
     let output = dir.command("import -").stdin(STREAM).output();
