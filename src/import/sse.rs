@@ -99,11 +99,15 @@ fn response(status: u16, kind: &str, body: &[u8]) -> RawResponse {
 
 /// Where the stream ends that the capture begins with.
 fn stream(capture: &[u8]) -> usize {
-    let (mut start, mut id, mut done) = (0, None, None);
+    let (mut start, mut id, mut done, mut may_be_json) = (0, None, None, true);
     while let Some(end) = event_end(capture, start) {
         let event = &capture[start..end];
-        if start > 0 && event.trim_ascii_start().starts_with(b"{") && json(&capture[start..]).is_some() {
-            return start;
+        if start > 0 && may_be_json && event.trim_ascii_start().starts_with(b"{") {
+            if json(&capture[start..]).is_some() {
+                return start;
+            }
+            // What looks like JSON and is none is looked at once: each look may go far.
+            may_be_json = false;
         }
         let data = data(event);
         let next = data.and_then(self::id);
@@ -272,6 +276,12 @@ mod tests {
                 ("line 8", 401, 0, error, COMPLETE, &[told]),
             ],
         );
+    }
+
+    #[test]
+    fn what_looks_like_json_and_is_none_is_of_the_stream() {
+        let odd = ["data: 1\n\n", &"{\"a\":\n\n".repeat(1 << 16)].concat();
+        check(&odd, &[("line 1", 200, 1 + (1 << 16), &odd, COMPLETE, &[])]);
     }
 
     #[test]
