@@ -223,13 +223,11 @@ impl Folder {
         for (entry, fixture) in entry::fixtures(&self.tree).iter().enumerate() {
             for reply in entry::replies(fixture) {
                 let transcript = entry::transcript(&reply).and_then(|path| self.transcripts.get(path));
-                let Some((transcript, recorded)) =
-                    transcript.and_then(|transcript| Some((transcript, transcript.request.as_ref()?)))
-                else {
+                let Some(recorded) = transcript.and_then(|transcript| transcript.request.as_ref()) else {
                     continue;
                 };
                 if let Ok(request) = asked::request(recorded)
-                    && !asked::lacks_body(recorded, &request, transcript.response.status)
+                    && !asked::lacks_body(recorded, &request)
                 {
                     known.push(Known { entry, key: asked::key(&request), request });
                 }
