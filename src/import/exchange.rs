@@ -7,6 +7,7 @@ use http::StatusCode;
 use serde_json::Value;
 
 use super::{MAX_TOTAL, encoding};
+use crate::plan::load::transcript_problems;
 use crate::plan::transcript::{
     self, Recorded, RecordedEnding, RecordedEvent, RecordedRequest, RecordedResponse, Transcript, split,
 };
@@ -134,7 +135,21 @@ impl RawExchange {
         let request = request.map(|request| request.recorded(&mut notes)).transpose().map_err(damage)?;
         let response = response.recorded(&mut notes).map_err(damage)?;
         let transcript = Transcript { request, response, recorded };
+        playable(&transcript).map_err(damage)?;
         Ok(Exchange { place, host, transcript, notes })
+    }
+}
+
+/// Whether a transcript can be replayed: what would not load is not written.
+pub(super) fn playable(transcript: &Transcript) -> Result<(), String> {
+    let problems = transcript_problems(transcript);
+    match problems.is_empty() {
+        true => Ok(()),
+        // The same thing may be wrong with each of many events.
+        false => {
+            let first: Vec<_> = problems.into_iter().take(3).collect();
+            Err(format!("cannot be replayed: {}", first.join("; ")))
+        }
     }
 }
 
@@ -167,9 +182,9 @@ impl RawRequest {
 impl RawResponse {
     fn recorded(self, notes: &mut Vec<String>) -> Result<RecordedResponse, String> {
         let Self { status, reason, headers, body, is_encoded, head_at, reads, ending, ends_at } = self;
-        if !(200..=599).contains(&status) {
+        if status < 200 {
             return Err(format!(
-                "no answer came: its status is {status}, and those of answers are 200 to 599"
+                "no answer came: its status is {status}, and those of answers are 200 to 999"
             ));
         }
         // In an encoding nobody can tell which read brought which event.
@@ -301,14 +316,21 @@ fn absolute(url: &str) -> Option<(&str, &str)> {
     is_scheme.then(|| rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len())))
 }
 
-/// The path of a URL, with its query.
+/// The path of a URL, with its query, as it is sent.
 fn path(url: &str) -> String {
     let (_, path) = absolute(url).unwrap_or(("", url));
     let path = path.split('#').next().unwrap_or_default();
-    match path.starts_with('/') {
-        true => path.to_owned(),
-        false => format!("/{path}"),
+    let mut sent = if path.starts_with('/') { String::new() } else { "/".to_owned() };
+    for char in path.chars() {
+        match char {
+            // Recorders keep URLs as programs wrote them; clients do not send them so.
+            char if char.is_whitespace() || char.is_control() => {
+                sent.extend(char.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("%{byte:02X}")));
+            }
+            char => sent.push(char),
+        }
     }
+    sent
 }
 
 #[cfg(test)]
@@ -359,6 +381,7 @@ mod tests {
         check("/v1/models?next=http://h/x", "/v1/models?next=http://h/x", None);
         check("//v1/models", "//v1/models", None);
         check("v1/models", "/v1/models", None);
+        check("https://h/a b?c=\u{3000}", "/a%20b?c=%E3%80%80", Some("h"));
         check("", "/", None);
     }
 
@@ -455,8 +478,24 @@ mod tests {
     #[test]
     fn what_has_no_status_is_no_answer() {
         let damage = recorded(RawResponse { status: 0, ..stream("") }).unwrap_err();
-        let expected = "entry 1: no answer came: its status is 0, and those of answers are 200 to 599";
+        let expected = "entry 1: no answer came: its status is 0, and those of answers are 200 to 999";
         assert_eq!(damage.to_string(), expected);
+    }
+
+    #[test]
+    fn what_would_not_load_is_damage() {
+        let headers = pairs(&[("content-type", "text/event-stream"), ("a b", "c"), ("d", "e\nf")]);
+        let damage = recorded(RawResponse { headers, ..stream("data: 1\n\n") }).unwrap_err();
+        assert_eq!(
+            damage.to_string(),
+            "entry 1: cannot be replayed: /response/headers/1/0: \"a b\" is not a header name; /response/headers/2/1: \
+             a header value is one line, got \"e\\nf\""
+        );
+        let damage = recorded(RawResponse { status: 204, ..stream("data: 1\n\n") }).unwrap_err();
+        assert_eq!(
+            damage.to_string(),
+            "entry 1: cannot be replayed: /response/events: a response with the status 204 has no body: leave it out"
+        );
     }
 
     #[test]

@@ -180,15 +180,17 @@ fn our_own_transcripts_are_read_strictly() {
     );
     damaged(
         &json!({"response": {"status": 200, "events": [], "body": "x"}}),
-        "exchange 1: has events and a body: a response has one of them",
+        "exchange 1: cannot be replayed: /response/body: a response has `events`, if it is a stream, or a `body`: leave \
+         one out",
     );
     damaged(
         &json!({"response": {"status": 20, "events": []}}),
-        "exchange 1: response.status is 20, and those of answers are 200 to 599",
+        "exchange 1: cannot be replayed: /response/status: expected a status from 200 to 999, got 20",
     );
     damaged(
         &json!({"response": {"status": 200, "events": [{"at": "2ms", "raw": "a"}, {"at": "1ms", "raw": "b"}]}}),
-        "exchange 1: its times go back: at, the events' at and ends_at are counted from the request",
+        "exchange 1: cannot be replayed: /response/events/1/at: times do not go back: event 1 is at 1ms, and event 0 \
+         before it at 2ms",
     );
 }
 

@@ -28,6 +28,8 @@ pub(crate) mod words;
 
 pub(crate) use check::Checked;
 pub(crate) use problems::escaped;
+#[cfg(feature = "import")]
+pub(crate) use transcripts::problems as transcript_problems;
 pub(crate) use transcripts::{beside, is_transcript, names};
 
 use places::Places;

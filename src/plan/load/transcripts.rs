@@ -149,6 +149,14 @@ fn read(path: &Path, text: &str) -> (Option<Recording>, Vec<LoadError>) {
     (recording.filter(|_| errors.is_empty()), errors)
 }
 
+/// What would be wrong with a transcript if it were loaded, each with its JSON pointer.
+#[cfg(feature = "import")]
+pub(crate) fn problems(transcript: &Transcript) -> Vec<String> {
+    let mut problems = Problems::default();
+    check::check_transcript(transcript, "", &mut problems);
+    problems.0.into_iter().map(|Problem { pointer, message, .. }| format!("{pointer}: {message}")).collect()
+}
+
 /// Where a transcript would stand in a reply: its problems are told in the same words, whether it is written there
 /// or has a file of its own.
 const ROOT: &str = "/transcript";

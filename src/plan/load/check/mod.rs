@@ -21,6 +21,8 @@ mod usage;
 mod wire;
 
 pub(super) use limits::limits;
+#[cfg(feature = "import")]
+pub(super) use transcript::check_transcript;
 pub(super) use transcript::transcript;
 
 /// A fixture that was checked.

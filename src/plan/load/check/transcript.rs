@@ -15,9 +15,20 @@ use crate::plan::transcript::{
     RecordedEvent, RecordedRequest, RecordedResponse, Recording, Transcript, raw_bytes,
 };
 
-/// Checks a transcript that stands at the pointer `at`.
+/// Checks a transcript that stands at the pointer `at`, and makes a recording of it.
 pub(crate) fn transcript(transcript: &Transcript, at: &str, problems: &mut Problems) -> Option<Recording> {
     let before = problems.0.len();
+    let status = check_transcript(transcript, at, problems);
+    let status = status.filter(|_| problems.0.len() == before)?;
+    Some(Recording::new(status, &transcript.response))
+}
+
+/// Checks a transcript that stands at the pointer `at`; its status, if that is one.
+pub(in crate::plan::load) fn check_transcript(
+    transcript: &Transcript,
+    at: &str,
+    problems: &mut Problems,
+) -> Option<StatusCode> {
     if let Some(request) = &transcript.request {
         check_request(request, &below(at, "request"), problems);
     }
@@ -27,8 +38,7 @@ pub(crate) fn transcript(transcript: &Transcript, at: &str, problems: &mut Probl
     check_headers(&response.headers, &below(&at, "headers"), problems);
     check_body(response, &at, problems);
     check_times(response, &at, problems);
-    let status = status.filter(|_| problems.0.len() == before)?;
-    Some(Recording::new(status, response))
+    status
 }
 
 /// What shapes what is generated, and so not what was recorded.
