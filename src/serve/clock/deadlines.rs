@@ -134,3 +134,93 @@ impl<T> Deadlines<T> {
 
 /// Four nodes share a cache line, and the heap is half as deep as with two.
 const ARITY: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What may happen to one of a few waits. Moments are few, so that many are the same.
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Set { which: usize, at: u64 },
+        Remove { which: usize },
+        Pass { time: u64 },
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            5 => (0..WAITS, 0..60_u64).prop_map(|(which, at)| Step::Set { which, at }),
+            2 => (0..WAITS).prop_map(|which| Step::Remove { which }),
+            1 => (0..8_u64).prop_map(|time| Step::Pass { time }),
+        ]
+    }
+
+    const WAITS: usize = 24;
+
+    /// Takes out everybody who is due: when they were due, and who.
+    fn due(deadlines: &mut Deadlines<(u64, usize)>, now: u64) -> Vec<(u64, usize)> {
+        std::iter::from_fn(|| deadlines.pop(now)).collect()
+    }
+
+    proptest! {
+        /// Against a list that is searched: who is due comes out, in order, and nobody else.
+        #[test]
+        fn storms_of_changes_wake_who_is_due_in_order_and_never_early(steps in vec(step(), 0..400)) {
+            let mut deadlines = Deadlines::new();
+            // The keys of waits that were made, and what they wait for.
+            let mut keys = BTreeMap::new();
+            let mut waits = BTreeMap::new();
+            let (mut now, mut most) = (0, 0);
+            for step in steps {
+                match step {
+                    Step::Set { which, at } => {
+                        let key = *keys.entry(which).or_insert_with(|| deadlines.add());
+                        let before = waits.insert(which, now + at).map(|at| (at, which));
+                        prop_assert_eq!(deadlines.set(key, now + at, (now + at, which)), before);
+                        most = most.max(keys.len());
+                    }
+                    Step::Remove { which } => {
+                        if let Some(key) = keys.remove(&which) {
+                            let before = waits.remove(&which).map(|at| (at, which));
+                            prop_assert_eq!(deadlines.remove(key), before);
+                        }
+                    }
+                    Step::Pass { time } => {
+                        now += time;
+                        let woken = due(&mut deadlines, now);
+                        prop_assert!(woken.is_sorted_by_key(|(at, _)| *at));
+                        let passed = waits.extract_if(.., |_, at| *at <= now);
+                        let passed: BTreeMap<usize, u64> = passed.collect();
+                        let count = woken.len();
+                        let woken: BTreeMap<_, _> = woken.into_iter().map(|(at, which)| (which, at)).collect();
+                        prop_assert_eq!(count, woken.len(), "nobody is woken twice");
+                        prop_assert_eq!(woken, passed);
+                    }
+                }
+                prop_assert_eq!(deadlines.first(), waits.values().min().copied());
+                prop_assert_eq!(deadlines.heap.len(), waits.len());
+                prop_assert_eq!(deadlines.places.len(), most, "what is given back is used again");
+            }
+        }
+    }
+
+    #[test]
+    fn a_wait_is_over_at_its_moment_and_not_before() {
+        let mut deadlines = Deadlines::new();
+        let key = deadlines.add();
+        assert_eq!(deadlines.set(key, 10, "first"), None);
+        assert_eq!(deadlines.pop(9), None);
+        assert_eq!(deadlines.pop(10), Some("first"));
+        assert_eq!((deadlines.pop(u64::MAX), deadlines.first()), (None, None));
+        assert_eq!(deadlines.set(key, 30, "again"), None);
+        assert_eq!(deadlines.set(key, 20, "sooner"), Some("again"));
+        assert_eq!((deadlines.pop(19), deadlines.first()), (None, Some(20)));
+        assert_eq!(deadlines.remove(key), Some("sooner"));
+        assert_eq!(deadlines.pop(u64::MAX), None);
+    }
+}
