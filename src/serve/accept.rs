@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task;
 
-use super::clock;
+use super::clock::{self, Sources};
 use super::connection;
 use super::drain::{Queue, Socket};
 use super::lines::OpenLine;
@@ -54,6 +54,7 @@ pub(crate) async fn run(
 ) {
     let lines = Arc::clone(&service.state.lines);
     let porter = lines.door.attend();
+    let mut sources = Sources::new();
     loop {
         let accepted = tokio::select! {
             biased;
@@ -62,7 +63,7 @@ pub(crate) async fn run(
                 // there are: tokio would let others have a turn.
                 let waiting = || task::unconstrained(listener.accept());
                 while let Some(Ok(accepted)) = clock::before(clock::now(), waiting()).await {
-                    enter(&service, accepted, &secure);
+                    enter(&service, accepted, &secure, &mut sources);
                 }
                 drop(listener);
                 porter.stay_closed(orders).await;
@@ -72,7 +73,7 @@ pub(crate) async fn run(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok(accepted) => enter(&service, accepted, &secure),
+            Ok(accepted) => enter(&service, accepted, &secure, &mut sources),
             // A client that left meanwhile is nobody's problem; out of file descriptors is one that
             // passes, and that a loop without a pause would only make worse.
             Err(error) if is_clients(&error) => {}
@@ -82,8 +83,13 @@ pub(crate) async fn run(
 }
 
 /// Serves a connection, unless there are too many.
-fn enter(service: &Service, (socket, peer): (TcpStream, SocketAddr), secure: &impl Secure) {
-    if let Some(open) = service.state.lines.open(service.state.config.max_connections) {
+fn enter(
+    service: &Service,
+    (socket, peer): (TcpStream, SocketAddr),
+    secure: &impl Secure,
+    sources: &mut Sources,
+) {
+    if let Some(open) = service.state.lines.open(service.state.config.max_connections, sources.next()) {
         task::spawn(serve(service.clone(), open, socket, peer, secure.clone()));
     }
 }

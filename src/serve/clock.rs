@@ -1,17 +1,25 @@
 //! The one place where time is read and waited for.
 //!
-//! Everything else holds instants and asks here, so that tests run on tokio's paused clock and so that
-//! the source of deadlines can be replaced without touching who waits.
+//! Everything else holds instants and asks here, so that tests run on tokio's paused clock. Connections of a
+//! real listener have a [`Source`] of deadlines, which is more exact than tokio's timer; everything else,
+//! and everything while tokio's clock is not the system's, waits by tokio's.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::task::{Context, Poll};
+use std::time::{self, Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::{Instant, Sleep};
 
+use self::source::Entry;
+pub(crate) use self::source::{Source, Sources};
 use crate::plan::say::FROZEN;
+
+#[cfg(target_os = "linux")]
+mod deadlines;
+#[cfg_attr(not(target_os = "linux"), path = "clock/elsewhere.rs")]
+mod source;
 
 /// Where `created`, `Date` and identifiers take the time from.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -46,10 +54,22 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
+/// The present moment by the system's clock, which tests cannot stop.
+#[expect(clippy::disallowed_methods, reason = "the clock is read here only")]
+fn system_now() -> time::Instant {
+    time::Instant::now()
+}
+
+/// Whether tokio's clock is the system's: it is not paused, and never was.
+fn is_systems() -> bool {
+    let before = system_now();
+    let tokios = now().into_std();
+    before <= tokios && tokios <= system_now()
+}
+
 /// Waits for a moment; not at all if it has passed.
 pub(crate) async fn until(deadline: Instant) {
-    let mut alarm = Alarm::default();
-    poll_fn(|cx| alarm.poll(cx, deadline)).await;
+    Alarm::default().until(deadline).await;
 }
 
 /// What `future` yields, or `None` once the deadline passes first.
@@ -64,32 +84,88 @@ pub(crate) async fn before<F: Future>(deadline: Instant, future: F) -> Option<F:
 }
 
 /// A reusable wait for a moment. It costs nothing until it is needed.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Alarm {
-    sleep: Option<Pin<Box<Sleep>>>,
+    wait: Wait,
+}
+
+/// What an alarm waits by.
+enum Wait {
+    /// Nothing yet; by the source, if there is one.
+    Not(Option<Source>),
+    /// A source.
+    Source(Entry),
+    /// tokio's timer, from then on.
+    Sleep(Pin<Box<Sleep>>),
 }
 
 impl Alarm {
+    /// An alarm of what has this source.
+    pub(crate) fn on(source: Option<&Source>) -> Self {
+        Self { wait: Wait::Not(source.cloned()) }
+    }
+
+    /// Waits for a moment; not at all if it has passed.
+    pub(crate) async fn until(&mut self, deadline: Instant) {
+        poll_fn(|cx| self.poll(cx, deadline)).await;
+    }
+
     /// Ready once `deadline` has passed. Looks before it sleeps: a timer that is started for a
     /// moment already past fires only at the next tick, a millisecond late.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
         if deadline <= now() {
             return Poll::Ready(());
         }
-        #[expect(clippy::disallowed_methods, reason = "deadlines are waited for here only")]
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        if sleep.deadline() != deadline {
-            sleep.as_mut().reset(deadline);
+        if self.is_set(cx, deadline) {
+            return Poll::Pending;
         }
-        ready!(sleep.as_mut().poll(cx));
-        Poll::Ready(())
+        self.poll_sleep(cx, deadline)
+    }
+
+    /// Whether there is a source, and it wakes the task at the deadline.
+    fn is_set(&mut self, cx: &Context<'_>, deadline: Instant) -> bool {
+        if matches!(self.wait, Wait::Not(None) | Wait::Sleep(_)) || !is_systems() {
+            return false;
+        }
+        if let Wait::Not(Some(source)) = &self.wait {
+            self.wait = Wait::Source(source.entry());
+        }
+        matches!(&self.wait, Wait::Source(entry) if entry.set(cx, deadline.into_std()))
+    }
+
+    /// The same by tokio's timer.
+    fn poll_sleep(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+        match &mut self.wait {
+            Wait::Sleep(sleep) => {
+                if sleep.deadline() != deadline {
+                    sleep.as_mut().reset(deadline);
+                }
+                sleep.as_mut().poll(cx)
+            }
+            wait @ (Wait::Not(_) | Wait::Source(_)) => {
+                #[expect(clippy::disallowed_methods, reason = "deadlines are waited for here only")]
+                let mut sleep = Box::pin(tokio::time::sleep_until(deadline));
+                let poll = sleep.as_mut().poll(cx);
+                *wait = Wait::Sleep(sleep);
+                poll
+            }
+        }
     }
 }
 
-impl fmt::Debug for Alarm {
+impl Default for Wait {
+    fn default() -> Self {
+        Self::Not(None)
+    }
+}
+
+impl fmt::Debug for Wait {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let deadline = self.sleep.as_ref().map(|sleep| sleep.deadline());
-        out.debug_struct("Alarm").field("deadline", &deadline).finish()
+        match self {
+            Self::Not(_) => out.write_str("Not"),
+            Self::Source(_) => out.write_str("Source"),
+            Self::Sleep(sleep) => out.debug_tuple("Sleep").field(&sleep.deadline()).finish(),
+        }
     }
 }
 

@@ -10,12 +10,13 @@ use tokio::time::Instant;
 
 use super::body::Received;
 use super::forward::{Forward, Forwarded, Outgoing};
+use super::clock::{self, Alarm};
 use super::journal::Settlement;
 use super::lines::{Aftermath, Busy, Handover, Line};
 use super::player::Player;
 use super::state::State;
 use super::takeover::Takeover;
-use super::{answer, clock, cors, head};
+use super::{answer, cors, head};
 use crate::plan::Timeline;
 use crate::plan::http1::{self, Peer};
 
@@ -96,7 +97,7 @@ impl<'a> Exchange<'a> {
             }
         }
         if plain {
-            clock::until(self.start + timeline.head.at).await;
+            Alarm::on(self.line.source()).until(self.start + timeline.head.at).await;
             // A server that is stopping closes each connection after the answer it is at.
             self.peer.keep_alive &= !self.state.lines.is_draining();
             self.line.set_aftermath(match self.peer.keep_alive {

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::clock::Source;
 use super::door::Door;
 use super::forward::Forwarded;
 use super::takeover::Takeover;
@@ -35,13 +36,13 @@ struct Open {
 
 impl Lines {
     /// Registers a connection, or refuses it where `limit` are open.
-    pub(crate) fn open(self: &Arc<Self>, limit: usize) -> Option<OpenLine> {
+    pub(crate) fn open(self: &Arc<Self>, limit: usize, source: Option<Source>) -> Option<OpenLine> {
         let mut open = self.lock();
         if open.lines.len() >= limit {
             return None;
         }
         open.last += 1;
-        let (id, line) = (open.last, Arc::new(Line::default()));
+        let (id, line) = (open.last, Arc::new(Line { source, ..Line::default() }));
         open.lines.insert(id, Arc::clone(&line));
         Some(OpenLine { lines: Arc::clone(self), id, line })
     }
@@ -141,6 +142,8 @@ impl Drop for OpenLine {
 /// hyper, and the service above.
 #[derive(Debug, Default)]
 pub(crate) struct Line {
+    /// What its deadlines are waited for by; without one, by tokio's timer.
+    source: Option<Source>,
     /// Who to wake when the server stops.
     waker: Mutex<Option<Waker>>,
     /// Put here by the service, played by the task once hyper has nothing left to write.
@@ -205,6 +208,10 @@ impl Aftermath {
 }
 
 impl Line {
+    pub(crate) fn source(&self) -> Option<&Source> {
+        self.source.as_ref()
+    }
+
     /// Leaves a response to the task that owns the connection.
     pub(crate) fn hand_over(&self, handover: Handover) {
         *self.handover.lock().unwrap_or_else(PoisonError::into_inner) = Some(handover);
@@ -298,6 +305,13 @@ impl Line {
 /// A request that is being answered.
 #[derive(Debug)]
 pub(crate) struct Busy(Arc<Line>);
+
+impl Busy {
+    /// The connection that it came on.
+    pub(crate) fn line(&self) -> &Line {
+        &self.0
+    }
+}
 
 impl Drop for Busy {
     fn drop(&mut self) {

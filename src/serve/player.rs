@@ -55,7 +55,7 @@ impl Player {
             events,
             sent: Frame::default(),
             end,
-            alarm: Alarm::default(),
+            alarm: Alarm::on(busy.line().source()),
             settlement,
             _busy: busy,
         };

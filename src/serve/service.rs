@@ -67,7 +67,7 @@ impl Service {
     where
         I: AsyncRead + AsyncWrite + Unpin + Send,
     {
-        if let Some(open) = self.state.lines.open(usize::MAX) {
+        if let Some(open) = self.state.lines.open(usize::MAX, None) {
             connection::serve(self.clone(), open, io, Socket::none()).await;
         }
     }

@@ -129,7 +129,7 @@ impl Takeover {
     where
         I: AsyncRead + AsyncWrite + Unpin,
     {
-        let mut alarm = Alarm::default();
+        let mut alarm = Alarm::on(self.line.source());
         let (mut sent, mut next) = (0, 0);
         if self.wire.segments.is_empty() {
             self.refuse(lines).await;
