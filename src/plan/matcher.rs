@@ -11,7 +11,7 @@ mod conditions;
 mod subject;
 mod text;
 
-pub(crate) use conditions::{Conditions, View};
+pub(crate) use conditions::{Conditions, Fixed, View};
 
 /// Conditions on a request; all that are given must hold.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
