@@ -126,6 +126,9 @@ const CHOICE: usize = 160;
 
 /// How many characters some UTF-8 has.
 pub(crate) fn characters(utf8: &[u8]) -> usize {
+    if utf8.is_ascii() {
+        return utf8.len();
+    }
     utf8.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
 }
 
