@@ -82,13 +82,21 @@ fn is_secret(name: &str) -> bool {
 }
 
 /// Whether one of the hints is in a name, in any case.
-fn is_hinted(name: &[u8]) -> bool {
-    (0..name.len()).any(|at| {
-        let (rest, first) = (&name[at..], name[at].to_ascii_lowercase());
+fn is_hinted(mut name: &[u8]) -> bool {
+    while let [first, rest @ ..] = name {
         // Most letters begin no hint.
-        let mut hints = HINTS.iter().map(|hint| hint.as_bytes()).filter(|hint| hint.first() == Some(&first));
-        hints.any(|hint| rest.get(..hint.len()).is_some_and(|part| part.eq_ignore_ascii_case(hint)))
-    })
+        if matches!(first.to_ascii_lowercase(), b'a' | b'c' | b'k' | b'p' | b's' | b't') {
+            let here = |hint: &&str| {
+                let part = name.get(..hint.len());
+                part.is_some_and(|part| part.eq_ignore_ascii_case(hint.as_bytes()))
+            };
+            if HINTS.iter().any(here) {
+                return true;
+            }
+        }
+        name = rest;
+    }
+    false
 }
 
 /// The words of a name in lower case, whether it is written `api-key`, `api_key` or `apiKey`.
