@@ -382,6 +382,13 @@ mod tests {
     }
 
     #[test]
+    fn every_hint_is_found() {
+        for hint in HINTS {
+            assert!(is_hinted(format!("X-{}", hint.to_uppercase()).as_bytes()), "{hint}");
+        }
+    }
+
+    #[test]
     fn what_is_no_text_is_kept_as_json() {
         assert_eq!(json(b"\"\xff\"", &Value::from("x")), "\"x\"");
     }
