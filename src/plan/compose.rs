@@ -49,10 +49,6 @@ pub(crate) fn answer<'a>(spoken: &'a Spoken, setting: &Setting<'a>) -> Compositi
         && annotations.is_none()
         && filters.completion.filtered()
         && (filters.mode == FilterMode::Default || filters.after.is_some());
-    let mut said = Vec::new();
-    if filtering {
-        said.push(preamble(setting));
-    }
     let contents = (0..n).map(|index| {
         let mut events = content(index, spoken.choice(index), setting);
         if let (true, Some(after)) = (blocking, filters.after) {
@@ -82,6 +78,8 @@ pub(crate) fn answer<'a>(spoken: &'a Spoken, setting: &Setting<'a>) -> Compositi
     } else if asynchronous && !blocking {
         chunks.extend((0..n).flat_map(|choice| verdicts(choice, spoken.choice(choice), setting)));
     }
+    let mut said = Vec::with_capacity(chunks.len() + 3);
+    said.extend(filtering.then(|| preamble(setting)));
     said.extend(chunks);
     if shape.usage && !blocking && !(0..n).any(cut) {
         said.push(Said::Usage(*counts));
@@ -106,7 +104,7 @@ fn content<'a>(index: usize, choice: &'a Choice, setting: &Setting<'a>) -> Vec<S
         None => Cow::Owned(format!("call_{}", shape.seed.base62(&format!("call {index} {number}"), 24))),
     };
     let mut logprob = logprobs::of(index, choice, shape);
-    let mut said = Vec::new();
+    let mut said = Vec::with_capacity(choice.text.len() + choice.refusal.len() + 2);
     let open = |opening| Said::Open { choice: index, opening };
     let function = as_function(choice, request);
     let pieces_of_function = |call: &'a Call| {

@@ -14,7 +14,7 @@ mod text;
 #[cfg(feature = "import")]
 pub(crate) use text::KINDS;
 
-pub(crate) use conditions::{Conditions, View};
+pub(crate) use conditions::{Conditions, Fixed, View};
 
 /// Conditions on a request; all that are given must hold.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use http::Method;
 
+use self::index::Index;
 use super::fault::Fault;
 use super::fixture::{AfterLast, Fixture};
 use super::limits::{Charge, Limit, Rule};
@@ -20,6 +21,7 @@ use super::reply::Prepared;
 use super::request::{Endpoint, Request};
 use crate::error::{LoadError, LoadErrors};
 
+mod index;
 mod lint;
 
 macro_rules! embedded {
@@ -67,6 +69,7 @@ pub enum Source {
 #[derive(Clone, Debug, Default)]
 pub struct FixtureSet {
     fixtures: Vec<Running>,
+    index: Index,
     models: Option<Vec<String>>,
     limits: Vec<Rule>,
     /// Whether a fault in it asks which request of its kind it is for.
@@ -127,7 +130,8 @@ impl FixtureSet {
         let fixtures: Vec<Running> = fixtures.collect();
         let replies = fixtures.iter().flat_map(|running| &running.fixture.replies);
         let selective = replies.flat_map(|reply| &reply.faults).any(Fault::is_selective);
-        let set = Self { fixtures, models: loaded.models, limits: Vec::new(), selective };
+        let index = Index::of(fixtures.iter().map(|running| &running.fixture.conditions));
+        let set = Self { fixtures, index, models: loaded.models, limits: Vec::new(), selective };
         Ok(set.with_rules(loaded.limits))
     }
 
@@ -159,8 +163,9 @@ impl FixtureSet {
     pub fn candidates(&self, request: &Request) -> Result<Vec<usize>, Miss> {
         let view = View::new(request);
         let mut found = Vec::new();
-        for (index, running) in self.eligible(request) {
-            if running.fixture.conditions.hold(&view) {
+        for index in self.index.candidates(&view) {
+            let Some(running) = self.fixtures.get(index) else { continue };
+            if running.can_answer(request) && running.fixture.conditions.hold(&view) {
                 found.push(index);
                 if !running.fixture.is_exhaustible() {
                     break;
@@ -268,7 +273,8 @@ impl FixtureSet {
 
     /// Whether a fixture serves this path itself.
     pub fn serves(&self, method: &Method, path: &str) -> bool {
-        self.fixtures.iter().any(|running| running.fixture.conditions.serve(method, path))
+        let mut serving = self.index.serving(path).filter_map(|index| self.fixtures.get(index));
+        serving.any(|running| running.fixture.conditions.serve(method, path))
     }
 
     /// What loads but is probably a mistake: a fixture that nothing reaches, a model that does not
@@ -277,21 +283,13 @@ impl FixtureSet {
         lint::lints(self)
     }
 
-    /// The fixtures that can answer a request at all: a path that is no API's is only for those
-    /// that serve it themselves.
-    fn eligible(&self, request: &Request) -> impl Iterator<Item = (usize, &Running)> {
-        let only_paths = request.call.route.endpoint != Endpoint::ChatCompletions;
-        self.fixtures
-            .iter()
-            .enumerate()
-            .filter(move |(_, running)| !only_paths || running.fixture.conditions.serve_a_path())
-    }
-
     /// The fixture with the fewest failures; of those, the one with the most conditions.
     fn miss(&self, request: &Request, view: &View<'_>) -> Miss {
         let nearest = self
-            .eligible(request)
-            .map(|(_, running)| (running.fixture.conditions.failures(view), running))
+            .fixtures
+            .iter()
+            .filter(|running| running.can_answer(request))
+            .map(|running| (running.fixture.conditions.failures(view), running))
             .min_by_key(|(failures, running)| (*failures, Reverse(running.fixture.conditions.len())));
         let nearest = nearest.and_then(|(failures, running)| {
             Some(Nearest {
@@ -302,6 +300,14 @@ impl FixtureSet {
             })
         });
         Miss { nearest }
+    }
+}
+
+impl Running {
+    /// Whether it can answer a request at all: a path that is no API's is only for fixtures that serve it
+    /// themselves.
+    fn can_answer(&self, request: &Request) -> bool {
+        request.call.route.endpoint == Endpoint::ChatCompletions || self.fixture.conditions.serve_a_path()
     }
 }
 

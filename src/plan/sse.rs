@@ -12,6 +12,11 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
+    /// A draft with room for so many events of about this length.
+    pub(crate) fn with_capacity(events: usize, length: usize) -> Self {
+        Self { body: Vec::with_capacity(events.saturating_mul(length)), events: Vec::with_capacity(events) }
+    }
+
     /// Ends the event whose bytes were written since the last end.
     pub(crate) fn end(&mut self, kind: EventKind) {
         self.events.push((self.body.len(), kind));

@@ -34,10 +34,7 @@ const CODE: &str = "code";
 
 /// Whether what has this name is a secret.
 pub(crate) fn is_secret(name: &str) -> bool {
-    let bytes = name.as_bytes();
-    let hinted =
-        |hint: &&str| bytes.windows(hint.len()).any(|window| window.eq_ignore_ascii_case(hint.as_bytes()));
-    if !HINTS.iter().any(hinted) {
+    if !is_hinted(name.as_bytes()) {
         return false;
     }
     let words = words(name);
@@ -47,6 +44,24 @@ pub(crate) fn is_secret(name: &str) -> bool {
         WORDS.contains(&word.as_str()) || PARTS.iter().any(|part| rest.contains(part))
     };
     words.iter().any(secret) && !HARMLESS.contains(&words.concat().as_str())
+}
+
+/// Whether one of the hints is in a name, in any case.
+fn is_hinted(mut name: &[u8]) -> bool {
+    while let [first, rest @ ..] = name {
+        // Most letters begin no hint.
+        if matches!(first.to_ascii_lowercase(), b'a' | b'c' | b'k' | b'p' | b's' | b't') {
+            let here = |hint: &&str| {
+                let part = name.get(..hint.len());
+                part.is_some_and(|part| part.eq_ignore_ascii_case(hint.as_bytes()))
+            };
+            if HINTS.iter().any(here) {
+                return true;
+            }
+        }
+        name = rest;
+    }
+    false
 }
 
 /// Whether the parameter of a URL that has this name is a secret.
@@ -69,4 +84,16 @@ fn words(name: &str) -> Vec<String> {
     }
     words.retain(|word| !word.is_empty());
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_hint_is_found() {
+        for hint in HINTS {
+            assert!(is_hinted(format!("X-{}", hint.to_uppercase()).as_bytes()), "{hint}");
+        }
+    }
 }

@@ -9,8 +9,8 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::body::Received;
-use super::forward::{Forward, Forwarded, Outgoing};
 use super::clock::{self, Alarm};
+use super::forward::{Forward, Forwarded, Outgoing};
 use super::journal::Settlement;
 use super::lines::{Aftermath, Busy, Handover, Line};
 use super::player::Player;

@@ -6,7 +6,7 @@ use hyper::ext::ReasonPhrase;
 
 use super::casing::Casings;
 use crate::plan::http1;
-use crate::plan::timeline::{Ending, Framing, Head, Timeline};
+use crate::plan::timeline::{Ending, Framing, Head, Header, Timeline};
 
 /// Whether hyper, given this response to a request of this method, writes what is planned.
 ///
@@ -76,17 +76,31 @@ pub(crate) fn is_framed(timeline: &Timeline, method: &Method) -> bool {
     }
 }
 
-/// Whether a header map keeps the headers as they are: names valid, repeated ones side by side.
+/// Whether a header map keeps the headers as they are: names valid, repeated ones side by side. No map is
+/// made for it: that takes as long as all the rest of a head.
 fn is_ordered(head: &Head) -> bool {
-    let Some(map) = map(head) else {
-        return false;
-    };
-    let joined = |name: &HeaderName| map.get_all(name).iter().count() > 1;
-    let same = map.iter().zip(&head.headers).all(|((name, value), header)| {
-        header.name.eq_ignore_ascii_case(name.as_str()) && header.value == *value
-    });
-    same && !map.contains_key(TRAILER) && !joined(&CONNECTION)
+    let same = |one: &Header, other: &Header| one.name.eq_ignore_ascii_case(&other.name);
+    let mut before: &[Header] = &[];
+    for (at, header) in head.headers.iter().enumerate() {
+        let repeated = before.last().is_some_and(|last| same(last, header));
+        let apart = !repeated && before.iter().any(|other| same(other, header));
+        let is = |name: &HeaderName| header.name.eq_ignore_ascii_case(name.as_str());
+        if apart || !is_name(&header.name) || is(&TRAILER) || (repeated && is(&CONNECTION)) {
+            return false;
+        }
+        before = &head.headers[..=at];
+    }
+    true
 }
+
+/// Whether this is a name as HTTP has it.
+fn is_name(name: &str) -> bool {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !name.is_empty() && name.len() < LONGEST_NAME && name.bytes().all(token)
+}
+
+/// The crate http has no longer ones.
+const LONGEST_NAME: usize = 1 << 16;
 
 fn map(head: &Head) -> Option<HeaderMap> {
     let mut map = HeaderMap::with_capacity(head.headers.len());
@@ -104,7 +118,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::plan::timeline::{Event, EventKind, Header};
+    use crate::plan::timeline::{Event, EventKind};
 
     /// Checks whether hyper would write a response of this status and these headers with body `hello`.
     #[track_caller]
@@ -119,6 +133,18 @@ mod tests {
         let events = vec![Event { at: Duration::ZERO, end: body.len(), kind: EventKind::Body }];
         let timeline = Timeline::whole(head, body, events);
         assert_eq!(is_plain(&timeline, &Method::POST), expected, "{status} {headers:?}");
+    }
+
+    #[test]
+    fn names_are_those_that_a_header_map_takes() {
+        for byte in 0..=u8::MAX {
+            let name = char::from(byte).to_string();
+            assert_eq!(is_name(&name), HeaderName::from_bytes(name.as_bytes()).is_ok(), "{name:?}");
+        }
+        for length in [LONGEST_NAME - 1, LONGEST_NAME] {
+            let name = "x".repeat(length);
+            assert_eq!(is_name(&name), HeaderName::from_bytes(name.as_bytes()).is_ok(), "{length}");
+        }
     }
 
     #[test]
@@ -142,5 +168,6 @@ mod tests {
         check(200, &[("content-length", "5"), ("trailer", "x")], false);
         check(200, &[("content-length", "5"), ("a", "1"), ("b", "2"), ("a", "3")], false);
         check(200, &[("content-length", "5"), ("not a name", "1")], false);
+        check(200, &[("content-length", "5"), ("", "1")], false);
     }
 }

@@ -1,5 +1,6 @@
 //! From a request to the entry that the journal keeps of it: without secrets, and never large.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,18 +18,18 @@ pub(crate) fn entry(request: &Request, body: &Bytes, is_json: bool, at: Duration
     let retry = call.headers.get("x-stainless-retry-count");
     let kept = match is_json {
         true => redact::json(body, &request.body),
-        false => redact::text(&String::from_utf8_lossy(body)).into_owned(),
+        false => Cow::Owned(redact::text(&String::from_utf8_lossy(body)).into_owned()),
     };
     Entry {
         id: 0,
         session: redact::text(&call.scope.session).into_owned(),
         method: call.method.clone(),
-        path: cut(&redact::target(&call.path, call.query.as_deref()), MOST),
+        path: cut(redact::target(&call.path, call.query.as_deref()).into(), MOST),
         dialect: call.route.dialect.name(),
         endpoint: call.route.endpoint.name(),
-        model: cut(&redact::text(request.model()), MOST),
+        model: cut(redact::text(request.model()), MOST),
         headers: headers(&call.headers),
-        body: cut(&kept, MOST_BODY),
+        body: cut(kept, MOST_BODY),
         body_bytes: body.len(),
         retry: retry.and_then(|value| value.to_str().ok()?.parse().ok()),
         status: StatusCode::INTERNAL_SERVER_ERROR,
@@ -47,12 +48,12 @@ pub(crate) fn entry(request: &Request, body: &Bytes, is_json: bool, at: Duration
 
 /// The reason of a refusal, as it is kept.
 pub(crate) fn refusal(message: &str) -> String {
-    cut(&redact::text(message), MOST)
+    cut(redact::text(message), MOST)
 }
 
 /// The faults of a timeline, as they are kept.
 pub(crate) fn faults(faults: &[String]) -> Vec<String> {
-    faults.iter().map(|fault| cut(&redact::text(fault), MOST)).collect()
+    faults.iter().map(|fault| cut(redact::text(fault), MOST)).collect()
 }
 
 /// The headers, each value cut, and together never more than [`MOST_HEADERS`].
@@ -76,8 +77,10 @@ fn headers(headers: &HeaderMap) -> HeaderMap {
 }
 
 /// The first `most` bytes of a text, or one to three fewer: characters stay whole.
-fn cut(text: &str, most: usize) -> String {
-    let most = most.min(text.len());
+fn cut(text: Cow<'_, str>, most: usize) -> String {
+    if text.len() <= most {
+        return text.into_owned();
+    }
     let end = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
     text[..end].to_owned()
 }

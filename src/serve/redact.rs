@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::scope;
 use crate::secrets::{self, KEYS, Kind, is_parameter, is_secret};
@@ -89,58 +89,64 @@ fn decoded(text: &str) -> Cow<'_, str> {
 }
 
 /// A JSON text and its value, without what is secret in it. It stays as it was written, if nothing is.
-pub(crate) fn json(raw: &[u8], value: &Value) -> String {
+pub(crate) fn json<'a>(raw: &'a [u8], value: &Value) -> Cow<'a, str> {
     // A key may be written with escapes, which only parsing undoes.
-    let mut clean = value.clone();
-    let found = blot(&mut clean, false);
-    match std::str::from_utf8(raw) {
-        Ok(raw) if !found => text(raw).into_owned(),
-        _ => clean.to_string(),
+    match (blotted(value, false), std::str::from_utf8(raw)) {
+        (None, Ok(raw)) => text(raw),
+        (None, Err(_)) => Cow::Owned(value.to_string()),
+        (Some(clean), _) => Cow::Owned(clean.to_string()),
     }
 }
 
-/// Blots out the secrets of a value, which is one itself where its key says so; whether there were any.
-fn blot(value: &mut Value, secret: bool) -> bool {
+/// A value without its secrets, which is one itself where its key says so; `None` where there are none:
+/// most requests have none, and need no copy.
+fn blotted(value: &Value, secret: bool) -> Option<Value> {
     match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
         Value::String(string) => {
             let clean = match secret {
-                true if string.is_empty() => return false,
-                true => Cow::Borrowed(BLOT),
-                false => match embedded(string) {
-                    Some(clean) => Cow::Owned(clean),
-                    None => text(string),
-                },
+                true if string.is_empty() => return None,
+                true => BLOT.to_owned(),
+                false => embedded(string).or_else(|| match text(string) {
+                    Cow::Borrowed(_) => None,
+                    Cow::Owned(clean) => Some(clean),
+                })?,
             };
-            let found = clean != *string;
-            *value = Value::String(clean.into_owned());
-            found
+            (clean != *string).then_some(Value::String(clean))
         }
-        Value::Array(values) => values.iter_mut().fold(false, |found, value| blot(value, secret) | found),
-        Value::Object(object) => {
-            let mut found = false;
-            for (key, value) in object.iter_mut() {
-                found |= blot(value, is_secret(key));
+        Value::Array(values) => {
+            let found = values.iter().enumerate();
+            let found: Vec<(usize, Value)> =
+                found.filter_map(|(at, value)| Some((at, blotted(value, secret)?))).collect();
+            if found.is_empty() {
+                return None;
             }
-            found | blot_keys(object)
+            let mut clean = values.clone();
+            found.into_iter().for_each(|(at, value)| clean[at] = value);
+            Some(Value::Array(clean))
+        }
+        Value::Object(object) => {
+            let found = object.iter();
+            let found: Vec<(&String, Value)> =
+                found.filter_map(|(key, value)| Some((key, blotted(value, is_secret(key))?))).collect();
+            let in_keys = object.keys().any(|key| find_key(key).is_some());
+            if found.is_empty() && !in_keys {
+                return None;
+            }
+            let mut clean = object.clone();
+            found.into_iter().for_each(|(key, value)| clean[key] = value);
+            if in_keys {
+                clean = clean.into_iter().map(|(key, value)| (text(&key).into_owned(), value)).collect();
+            }
+            Some(Value::Object(clean))
         }
     }
 }
 
 /// A text that is a JSON object with secrets, as the arguments of a tool call may be, without them.
 fn embedded(text: &str) -> Option<String> {
-    let mut value = serde_json::from_str(text.trim_start().starts_with('{').then_some(text)?).ok()?;
-    blot(&mut value, false).then(|| value.to_string())
-}
-
-/// Blots out keys of an object that are secrets themselves.
-fn blot_keys(object: &mut Map<String, Value>) -> bool {
-    if !object.keys().any(|key| find_key(key).is_some()) {
-        return false;
-    }
-    *object =
-        std::mem::take(object).into_iter().map(|(key, value)| (text(&key).into_owned(), value)).collect();
-    true
+    let value = serde_json::from_str(text.trim_start().starts_with('{').then_some(text)?).ok()?;
+    blotted(&value, false).map(|clean| clean.to_string())
 }
 
 /// A text without what looks like a key.
@@ -278,7 +284,12 @@ mod tests {
     }
 
     fn clean(body: &str) -> String {
-        json(body.as_bytes(), &serde_json::from_str(body).unwrap())
+        json(body.as_bytes(), &serde_json::from_str(body).unwrap()).into_owned()
+    }
+
+    #[test]
+    fn what_is_no_text_is_kept_as_json() {
+        assert_eq!(json(b"\"\xff\"", &Value::from("x")), "\"x\"");
     }
 
     #[test]

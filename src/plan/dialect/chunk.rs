@@ -25,16 +25,18 @@ pub(crate) enum Order {
 }
 
 /// What surrounds the choice in every chunk of a stream, rendered once.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Frame {
     /// To the opening bracket of `choices`.
-    pub(crate) head: Vec<u8>,
+    head: Vec<u8>,
     /// From the closing bracket to where `obfuscation` goes.
-    pub(crate) mid: Vec<u8>,
+    mid: Vec<u8>,
     /// The rest, with the closing brace.
-    pub(crate) tail: Vec<u8>,
+    tail: Vec<u8>,
     /// Whether non-ASCII characters are escaped in the end. What is hidden is the length before that.
-    pub(crate) ascii: bool,
+    ascii: bool,
+    /// How many characters it has, counted once.
+    characters: usize,
 }
 
 /// Writes the `obfuscation` field: random characters that hide how long a token is.
@@ -79,6 +81,17 @@ impl<'a> Hiding<'a> {
 }
 
 impl Frame {
+    /// A frame of these parts, in order.
+    pub(crate) fn new(head: Vec<u8>, mid: Vec<u8>, tail: Vec<u8>, ascii: bool) -> Self {
+        let characters = characters(&head) + characters(&mid) + characters(&tail);
+        Self { head, mid, tail, ascii, characters }
+    }
+
+    /// About how many bytes a chunk has whose choice says little.
+    pub(crate) fn weight(&self) -> usize {
+        self.head.len() + self.mid.len() + self.tail.len() + CHOICE
+    }
+
     /// Writes a chunk around a choice. `choice` returns how many characters of it do not count for the
     /// obfuscation: Azure adds its filter results after OpenAI measured the chunk.
     pub(crate) fn write(
@@ -89,11 +102,14 @@ impl Frame {
     ) {
         let start = out.len();
         out.extend_from_slice(&self.head);
+        let inside = out.len();
         let uncounted = choice(out);
+        let choice = inside..out.len();
         out.extend_from_slice(&self.mid);
         if obfuscation.given.is_some() {
-            out.extend_from_slice(b",\"obfuscation\":\"");
-            let counted = characters(&out[start..]) + 1 + characters(&self.tail) - uncounted;
+            let opening = b",\"obfuscation\":\"";
+            out.extend_from_slice(opening);
+            let counted = self.characters + characters(&out[choice]) + opening.len() + 1 - uncounted;
             // The payload's length is made 1 mod 16 (20,294 of 20,307 recorded chunks).
             obfuscation.write(out, (17 - counted % 16) % 16);
             out.push(b'"');
@@ -105,8 +121,14 @@ impl Frame {
     }
 }
 
+/// About how many bytes a choice with a token takes, with what hides it and the frame of its event.
+const CHOICE: usize = 160;
+
 /// How many characters some UTF-8 has.
 pub(crate) fn characters(utf8: &[u8]) -> usize {
+    if utf8.is_ascii() {
+        return utf8.len();
+    }
     utf8.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
 }
 
@@ -147,8 +169,16 @@ pub(crate) fn object(order: Order, mut fields: Vec<(&str, String)>) -> String {
     if order == Order::Sorted {
         fields.sort_unstable_by_key(|(key, _)| *key);
     }
-    let fields: Vec<String> = fields.into_iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
-    format!("{{{}}}", fields.join(","))
+    let length: usize = fields.iter().map(|(key, value)| key.len() + value.len() + 4).sum();
+    let mut out = String::with_capacity(length + 2);
+    let mut before = '{';
+    for (key, value) in &fields {
+        out.push(before);
+        out.extend(["\"", key, "\":", value]);
+        before = ',';
+    }
+    out.push_str(if fields.is_empty() { "{}" } else { "}" });
+    out
 }
 
 /// The choice that an event belongs to, where it is a chunk with one.
@@ -194,6 +224,11 @@ pub(crate) fn verbatim(draft: &mut Draft, said: &Said<'_>) {
         Said::Done => draft.data(said.kind(), |out| out.extend_from_slice(b"[DONE]")),
         _ => debug_assert!(false, "a dialect has words of its own for {said:?}"),
     }
+}
+
+/// Writes a whole number.
+pub(crate) fn whole_number(out: &mut Vec<u8>, value: usize) {
+    serde_json::to_writer(out, &value).expect("a number is JSON, and a Vec takes all");
 }
 
 fn json(out: &mut Vec<u8>, value: &Value) {

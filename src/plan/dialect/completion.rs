@@ -171,46 +171,48 @@ fn refused(said: &Said<'_>) -> Option<TokenLogprob> {
 /// Breaks compact JSON into lines, each level indented by two or four spaces.
 pub(crate) fn pretty(compact: &str, indent: usize) -> String {
     let mut out = String::with_capacity(compact.len() * 2);
-    let (mut depth, mut quoted, mut escaped) = (0, false, false);
-    let mut characters = compact.chars().peekable();
+    let space = &"    "[..indent];
     let newline = |out: &mut String, depth: usize| {
         out.push('\n');
-        out.extend(std::iter::repeat_n(' ', depth * indent));
+        out.extend(std::iter::repeat_n(space, depth));
     };
-    while let Some(character) = characters.next() {
-        if quoted {
-            out.push(character);
-            quoted = escaped || character != '"';
-            escaped = !escaped && character == '\\';
-            continue;
+    let (mut depth, mut rest) = (0_usize, compact);
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            '"' => string_length(rest),
+            '{' | '[' if rest[1..].starts_with(['}', ']']) => 2,
+            '{' | '[' | '}' | ']' | ',' | ':' => 1,
+            _ => rest.find(['"', '{', '[', '}', ']', ',', ':']).unwrap_or(rest.len()),
+        };
+        let (token, after) = rest.split_at(length);
+        rest = after;
+        if matches!(token, "}" | "]") {
+            depth = depth.saturating_sub(1);
+            newline(&mut out, depth);
         }
-        match character {
-            '{' | '[' => {
-                out.push(character);
-                if let Some(close) = characters.next_if(|next| matches!(next, '}' | ']')) {
-                    out.push(close);
-                } else {
-                    depth += 1;
-                    newline(&mut out, depth);
-                }
-            }
-            '}' | ']' => {
-                depth = depth.saturating_sub(1);
-                newline(&mut out, depth);
-                out.push(character);
-            }
-            ',' => {
-                out.push(',');
+        out.push_str(token);
+        match token {
+            "{" | "[" => {
+                depth += 1;
                 newline(&mut out, depth);
             }
-            ':' => out.push_str(": "),
-            character => {
-                quoted = character == '"';
-                out.push(character);
-            }
+            "," => newline(&mut out, depth),
+            ":" => out.push(' '),
+            _ => {}
         }
     }
     out
+}
+
+/// How many bytes the JSON string has that a text starts with.
+fn string_length(text: &str) -> usize {
+    let mut escaped = false;
+    let closes = |byte: u8| {
+        let closes = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        closes
+    };
+    text.bytes().skip(1).position(closes).map_or(text.len(), |end| end + 2)
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ use super::problems::{Part, below};
 #[derive(Debug)]
 pub(super) struct Places<'a> {
     text: &'a str,
+    /// Whether every character is a byte: nothing needs to be counted then, which takes long where all is one line.
+    is_ascii: bool,
     /// The offset of each line.
     lines: Vec<usize>,
     root: Node,
@@ -37,7 +39,7 @@ impl<'a> Places<'a> {
         let root = scanner.value(None);
         let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let lines = std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect();
-        Self { text, lines, root, duplicates: scanner.duplicates }
+        Self { text, is_ascii: text.is_ascii(), lines, root, duplicates: scanner.duplicates }
     }
 
     /// Line and column of the value at a pointer, or of its key. A pointer into nowhere is where
@@ -65,7 +67,8 @@ impl<'a> Places<'a> {
     pub(super) fn line_column(&self, at: usize) -> (usize, usize) {
         let line = self.lines.partition_point(|start| *start <= at);
         let start = self.lines[line - 1];
-        (line, self.text[start..at].chars().count() + 1)
+        let before = if self.is_ascii { at - start } else { self.text[start..at].chars().count() };
+        (line, before + 1)
     }
 }
 

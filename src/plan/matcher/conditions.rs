@@ -16,6 +16,10 @@ use crate::plan::load::problems::{Problems, below};
 use crate::plan::load::words::{nearest, quoted, short};
 use crate::plan::request::{Call, Request};
 
+mod fixed;
+
+pub(crate) use fixed::Fixed;
+
 /// Conditions on a request, cheap ones first.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Conditions {
@@ -133,6 +137,14 @@ impl Conditions {
     /// Whether there is a condition on the path.
     pub(crate) fn serve_a_path(&self) -> bool {
         self.all.iter().any(|check| matches!(check, Check::Text(Subject::Path, _)))
+    }
+
+    /// The one path that these conditions serve.
+    pub(crate) fn path(&self) -> Option<&str> {
+        self.all.iter().find_map(|check| match check {
+            Check::Text(Subject::Path, Test::Equals(path)) => Some(path.as_str()),
+            _ => None,
+        })
     }
 
     /// Whether there is a condition on the path, and path and method hold.

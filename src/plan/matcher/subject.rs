@@ -11,7 +11,7 @@ use crate::plan::request::Endpoint;
 
 /// A text of a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Subject {
+pub(crate) enum Subject {
     Path,
     Method,
     Dialect,

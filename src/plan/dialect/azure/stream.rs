@@ -17,8 +17,8 @@ use crate::plan::wire::{Annotation, FilterMode, Filters, Profile, Verdicts};
 
 /// Writes a stream.
 pub(super) fn stream(said: &[Said<'_>], shape: &Shape, filters: &Filters) -> Draft {
-    let mut draft = Draft::default();
     let mut writer = Writer::new(shape, filters);
+    let mut draft = Draft::with_capacity(said.len(), writer.frame.weight() + writer.safe.0.len());
     let chunks = said.iter().filter(|event| chunk::choice_of(event).is_some()).count();
     let special = filters.special(chunks);
     writer.special =
@@ -106,6 +106,8 @@ struct Writer<'a> {
     obfuscation: Hiding<'a>,
     /// The verdict on a harmless piece, and its length in characters.
     safe: (String, usize),
+    /// The verdict on nothing.
+    empty: (String, usize),
     /// The chunks with a verdict of their own: by number, `None` where they have none.
     special: BTreeMap<usize, Option<(String, usize)>>,
     /// How many chunks with a choice were written.
@@ -126,6 +128,7 @@ impl<'a> Writer<'a> {
             frame: frame(shape, order, None),
             obfuscation: Hiding::new(shape),
             safe: measured(safe),
+            empty: measured("{}".to_owned()),
             special: BTreeMap::new(),
             written: 0,
         }
@@ -133,8 +136,7 @@ impl<'a> Writer<'a> {
 
     /// Writes an event that is a chunk with a choice.
     fn choice(&mut self, draft: &mut Draft, index: usize, said: &Said<'_>) {
-        let Self { shape, mode, order, frame, obfuscation, safe, special, written } = self;
-        let empty = ("{}".to_owned(), 2);
+        let Self { shape, mode, order, frame, obfuscation, safe, empty, special, written } = self;
         let filtered;
         let special = special.get(written);
         *written += 1;
@@ -146,7 +148,7 @@ impl<'a> Writer<'a> {
                 filtered = measured(filter::completion(shape, verdicts));
                 Some(&filtered)
             }
-            _ => Some(&empty),
+            _ => Some(&*empty),
         };
         let choice = Choice { shape, index, said, results };
         draft.data(said.kind(), |out| {
@@ -196,15 +198,11 @@ fn frame(shape: &Shape, order: Order, counts: Option<&Counts>) -> Frame {
         fingerprint = format!(",\"system_fingerprint\":{}", nullable(value.as_deref()));
     }
     if order == Order::Hand {
-        return Frame {
-            head: format!(
-                "{{\"id\":{id},{object},\"created\":{created},\"model\":{model}{fingerprint},\"choices\":["
-            )
-            .into_bytes(),
-            mid: format!("]{usage}").into_bytes(),
-            tail: b"}".to_vec(),
-            ascii: shape.ascii,
-        };
+        let head = format!(
+            "{{\"id\":{id},{object},\"created\":{created},\"model\":{model}{fingerprint},\"choices\":["
+        );
+        let mid = format!("]{usage}");
+        return Frame::new(head.into_bytes(), mid.into_bytes(), b"}".to_vec(), shape.ascii);
     }
     // Since September 2026 the usage chunk says how long what took, and where.
     let telemetry = counts.is_some() && shape.details == Details::CacheWrite;
@@ -217,12 +215,10 @@ fn frame(shape: &Shape, order: Order, counts: Option<&Counts>) -> Frame {
     let routing = given("routing", &shape.routing, routing);
     let tier =
         shape.tier.as_deref().map(|tier| format!(",\"service_tier\":{}", quoted(tier))).unwrap_or_default();
-    Frame {
-        head: b"{\"choices\":[".to_vec(),
-        mid: format!("],\"created\":{created},\"id\":{id}{latency},\"model\":{model}").into_bytes(),
-        tail: format!(",{object}{routing}{tier}{fingerprint}{usage}}}").into_bytes(),
-        ascii: shape.ascii,
-    }
+    let head = b"{\"choices\":[".to_vec();
+    let mid = format!("],\"created\":{created},\"id\":{id}{latency},\"model\":{model}");
+    let tail = format!(",{object}{routing}{tier}{fingerprint}{usage}}}");
+    Frame::new(head, mid.into_bytes(), tail.into_bytes(), shape.ascii)
 }
 
 /// A choice of a chunk, with Azure's verdict on it.
@@ -250,7 +246,8 @@ impl Choice<'_> {
         chunk::delta(out, Order::Sorted, self.shape, self.said);
         out.extend_from_slice(b",\"finish_reason\":");
         chunk::finish_reason(out, self.said);
-        out.extend_from_slice(format!(",\"index\":{}", self.index).as_bytes());
+        out.extend_from_slice(b",\"index\":");
+        chunk::whole_number(out, self.index);
         chunk::logprobs_field(out, Order::Sorted, self.shape, self.said);
         out.push(b'}');
         added
@@ -258,12 +255,15 @@ impl Choice<'_> {
 
     /// Writes the choice as it was in 2023, before there was anything to hide.
     fn by_hand(&self, out: &mut Vec<u8>) -> usize {
-        out.extend_from_slice(format!("{{\"index\":{},\"finish_reason\":", self.index).as_bytes());
+        out.extend_from_slice(b"{\"index\":");
+        chunk::whole_number(out, self.index);
+        out.extend_from_slice(b",\"finish_reason\":");
         chunk::finish_reason(out, self.said);
         out.extend_from_slice(b",\"delta\":");
         chunk::delta(out, Order::Hand, self.shape, self.said);
         if let Some((results, _)) = self.results {
-            out.extend_from_slice(format!(",\"content_filter_results\":{results}").as_bytes());
+            out.extend_from_slice(b",\"content_filter_results\":");
+            out.extend_from_slice(results.as_bytes());
         }
         out.push(b'}');
         0

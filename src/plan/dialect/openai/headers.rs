@@ -229,22 +229,21 @@ fn cookies(lines: &mut Lines, facts: &Facts<'_>, gateway: bool) {
         facts.now,
         facts.seed.base62("__cf_bm signature", 86),
     );
-    let visitor = format!("_cfuvid={}-{}000-0.0.1.1-604800000", facts.seed.base62("_cfuvid", 43), facts.now);
+    let visitor =
+        || format!("_cfuvid={}-{}000-0.0.1.1-604800000", facts.seed.base62("_cfuvid", 43), facts.now);
     if age < NEW_COOKIES {
         let tail = "domain=.api.openai.com; HttpOnly; Secure; SameSite=None";
         lines.add("Set-Cookie", format!("{bot}; path=/; expires={}; {tail}", cookie_date(expires)));
-        lines.add("Set-Cookie", format!("{visitor}; path=/; {tail}"));
+        lines.add("Set-Cookie", format!("{}; path=/; {tail}", visitor()));
         return;
     }
     let same_site = if age >= Profile::new(2026, 6, 1) { " SameSite=None;" } else { "" };
     let tail = format!("Secure; Path=/; Domain=api.openai.com; Expires={}", http_date(expires));
     lines.add("set-cookie", format!("{bot}; HttpOnly;{same_site} {tail}"));
-    let second = gateway && age < Profile::new(2026, 5, 1);
-    lines.add_if(
-        second,
-        "set-cookie",
-        format!("{visitor}; HttpOnly; SameSite=None; Secure; Path=/; Domain=api.openai.com"),
-    );
+    if gateway && age < Profile::new(2026, 5, 1) {
+        let tail = "HttpOnly; SameSite=None; Secure; Path=/; Domain=api.openai.com";
+        lines.add("set-cookie", format!("{}; {tail}", visitor()));
+    }
 }
 
 /// Cloudflare's ray: the seconds since 13 October 2012 in units of 160 ms, eight random digits, and

@@ -9,8 +9,8 @@ use crate::plan::wire::Profile;
 
 /// Writes a stream.
 pub(super) fn stream(said: &[Said<'_>], shape: &Shape) -> Draft {
-    let mut draft = Draft::default();
     let mut writer = Writer::new(shape);
+    let mut draft = Draft::with_capacity(said.len(), writer.frame.weight());
     let parallel = opens_parallel_calls(said);
     for event in said {
         match event {
@@ -55,18 +55,8 @@ impl<'a> Writer<'a> {
         let usage = if shape.usage { ",\"usage\":null" } else { "" };
         Self {
             shape,
-            frame: Frame {
-                head: format!("{},\"choices\":[", envelope(shape)).into_bytes(),
-                mid: format!("]{usage}").into_bytes(),
-                tail: b"}".to_vec(),
-                ascii: shape.ascii,
-            },
-            parallel: Frame {
-                head: format!("{}{usage},\"choices\":[", envelope(shape)).into_bytes(),
-                mid: b"]".to_vec(),
-                tail: b"}".to_vec(),
-                ascii: shape.ascii,
-            },
+            frame: frame(shape, "", usage),
+            parallel: frame(shape, usage, ""),
             obfuscation: Hiding::new(shape),
         }
     }
@@ -86,11 +76,17 @@ impl<'a> Writer<'a> {
     /// Writes the usage chunk.
     fn usage(&mut self, draft: &mut Draft, said: &Said<'_>, counts: &Counts) {
         let usage = chunk::usage(Order::Hand, self.shape.details, counts);
-        let frame = Frame { mid: format!("],\"usage\":{usage}").into_bytes(), ..self.frame.clone() };
+        let frame = frame(self.shape, "", &format!(",\"usage\":{usage}"));
         draft.data(said.kind(), |out| {
             frame.write(out, &mut self.obfuscation, |_| 0);
         });
     }
+}
+
+/// What surrounds a choice, with fields before and after `choices`.
+fn frame(shape: &Shape, before: &str, after: &str) -> Frame {
+    let head = format!("{}{before},\"choices\":[", envelope(shape));
+    Frame::new(head.into_bytes(), format!("]{after}").into_bytes(), b"}".to_vec(), shape.ascii)
 }
 
 /// The fields before `choices` and `usage`, with the opening brace.
@@ -115,12 +111,15 @@ fn choice(out: &mut Vec<u8>, shape: &Shape, index: usize, said: &Said<'_>) {
     let index_first = shape.profile >= Profile::new(2023, 6, 13);
     out.extend_from_slice(b"{");
     if index_first {
-        out.extend_from_slice(format!("\"index\":{index},").as_bytes());
+        out.extend_from_slice(b"\"index\":");
+        chunk::whole_number(out, index);
+        out.push(b',');
     }
     out.extend_from_slice(b"\"delta\":");
     chunk::delta(out, Order::Hand, shape, said);
     if !index_first {
-        out.extend_from_slice(format!(",\"index\":{index}").as_bytes());
+        out.extend_from_slice(b",\"index\":");
+        chunk::whole_number(out, index);
     }
     chunk::logprobs_field(out, Order::Hand, shape, said);
     out.extend_from_slice(b",\"finish_reason\":");
