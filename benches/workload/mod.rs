@@ -5,20 +5,20 @@ use llmirage::plan::{Occasion, Request, Timeline, plan};
 use serde_json::{Value, json};
 
 /// Lengths of streams, in events: the role, the content, the finish and `[DONE]`.
-pub const EVENTS: [usize; 3] = [10, 100, 1000];
+pub(crate) const EVENTS: [usize; 3] = [10, 100, 1000];
 
 /// Sizes of sets, in fixtures.
-pub const FIXTURES: [usize; 2] = [10, 1000];
+pub(crate) const FIXTURES: [usize; 2] = [10, 1000];
 
 /// A fixture file whose one answer is a stream of so many events.
-pub fn stream_file(events: usize) -> String {
+pub(crate) fn stream_file(events: usize) -> String {
     let words = ["the", "of", "and", "to", "in", "is", "that", "for", "it", "as"];
     let text: Vec<&str> = words.iter().copied().cycle().take(events - 3).collect();
     json!({ "fixtures": [{ "name": "stream", "reply": text.join(" ") }] }).to_string()
 }
 
 /// A fixture file with so many fixtures, each for a user's text of its own.
-pub fn set_file(fixtures: usize) -> String {
+pub(crate) fn set_file(fixtures: usize) -> String {
     let fixture = |index| {
         json!({
             "name": format!("fixture {index}"),
@@ -30,12 +30,12 @@ pub fn set_file(fixtures: usize) -> String {
 }
 
 /// The set of one file.
-pub fn load(text: String) -> FixtureSet {
+pub(crate) fn load(text: String) -> FixtureSet {
     FixtureSet::load(vec![Source::File { path: "bench.json".into(), text }]).expect("the fixtures are valid")
 }
 
 /// The body of a request, of an ordinary length.
-pub fn body(user: &str, stream: bool) -> Value {
+pub(crate) fn body(user: &str, stream: bool) -> Value {
     json!({
         "model": "gpt-4o",
         "stream": stream,
@@ -48,17 +48,17 @@ pub fn body(user: &str, stream: bool) -> Value {
 }
 
 /// A request as a plan takes it.
-pub fn request(user: &str, stream: bool) -> Request {
+pub(crate) fn request(user: &str, stream: bool) -> Request {
     Request::post("/v1/chat/completions", body(user, stream))
 }
 
 /// The request that the last fixture of [`set_file`] is for.
-pub fn request_for_last(fixtures: usize) -> Request {
+pub(crate) fn request_for_last(fixtures: usize) -> Request {
     request(&format!("question number {}, please", fixtures - 1), false)
 }
 
 /// Finds the fixture, counts the hit and plans: what happens between a request read and a response played.
-pub fn answer(set: &FixtureSet, request: &Request, hits: &mut Hits) -> Timeline {
+pub(crate) fn answer(set: &FixtureSet, request: &Request, hits: &mut Hits) -> Timeline {
     let candidates = set.candidates(request).expect("a fixture matches");
     let admission = set.admit(&candidates, hits).expect("no fixture is used up");
     let occasion = Occasion { fixture: admission.fixture, hit: admission.hit, ..Occasion::default() };
