@@ -45,5 +45,8 @@ fn find(bencher: Bencher<'_, '_>, fixtures: usize) {
 #[divan::bench(args = FIXTURES)]
 fn load(bencher: Bencher<'_, '_>, fixtures: usize) {
     let file = workload::set_file(fixtures);
-    bencher.counter(ItemsCount::new(fixtures)).with_inputs(|| file.clone()).bench_local_values(workload::load);
+    bencher
+        .counter(ItemsCount::new(fixtures))
+        .with_inputs(|| file.clone())
+        .bench_local_values(workload::load);
 }

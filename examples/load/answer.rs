@@ -44,14 +44,22 @@ impl Answer {
         }
         let chunked = head.to_ascii_lowercase().contains("\r\ntransfer-encoding: chunked");
         let service = MockServer::builder().fixtures_from(fixtures)?.service()?;
-        let parts = http::Request::post(PATH).header("content-type", "application/json").body(())?.into_parts().0;
+        let parts =
+            http::Request::post(PATH).header("content-type", "application/json").body(())?.into_parts().0;
         let (plan, _) = service.foresee(parts, &Bytes::from(body.to_owned()));
         let body = if chunked { joined(rest)? } else { rest.to_owned() };
         if body.len() != plan.body.len() {
             return Err(format!("{} bytes came, {} are planned", body.len(), plan.body.len()).into());
         }
         let events = plan.events.iter().map(|event| Piece { at: micros(event.at), end: event.end }).collect();
-        Ok(Self { request, head: format!("{head}\r\n\r\n"), head_at: micros(plan.head.at), body, events, chunked })
+        Ok(Self {
+            request,
+            head: format!("{head}\r\n\r\n"),
+            head_at: micros(plan.head.at),
+            body,
+            events,
+            chunked,
+        })
     }
 
     /// Asks once, and says how what came differs from this. Ids differ from hit to hit, lengths do not.
@@ -107,7 +115,11 @@ fn is_whole(response: &[u8]) -> bool {
     let text = String::from_utf8_lossy(response);
     let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
     let length = head.lines().filter_map(|line| line.split_once(": "));
-    match length.filter(|(name, _)| name.eq_ignore_ascii_case("content-length")).map(|(_, value)| value).next() {
+    match length
+        .filter(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .map(|(_, value)| value)
+        .next()
+    {
         Some(length) => length.parse() == Ok(body.len()),
         None => body.ends_with("\r\n0\r\n\r\n"),
     }

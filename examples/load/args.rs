@@ -67,7 +67,7 @@ impl Args {
     }
 
     pub(crate) fn window(&self) -> Duration {
-        self.window.unwrap_or(Duration::from_millis(if self.quick { 500 } else { 2000 }))
+        self.window.unwrap_or_else(|| Duration::from_millis(if self.quick { 500 } else { 2000 }))
     }
 
     pub(crate) fn sections(&self) -> Vec<Section> {

@@ -86,7 +86,13 @@ impl<'a> Client<'a> {
             poll.registry().register(&mut socket, Token(index), Interest::READABLE)?;
             connections.push(Connection::new(socket));
         }
-        Ok(Self { answer, poll, connections, events: Events::with_capacity(1024), buffer: vec![0; 256 << 10] })
+        Ok(Self {
+            answer,
+            poll,
+            connections,
+            events: Events::with_capacity(1024),
+            buffer: vec![0; 256 << 10],
+        })
     }
 
     /// Asks on every connection, and again whenever an answer is complete. `edge` is called when the window

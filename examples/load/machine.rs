@@ -34,7 +34,9 @@ impl Machine {
     pub(crate) fn refuses(&self, section: Section) -> Option<String> {
         let needed = section.sockets() as u64 + 100;
         let files = self.files.filter(|files| *files < needed)?;
-        Some(format!("{needed} files must be open at once, and {files} may be: raise it with `ulimit -Hn {needed}`"))
+        Some(format!(
+            "{needed} files must be open at once, and {files} may be: raise it with `ulimit -Hn {needed}`"
+        ))
     }
 
     /// How busy the machine was, where that spoils figures.

@@ -90,13 +90,15 @@ fn closed(
         client.closed(window, || used.push((machine::cpu(server.id()), machine::own_cpu())))?;
     let rate = float(responses) / elapsed.as_secs_f64();
     let mut found = vec![(ANSWERS, rate)];
-    if setup.answer.chunked {
-        found.push((EVENTS, rate * float(setup.answer.events.len() as u64)));
+    let events = setup.answer.events.len() as u64;
+    if events > 1 {
+        found.push((EVENTS, rate * float(events)));
     }
     let [(server_before, own_before), (server_after, own_after)] = used[..] else {
         return Err("the window has a beginning and an end".into());
     };
-    found.extend(spent(server_before, server_after).map(|nanos| (CPU_ANSWER, nanos / 1e3 / float(responses))));
+    found
+        .extend(spent(server_before, server_after).map(|nanos| (CPU_ANSWER, nanos / 1e3 / float(responses))));
     found.push((FAILED, float(failures)));
     found.extend(spent(own_before, own_after).map(|nanos| (CLIENT, share(nanos, elapsed))));
     Ok(found)
@@ -131,7 +133,11 @@ fn paced(setup: &Setup, server: &Server, streams: usize) -> Result<Found, Box<dy
 /// The value that this share of all sorted values does not exceed.
 fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     let rank = (share * float(sorted.len() as u64)).ceil();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rank among as many values")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rank among as many values"
+    )]
     let index = (rank as usize).saturating_sub(1);
     sorted.get(index).copied()
 }

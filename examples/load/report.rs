@@ -81,11 +81,11 @@ impl<'a> Report<'a> {
             let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
             let widths: [usize; 6] = std::array::from_fn(width);
             for row in &rows {
-                let _ = write!(text, "  {:<width$}", row[0], width = widths[0]);
+                let mut line = format!("  {:<width$}", row[0], width = widths[0]);
                 for (cell, width) in row.iter().zip(widths).skip(1) {
-                    let _ = write!(text, "  {cell:>width$}");
+                    let _ = write!(line, "  {cell:>width$}");
                 }
-                text.push('\n');
+                let _ = writeln!(text, "{}", line.trim_end());
             }
         }
         text
@@ -128,7 +128,9 @@ impl<'a> Report<'a> {
     fn lines(&self) -> impl Iterator<Item = String> {
         let with = if self.serve.is_empty() { String::new() } else { format!(" {}", self.serve.join(" ")) };
         let noise = self.machine.noise().map(|busy| {
-            format!("**Not to be quoted**: other work was running before the first round (load average {busy}).")
+            format!(
+                "**Not to be quoted**: other work was running before the first round (load average {busy})."
+            )
         });
         let client = self.client().map(|(busy, section)| {
             let verdict = if busy < 85.0 { "" } else { ", which is then the limit itself" };
@@ -136,7 +138,9 @@ impl<'a> Report<'a> {
         });
         let rounds = match self.rounds {
             1 => "One round.".to_owned(),
-            rounds => format!("Median of {rounds} rounds in turns (least–most); ratios are medians of the rounds'."),
+            rounds => {
+                format!("Median of {rounds} rounds in turns (least–most); ratios are medians of the rounds'.")
+            }
         };
         let machine = format!("{}{with} on {}.", self.version, self.machine.line());
         [Some(machine), Some(rounds), client, noise].into_iter().flatten()
@@ -146,8 +150,10 @@ impl<'a> Report<'a> {
     fn client(&self) -> Option<(f64, Section)> {
         let rows = self.blocks.iter().flat_map(|block| block.rows.iter().map(|row| (block.section, row)));
         let busy = rows.filter(|(_, row)| row.metric == CLIENT);
-        let busy = busy.flat_map(|(section, row)| row.values.iter().map(move |values| (median(values), section)));
-        busy.filter_map(|(busy, section)| Some((busy?, section))).max_by(|one, other| one.0.total_cmp(&other.0))
+        let busy =
+            busy.flat_map(|(section, row)| row.values.iter().map(move |values| (median(values), section)));
+        busy.filter_map(|(busy, section)| Some((busy?, section)))
+            .max_by(|one, other| one.0.total_cmp(&other.0))
     }
 }
 
