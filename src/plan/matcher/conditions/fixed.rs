@@ -34,7 +34,11 @@ impl Conditions {
                 stream.hash(&mut print);
                 Some(Fixed::Stream)
             }
-            Check::Text(..) | Check::Header(..) | Check::BodyText(..) | Check::Body(..) => None,
+            Check::Text(..)
+            | Check::Header(..)
+            | Check::Query(..)
+            | Check::BodyText(..)
+            | Check::Body(..) => None,
         });
         (fixed.collect(), print.finish())
     }
