@@ -54,6 +54,10 @@ fn documents_name_no_flag_that_is_not_there() {
         "cacert",
         "trace",
         "trace-time",
+        "example",
+        "bench",
+        // Of benches/instructions/run.
+        "record",
         "test",
     ];
     for path in [
