@@ -9,6 +9,7 @@ use self::annotations::{annotate, hit, verdicts};
 use super::dialect::azure::stream::given_preamble;
 use super::dialect::completion::Whole;
 use super::dialect::shape::{Logprobs, Shape};
+use super::ready;
 use super::request::Request;
 use super::said::{Counts, Opening, Said};
 use super::spoken::{Call, Choice, Spoken};
@@ -101,7 +102,7 @@ fn content<'a>(index: usize, choice: &'a Choice, setting: &Setting<'a>) -> Vec<S
     let (shape, request) = (setting.shape, setting.request);
     let call_id = |number: usize, call: &'a Call| match &call.id {
         Some(id) => Cow::Borrowed(id.as_str()),
-        None => Cow::Owned(format!("call_{}", shape.seed.base62(&format!("call {index} {number}"), 24))),
+        None => Cow::Owned(ready::call_id(shape.seed, index, number)),
     };
     let mut logprob = logprobs::of(index, choice, shape);
     let mut said = Vec::with_capacity(choice.text.len() + choice.refusal.len() + 2);

@@ -291,7 +291,7 @@ mod tests {
             kind,
         };
         let head = Head { at: Duration::ZERO, status: StatusCode::OK, reason: None, headers: Vec::new() };
-        let events = kinds.into_iter().enumerate().map(event).collect();
+        let events: Vec<_> = kinds.into_iter().enumerate().map(event).collect();
         Timeline::whole(head, Bytes::from_static(b"aaaabbbbccccddddeeee"), events)
     }
 

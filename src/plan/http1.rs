@@ -268,7 +268,7 @@ mod tests {
                 ],
             },
             events: events.iter().enumerate().map(events_of).collect(),
-            body: Bytes::from(events.concat()),
+            body: events.concat().into(),
             framing: Framing::default(),
             ending,
             ends_at: Duration::ZERO,
@@ -325,7 +325,8 @@ mod tests {
         timeline.events = vec![
             Event { at: Duration::ZERO, end: MAX_FRAME + 5, kind: EventKind::Part },
             Event { at: Duration::ZERO, end: MAX_FRAME + 7, kind: EventKind::Content },
-        ];
+        ]
+        .into();
         let mut frames = vec![Frame::default()];
         while frames.last().unwrap().pieces < 2 {
             frames.push(frame(&timeline.events, *frames.last().unwrap(), Duration::ZERO));

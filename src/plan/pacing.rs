@@ -100,6 +100,11 @@ impl Pacing {
         kinds.iter().enumerate().map(event).collect()
     }
 
+    /// Whether it is the same for every hit.
+    pub(crate) fn is_steady(&self) -> bool {
+        self.jitter.is_none()
+    }
+
     /// Whether recorded times are used, as far as this pacing decides it: one that says how fast events come
     /// displaces them.
     pub(crate) fn uses_recorded(&self) -> Option<bool> {

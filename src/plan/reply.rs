@@ -9,6 +9,7 @@ use super::fault::Fault;
 use super::fault::json::Written;
 use super::json::{self, Map, Span, StringOr};
 use super::pacing::Pacing;
+use super::ready;
 use super::spoken::Cache;
 use super::template::Templates;
 use super::transcript::Transcript;
@@ -350,6 +351,8 @@ pub struct Prepared {
     pub(crate) templates: Option<Templates>,
     /// The answer cut into pieces, once it was asked for.
     pub(crate) spoken: Cache,
+    /// What was said before.
+    pub(crate) ready: ready::Cache,
 }
 
 impl Prepared {
@@ -365,6 +368,7 @@ impl Prepared {
             wire: Wire::default(),
             templates: None,
             spoken: Cache::default(),
+            ready: ready::Cache::default(),
         }
     }
 }

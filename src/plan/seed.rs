@@ -41,8 +41,9 @@ impl Seed {
 
     /// `len` characters of [0-9A-Za-z].
     pub fn base62(self, label: &str, len: usize) -> String {
-        let mut stream = self.stream(label);
-        (0..len).map(|_| char::from(BASE62[stream.random_range(0..62usize)])).collect()
+        let mut characters = Vec::with_capacity(len);
+        noise(&mut self.stream(label), len, &mut characters);
+        String::from_utf8(characters).expect("letters and digits are UTF-8")
     }
 
     /// `len` lower-case hexadecimal digits.
@@ -67,6 +68,11 @@ impl Seed {
         let variant = ["8", "9", "a", "b"][self.stream(label).random_range(0..4usize)];
         format!("{}-{}-4{}-{variant}{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
     }
+}
+
+/// Writes `len` characters of [0-9A-Za-z].
+pub(crate) fn noise(stream: &mut Stream, len: usize, out: &mut Vec<u8>) {
+    out.extend((0..len).map(|_| BASE62[stream.random_range(0..BASE62.len())]));
 }
 
 /// The digits of OpenAI's identifiers: 0-9, A-Z, a-z, in this order.

@@ -9,16 +9,23 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 
+mod body;
+mod events;
+
+pub use body::Body;
+pub(crate) use body::{Filling, Gap, Pattern, Reader, With};
+pub use events::Events;
+
 /// One response, decided to the byte. Offsets count from the moment the request was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timeline {
     /// Status line and headers.
     pub head: Head,
     /// The whole body, without transfer encoding.
-    pub body: Bytes,
+    pub body: Body,
     /// The pieces of `body` in order. Their ends grow, their times never decrease, and the last
     /// one ends where `body` does.
-    pub events: Vec<Event>,
+    pub events: Events,
     /// What HTTP makes of head and body, where that is not what the head says.
     pub framing: Framing,
     /// What happens after the last event.
@@ -200,7 +207,8 @@ impl EventKind {
 
 impl Timeline {
     /// A response that ends as HTTP wants it, with its last event.
-    pub fn whole(head: Head, body: Bytes, events: Vec<Event>) -> Self {
+    pub fn whole(head: Head, body: impl Into<Body>, events: impl Into<Events>) -> Self {
+        let (body, events) = (body.into(), events.into());
         let ends_at = events.last().map_or(head.at, |event| event.at);
         Self {
             head,

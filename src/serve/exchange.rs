@@ -19,6 +19,7 @@ use super::takeover::Takeover;
 use super::{answer, cors, head};
 use crate::plan::Timeline;
 use crate::plan::http1::{self, Peer};
+use crate::plan::timeline::{Body, Events};
 
 /// What playing an answer depends on, beside the answer.
 pub(crate) struct Exchange<'a> {
@@ -88,8 +89,8 @@ impl<'a> Exchange<'a> {
         }
         let plain = head::is_plain(&timeline, &self.method);
         if self.method == Method::HEAD {
-            timeline.body = Bytes::new();
-            timeline.events.clear();
+            timeline.body = Body::default();
+            timeline.events = Events::default();
             match plain {
                 true => timeline.ends_at = timeline.head.at,
                 // A takeover would end even an empty chunked body with the last chunk.

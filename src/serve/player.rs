@@ -17,15 +17,15 @@ use super::journal::Settlement;
 use super::lines::Busy;
 use crate::plan::Timeline;
 use crate::plan::http1::{self, Frame};
-use crate::plan::timeline::Event;
+use crate::plan::timeline::{Events, Reader};
 
 /// Plays the body of one timeline.
 #[derive(Debug)]
 pub(crate) struct Player {
     /// Offsets count from here: the moment the request was read.
     start: Instant,
-    body: Bytes,
-    events: Vec<Event>,
+    body: Reader,
+    events: Events,
     /// What was handed out.
     sent: Frame,
     /// When the body ends, if that is after its last event, and not yet.
@@ -51,7 +51,7 @@ impl Player {
         let end = (http1::is_chunked(&head) && ends_at > last).then_some(ends_at);
         let mut player = Self {
             start,
-            body,
+            body: body.reader(),
             events,
             sent: Frame::default(),
             end,
@@ -67,7 +67,7 @@ impl Player {
     fn due(&mut self, now: Instant) -> Bytes {
         let elapsed = now.saturating_duration_since(self.start);
         let next = http1::frame(&self.events, self.sent, elapsed);
-        let frame = self.body.slice(self.sent.end..next.end);
+        let frame = self.body.until(next.end);
         self.sent = next;
         self.end = self.end.filter(|end| *end > elapsed);
         frame
@@ -128,7 +128,7 @@ mod tests {
 
     use super::*;
     use crate::plan::http1::MAX_FRAME;
-    use crate::plan::timeline::{EventKind, Head, Header};
+    use crate::plan::timeline::{Event, EventKind, Head, Header};
     use crate::serve::lines::Line;
 
     /// Plays events of these times (in milliseconds) and lengths.

@@ -338,7 +338,7 @@ fn a_timeline_that_cannot_be_played_is_refused() {
     let mut late = good();
     late.head.at = Duration::from_millis(1);
     let mut eventless = good();
-    eventless.events.clear();
+    eventless.events = Vec::new().into();
     for timeline in [short, disordered, back, late, eventless] {
         let refused = MockServer::builder().timeline(timeline).service();
         assert!(matches!(refused, Err(StartError::Timeline(_))), "{refused:?}");

@@ -68,7 +68,7 @@ impl Search<'_> {
 
 /// What a reply says to a request.
 pub(super) fn said(request: &Request, reply: &Value) -> Result<Bytes, String> {
-    Ok(planned(request, reply)?.body)
+    Ok(planned(request, reply)?.body.bytes().clone())
 }
 
 /// The answer to a request that a reply plans.

@@ -5,12 +5,12 @@
 
 use std::borrow::Cow;
 
-use rand::RngExt;
 use serde_json::Value;
 
+use super::super::ready::NOISE;
 use super::super::reply::TokenLogprob;
 use super::super::said::{Counts, Opening, Said};
-use super::super::seed::{BASE62, Stream};
+use super::super::seed::{Stream, noise};
 use super::super::sse::Draft;
 use super::super::wire::Obfuscation;
 use super::shape::{Details, Logprobs, OpeningKeys, Shape};
@@ -52,7 +52,7 @@ pub(crate) struct Hiding<'a> {
 
 impl<'a> Hiding<'a> {
     pub(crate) fn new(shape: &'a Shape) -> Self {
-        let stream = shape.seed.stream("obfuscation");
+        let stream = shape.seed.stream(NOISE);
         Self { given: shape.obfuscation.as_ref(), used: 0, stream }
     }
 
@@ -74,9 +74,7 @@ impl<'a> Hiding<'a> {
             }
             _ => {}
         }
-        for _ in 0..rest {
-            out.push(BASE62[self.stream.random_range(0..62usize)]);
-        }
+        noise(&mut self.stream, rest, out);
     }
 }
 

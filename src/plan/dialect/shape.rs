@@ -46,6 +46,45 @@ pub(crate) struct Shape {
     pub seed: Seed,
 }
 
+impl Shape {
+    /// Whether another is the same but for what is a hit's own: id, time and seed.
+    pub(crate) fn is_alike(&self, other: &Self) -> bool {
+        let Self {
+            profile,
+            id: _,
+            created: _,
+            model,
+            fingerprint,
+            tier,
+            obfuscation,
+            latency_checkpoint,
+            routing,
+            interleave,
+            usage,
+            logprobs,
+            opening,
+            details,
+            ascii,
+            filtered,
+            seed: _,
+        } = self;
+        *profile == other.profile
+            && *usage == other.usage
+            && *logprobs == other.logprobs
+            && *opening == other.opening
+            && *details == other.details
+            && *ascii == other.ascii
+            && *filtered == other.filtered
+            && *model == other.model
+            && *fingerprint == other.fingerprint
+            && *tier == other.tier
+            && *obfuscation == other.obfuscation
+            && *interleave == other.interleave
+            && *latency_checkpoint == other.latency_checkpoint
+            && *routing == other.routing
+    }
+}
+
 /// What a choice says about log probabilities.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Logprobs {

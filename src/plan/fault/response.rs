@@ -50,7 +50,7 @@ impl Response {
         let announced = head.header(CONTENT_LENGTH.as_str()).and_then(parsed);
         let breaks_off = !ending.is_complete() && announced.is_some_and(|announced| announced > body.len());
         let mut start = 0;
-        let pieces = events.into_iter().map(|Event { at, end, kind }| {
+        let pieces = events.iter().map(|&Event { at, end, kind }| {
             let bytes = body.slice(start..end);
             start = end;
             Piece { at, kind, bytes }
@@ -69,7 +69,8 @@ impl Response {
         let events: Vec<_> = events.collect();
         let last = events.last().map_or(head.at, |event| event.at);
         let ends_at = ends_at.max(last);
-        Timeline { head, body: body.freeze(), events, framing, ending, ends_at, faults: Vec::new() }
+        let (body, events) = (body.freeze().into(), events.into());
+        Timeline { head, body, events, framing, ending, ends_at, faults: Vec::new() }
     }
 
     /// Whether it is a stream, if perhaps one of no events; else its body is one piece, or none.

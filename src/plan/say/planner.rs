@@ -13,12 +13,13 @@ use crate::plan::dialect::shape::Shape;
 use crate::plan::dialect::{Facts, Form};
 use crate::plan::http1;
 use crate::plan::pacing::Pacing;
+use crate::plan::ready::{self, Pace, Ready};
 use crate::plan::reply::{Answer, Content, ErrorReply, Prepared, Step, Usage};
 use crate::plan::request::{Endpoint, Request};
 use crate::plan::said::{Counts, Said};
 use crate::plan::spoken::{Spoken, prompt_tokens};
 use crate::plan::sse::Draft;
-use crate::plan::timeline::{Event, EventKind, Head, Header, Timeline};
+use crate::plan::timeline::{Body, Event, EventKind, Events, Filling, Head, Header, Timeline};
 use crate::plan::tokens::Vocabulary;
 use crate::plan::wire::FilterMode;
 
@@ -79,13 +80,41 @@ impl<'a> Planner<'a> {
             return whole(head, body, self.pacing.head.unwrap_or_default().0);
         }
         let setting = self.setting(answer, spoken);
+        let key = ready::Key::of(self.request, &self.shape, setting.counts, &self.reply.filters);
+        let key = key.filter(|_| self.reply.templates.is_none());
+        if let Some(ready) = key.as_ref().and_then(|key| self.reply.ready.get(key)) {
+            return self.again(&ready, ready::filling(&self.shape, setting.counts, spoken));
+        }
         if let Some(refusal) = self.too_heavy(spoken, &setting) {
             return refusal;
         }
         let composition = compose::answer(spoken, &setting);
-        match self.request.stream() {
+        let timeline = match self.request.stream() {
             true => self.stream(&composition),
             false => self.json(&composition, spoken, &setting),
+        };
+        if let Some(key) = key.filter(|_| timeline.body.len() <= ready::LARGEST) {
+            self.reply.ready.keep(key, || {
+                let kinds = composition.said.iter().map(Said::kind).collect();
+                let ends = timeline.events.iter().map(|event| event.end);
+                let ends = ends.filter(|_| self.request.stream()).collect();
+                let filling = ready::filling(&self.shape, setting.counts, spoken);
+                Ready::new(timeline.body.bytes().clone(), ends, kinds, &filling, self.pacing)
+            });
+        }
+        timeline
+    }
+
+    /// What was said before, with what is this hit's own.
+    fn again(&self, ready: &Ready, filling: Filling) -> Timeline {
+        let dialect = self.request.call.route.dialect;
+        let Pace { events, first, last } = ready.pace(&self.pacing, self.shape.seed);
+        match self.request.stream() {
+            true => {
+                let head = dialect.success(&self.facts(first), Form::Stream);
+                self.timeline(head, Body::filled(&ready.pattern, filling), events, first)
+            }
+            false => self.whole(ready.pattern.fill(&filling), last),
         }
     }
 
@@ -122,8 +151,8 @@ impl<'a> Planner<'a> {
         let head = dialect.success(&self.facts(first), Form::Stream);
         let events =
             draft.events.iter().zip(&due).map(|((end, kind), at)| Event { at: *at, end: *end, kind: *kind });
-        let events = events.collect();
-        self.timeline(head, draft.body.into(), events, first)
+        let events: Events = events.collect();
+        self.timeline(head, draft.body, events, first)
     }
 
     /// A body that is not streamed comes when the stream would have ended.
@@ -133,9 +162,12 @@ impl<'a> Planner<'a> {
         let at =
             self.pacing.due(&kinds, &composition.pauses, self.shape.seed).last().copied().unwrap_or_default();
         let choices = compose::wholes(spoken, setting);
-        let body: Bytes =
-            dialect.completion(choices, setting.counts, &self.shape, &self.reply.filters).into();
-        let head = dialect.success(&self.facts(at), Form::Json(body.len()));
+        self.whole(dialect.completion(choices, setting.counts, &self.shape, &self.reply.filters).into(), at)
+    }
+
+    /// A success with a body that is not streamed.
+    fn whole(&self, body: Bytes, at: Duration) -> Timeline {
+        let head = self.request.call.route.dialect.success(&self.facts(at), Form::Json(body.len()));
         let events = vec![Event { at, end: body.len(), kind: EventKind::Body }];
         self.timeline(head, body, events, at)
     }
@@ -170,7 +202,13 @@ impl<'a> Planner<'a> {
         self.error(&failure(code, message))
     }
 
-    fn timeline(&self, head: Head, body: Bytes, events: Vec<Event>, first: Duration) -> Timeline {
+    fn timeline(
+        &self,
+        head: Head,
+        body: impl Into<Body>,
+        events: impl Into<Events>,
+        first: Duration,
+    ) -> Timeline {
         let at = self.pacing.head.map_or(first, |head| head.0.min(first));
         Timeline::whole(Head { at, ..head }, body, events)
     }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::StatusCode;
 use serde_json::Value;
 
@@ -10,15 +9,15 @@ use super::{RecordedEnding, RecordedEvent, RecordedResponse, head, kind, raw_byt
 use crate::plan::json::Span;
 use crate::plan::pacing::{Pacing, whole_micros};
 use crate::plan::seed::Seed;
-use crate::plan::timeline::{Ending, Event, EventKind, Framing, Head, Timeline};
+use crate::plan::timeline::{Body, Ending, Event, EventKind, Events, Framing, Head, Timeline};
 
 /// A recorded response, ready to be sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Recording {
     head: Head,
-    body: Bytes,
+    body: Body,
     /// The recorded events, or the body as one, at their recorded times.
-    events: Vec<Event>,
+    events: Events,
     ending: Ending,
     ends_at: Duration,
     /// Whether the times are recorded ones.
@@ -70,8 +69,8 @@ impl Recording {
             is_timed,
             head: head::of(status, response, body.len(), at),
             ends_at: ends_at.or(last).unwrap_or(at),
-            body,
-            events,
+            body: body.into(),
+            events: events.into(),
             ending,
             paced,
         }

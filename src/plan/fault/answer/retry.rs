@@ -98,10 +98,10 @@ impl Told<'_> {
 /// Puts Azure's sentence into the message of an error: over the one that is there, else at its end.
 fn tell(timeline: &mut Timeline, sentence: &str) {
     let Some(body) = told(&timeline.body, sentence) else { return };
-    if let [event] = timeline.events.as_mut_slice() {
+    if let [event] = &mut *timeline.events {
         event.end = body.len();
         timeline.head = resized(timeline.head.clone(), body.len());
-        timeline.body = body;
+        timeline.body = body.into();
     }
 }
 

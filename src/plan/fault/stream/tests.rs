@@ -56,7 +56,7 @@ fn stream(events: &[(u64, EventKind, &str)]) -> Timeline {
     let events: Vec<_> = events.iter().map(event).collect();
     let headers =
         [("Content-Type", "text/event-stream"), ("Transfer-Encoding", "chunked"), ("alt-svc", "h3")];
-    Timeline::whole(head(first.min(50), &headers), body.into(), events)
+    Timeline::whole(head(first.min(50), &headers), body, events)
 }
 
 /// A JSON body that comes at 100 ms.

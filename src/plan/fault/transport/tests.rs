@@ -11,7 +11,7 @@ use crate::plan::Request;
 use crate::plan::fault::{Fault, Name};
 use crate::plan::http1::{Segment, Wire, wire};
 use crate::plan::seed::Seed;
-use crate::plan::timeline::{Event, EventKind, Head, Header, Timeline};
+use crate::plan::timeline::{Body, Event, EventKind, Events, Head, Header, Timeline};
 
 const CHUNKED: &[(&str, &str)] = &[("Content-Type", "text/event-stream"), ("Transfer-Encoding", "chunked")];
 
@@ -23,7 +23,7 @@ fn stream() -> Timeline {
     let events = kinds.into_iter().zip([3, 7, 11]).enumerate();
     let events =
         events.map(|(index, (kind, end))| Event { at: Duration::from_millis(10 * index as u64), end, kind });
-    Timeline::whole(head(CHUNKED), Bytes::from_static(b"a\n\nbb\n\ncc\n\n"), events.collect())
+    Timeline::whole(head(CHUNKED), Bytes::from_static(b"a\n\nbb\n\ncc\n\n"), events.collect::<Events>())
 }
 
 fn json() -> Timeline {
@@ -186,7 +186,7 @@ fn chunks_that_break_need_chunks() {
     let expected = format!("{chunked}5\r\n{{\"a\":\r\nzz\r\n true}}\r\n");
     check(json(), "malformed-chunk@event:1", &expected, Ending::Close, 20);
     let mut empty = json();
-    (empty.body, empty.events) = (Bytes::new(), Vec::new());
+    (empty.body, empty.events) = (Body::default(), Events::default());
     empty.head.status = StatusCode::NO_CONTENT;
     empty.head.headers.clear();
     check(empty, "malformed-chunk", "HTTP/1.1 204 No Content\r\n\r\n", Ending::Complete, 20);
@@ -343,9 +343,9 @@ fn every_fault_can_be_anywhere_in_anything() {
         At::NextRequest,
     ];
     let mut empty = stream();
-    (empty.body, empty.events) = (Bytes::new(), Vec::new());
+    (empty.body, empty.events) = (Body::default(), Events::default());
     let mut nothing = json();
-    (nothing.body, nothing.events) = (Bytes::new(), Vec::new());
+    (nothing.body, nothing.events) = (Body::default(), Events::default());
     for entry in TransportFault::ENTRIES {
         for then in ["", ":then=resume", ":form=crlf", ":form=short", ":after_head=true"] {
             let Ok(fault) = format!("{}{then}", entry.name).parse::<Fault>() else { continue };

@@ -102,7 +102,7 @@ proptest! {
         let mut ends: Vec<usize> = ends.into_iter().map(|end| end.min(bytes.len())).chain([bytes.len()]).collect();
         ends.sort_unstable();
         let events: Vec<_> = ends.into_iter().zip(kinds).map(|(end, kind)| Event { at: Duration::from_secs(1), end, kind }).collect();
-        let timeline = Timeline::whole(head(0, &[]), bytes.into(), events);
+        let timeline = Timeline::whole(head(0, &[]), bytes, events);
         for entry in super::super::StreamFault::ENTRIES {
             for at in [At::End, At::Head, At::event(index), At::event_byte(index, byte), At::Byte(byte), At::Named(Name::FirstContent)] {
                 apply(timeline.clone(), &[fault(entry.name, &[]).at(at), fault("event-split", &[]).at(at)]);

@@ -44,7 +44,7 @@ fn malformed_json_can_be_a_whole_body_whose_length_is_right() {
     let malformed = |form| fault("malformed-json", &[("form", form)]);
     check_body(json(), malformed("cut"), br#"{"choices":[{"message":"#);
     check_body(json(), malformed("garbage"), b"Internal Server Error");
-    let twice = [json().body, json().body].concat();
+    let twice = json().body.repeat(2);
     check_body(json(), malformed("two-objects"), &twice);
 }
 

@@ -1,0 +1,263 @@
+//! Answers that were written before: what a reply says twice is the second time a pattern, of which each later hit
+//! fills the gaps.
+//!
+//! Most of an answer is the same for every hit: the envelope, the text, its cutting, its escaping. What is a
+//! hit's own is known: ids, the time, random characters, the count of the prompt. This is invisible: with
+//! patterns or without, a plan has the same bytes (`tests::answers_are_the_same_with_and_without`).
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::dialect::shape::{Details, Logprobs, Shape};
+use super::pacing::Pacing;
+use super::request::Request;
+use super::said::Counts;
+use super::seed::Seed;
+use super::spoken::Spoken;
+use super::timeline::{Event, EventKind, Events, Filling, Gap, Pattern, With};
+use super::wire::{Filters, Obfuscation};
+
+#[cfg(test)]
+mod tests;
+
+/// All that what is said depends on, but for what is a hit's own.
+#[derive(Debug)]
+pub(crate) struct Key {
+    dialect: &'static str,
+    stream: bool,
+    forced: bool,
+    functions: bool,
+    shape: Shape,
+    counts: Counts,
+}
+
+/// An answer with gaps.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    pub(crate) pattern: Arc<Pattern>,
+    /// What pacing counts.
+    kinds: Vec<EventKind>,
+    /// Where the events of a stream end; of a body that is none, nothing.
+    ends: Vec<usize>,
+    /// The pace, if it is the same for every hit.
+    paced: Option<(Pacing, Pace)>,
+}
+
+/// When an answer is due.
+#[derive(Clone, Debug)]
+pub(crate) struct Pace {
+    pub(crate) events: Events,
+    pub(crate) first: Duration,
+    pub(crate) last: Duration,
+}
+
+impl Key {
+    /// The key of an answer; `None` where more of it is a hit's own than is known here.
+    pub(crate) fn of(request: &Request, shape: &Shape, counts: Counts, filters: &Filters) -> Option<Self> {
+        let stream = request.stream();
+        let Filters { results, prompt_results, chunks, annotations, .. } = filters;
+        let given =
+            results.is_some() || prompt_results.is_some() || chunks.is_some() || annotations.is_some();
+        let measured = shape.latency_checkpoint.is_some() || shape.routing.is_some();
+        let telemetry = stream && shape.usage && shape.details == Details::CacheWrite;
+        let hidden = matches!(shape.obfuscation, None | Some(Obfuscation::Sent(_)));
+        let asked = matches!(shape.logprobs, Logprobs::Asked(_));
+        // A first chunk has the time 0 of no hit.
+        let timeless = shape.created == 0;
+        if request.n() > 1 || asked || given || measured || telemetry || timeless || !hidden {
+            return None;
+        }
+        // A body that is not a stream has gaps for these.
+        let counts = if stream { counts } else { Counts { prompt: 0, total: 0, ..counts } };
+        Some(Self {
+            dialect: request.call.route.dialect.name(),
+            stream,
+            forced: request.forces_a_function(),
+            functions: request.offers_functions_only(),
+            shape: shape.clone(),
+            counts,
+        })
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { dialect, stream, forced, functions, shape, counts } = self;
+        *stream == other.stream
+            && *forced == other.forced
+            && *functions == other.functions
+            && *counts == other.counts
+            && *dialect == other.dialect
+            && shape.is_alike(&other.shape)
+    }
+}
+
+/// What one hit has in the gaps.
+pub(crate) fn filling(shape: &Shape, counts: Counts, spoken: &Spoken) -> Filling {
+    let mut texts = vec![String::new(); FIRST_CALL];
+    texts[ID].clone_from(&shape.id);
+    texts[CREATED] = shape.created.to_string();
+    texts[PROMPT] = counts.prompt.to_string();
+    texts[TOTAL] = counts.total.to_string();
+    let calls = spoken.choice(0).calls.iter().enumerate();
+    texts.extend(calls.map(|(number, call)| match &call.id {
+        Some(id) => id.clone(),
+        None => call_id(shape.seed, 0, number),
+    }));
+    Filling { texts, noise: shape.seed.stream(NOISE) }
+}
+
+/// The id of a call that its fixture gives none.
+pub(crate) fn call_id(seed: Seed, choice: usize, number: usize) -> String {
+    format!("call_{}", seed.base62(&format!("call {choice} {number}"), 24))
+}
+
+/// The name of the stream of characters that hide how long a token is.
+pub(crate) const NOISE: &str = "obfuscation";
+
+/// The numbers of the texts in gaps.
+const ID: usize = 0;
+const CREATED: usize = 1;
+const PROMPT: usize = 2;
+const TOTAL: usize = 3;
+const FIRST_CALL: usize = 4;
+
+impl Ready {
+    /// The pattern of an answer with this filling, at this pace. `ends` are those of its events; a body that is no
+    /// stream has none.
+    pub(crate) fn new(
+        body: Bytes,
+        ends: Vec<usize>,
+        kinds: Vec<EventKind>,
+        filling: &Filling,
+        pacing: Pacing,
+    ) -> Self {
+        let whole = [body.len()];
+        let mut gaps = Vec::new();
+        let mut start = 0;
+        for end in if ends.is_empty() { &whole[..] } else { &ends } {
+            let before = gaps.len();
+            find(&body[start..*end], &filling.texts, ends.is_empty(), &mut gaps);
+            for gap in &mut gaps[before..] {
+                (gap.start, gap.end) = (gap.start + start, gap.end + start);
+            }
+            start = *end;
+        }
+        let mut ready = Self { pattern: Arc::new(Pattern::new(body, gaps)), kinds, ends, paced: None };
+        if pacing.is_steady() {
+            ready.paced = Some((pacing, ready.pace_now(&pacing, Seed::new(0))));
+        }
+        ready
+    }
+
+    /// When the events are due.
+    pub(crate) fn pace(&self, pacing: &Pacing, seed: Seed) -> Pace {
+        match &self.paced {
+            Some((own, pace)) if own == pacing => pace.clone(),
+            _ => self.pace_now(pacing, seed),
+        }
+    }
+
+    fn pace_now(&self, pacing: &Pacing, seed: Seed) -> Pace {
+        let due = pacing.due(&self.kinds, &[], seed);
+        let events = self.ends.iter().zip(&self.kinds).zip(&due);
+        let events = events.map(|((end, kind), at)| Event { at: *at, end: *end, kind: *kind });
+        let at = |due: Option<&Duration>| due.copied().unwrap_or_default();
+        Pace { first: at(due.first()), last: at(due.last()), events: events.collect() }
+    }
+}
+
+/// Finds the gaps of one event. They are the values of keys, whose quotation marks are not escaped: nothing that a
+/// model says looks like one.
+fn find(event: &[u8], texts: &[String], counted: bool, gaps: &mut Vec<Gap>) {
+    let before = gaps.len();
+    let mut add = |key: &str, with: &dyn Fn(&[u8]) -> Option<(usize, usize, With)>| {
+        let key = format!("\"{key}\":");
+        let mut at = 0;
+        while let Some(found) = event[at..].windows(key.len()).position(|window| window == key.as_bytes()) {
+            at += found + key.len();
+            at += usize::from(event[at..].starts_with(b" "));
+            if let Some((skipped, len, with)) = with(&event[at..]) {
+                let start = at + skipped;
+                gaps.push(Gap { start, end: start + len, with });
+            }
+        }
+    };
+    let number = |which: usize| {
+        move |value: &[u8]| {
+            let after = value.strip_prefix(texts[which].as_bytes())?;
+            let ends = !after.first().is_some_and(u8::is_ascii_digit);
+            ends.then_some((0, texts[which].len(), With::Text(which)))
+        }
+    };
+    let id = |value: &[u8]| {
+        let value = value.strip_prefix(b"\"")?;
+        let of = |which: &usize| {
+            value.strip_prefix(texts[*which].as_bytes()).is_some_and(|rest| rest.starts_with(b"\""))
+        };
+        let which = std::iter::once(ID).chain(FIRST_CALL..texts.len()).find(of)?;
+        Some((1, texts[which].len(), With::Text(which)))
+    };
+    let noise = |value: &[u8]| {
+        let len = value.strip_prefix(b"\"")?.iter().position(|byte| *byte == b'"')?;
+        Some((1, len, With::Noise))
+    };
+    add("id", &id);
+    add("created", &number(CREATED));
+    match counted {
+        true => {
+            add("prompt_tokens", &number(PROMPT));
+            add("total_tokens", &number(TOTAL));
+        }
+        false => add("obfuscation", &noise),
+    }
+    gaps[before..].sort_unstable_by_key(|gap| gap.start);
+}
+
+/// The patterns of one reply, each of a request of another kind.
+#[derive(Debug, Default)]
+pub(crate) struct Cache(Mutex<Vec<(Key, Option<Arc<Ready>>)>>);
+
+impl Cache {
+    /// The pattern for a key, if there is one.
+    pub(crate) fn get(&self, key: &Key) -> Option<Arc<Ready>> {
+        self.lock().iter().find(|(known, _)| known == key)?.1.clone()
+    }
+
+    /// Keeps what `make` makes, if the key was seen before. An answer that is asked for once needs no pattern.
+    pub(crate) fn keep(&self, key: Key, make: impl FnOnce() -> Ready) {
+        let mut known = self.lock();
+        if let Some((_, ready)) = known.iter_mut().find(|(other, _)| *other == key) {
+            *ready = Some(Arc::new(make()));
+            return;
+        }
+        if known.len() == MOST {
+            known.remove(0);
+        }
+        known.push((key, None));
+    }
+
+    #[cfg(test)]
+    fn patterns(&self) -> usize {
+        self.lock().iter().filter(|(_, ready)| ready.is_some()).count()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<(Key, Option<Arc<Ready>>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What was copied knows nothing yet.
+impl Clone for Cache {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+/// How many patterns a reply has at most.
+const MOST: usize = 8;
+
+/// The largest answer, in bytes, that becomes a pattern.
+pub(crate) const LARGEST: usize = 256 * 1024;
