@@ -260,4 +260,4 @@ impl Clone for Cache {
 const MOST: usize = 8;
 
 /// The largest answer, in bytes, that becomes a pattern.
-pub(crate) const LARGEST: usize = 256 * 1024;
+pub(crate) const LARGEST: usize = 1024 * 1024;
