@@ -6,11 +6,11 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, TRAILER, TRANSFER_ENCODING};
 use http::{HeaderValue, StatusCode, Version};
 
-use super::timeline::{Ending, Event, EventKind, Head, Header, Timeline};
+use super::timeline::{Ending, Event, EventKind, Events, Framing, Head, Header, Reader, Timeline};
 
 /// A response as it goes over the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,64 +51,161 @@ pub struct Peer {
 ///
 /// The body is chunked, one chunk for each frame, if the head says so; else it follows as it is.
 pub fn wire(timeline: &Timeline, version: Version) -> Wire {
-    let Timeline { head, body, events, framing, ending, ends_at, faults: _ } = timeline;
-    let mut bytes = BytesMut::with_capacity(body.len() + 1024 + 16 * events.len());
-    if version >= Version::HTTP_11 {
-        bytes.extend_from_slice(&framing.before);
+    let (ending, ends_at) = (timeline.ending, timeline.ends_at);
+    let mut writer = Writer::new(timeline.clone(), version);
+    let (mut bytes, mut segments) = (Vec::new(), Vec::new());
+    while writer.next_at().is_some() {
+        segments.push(writer.write(&mut bytes));
     }
-    let start = bytes.len();
-    write_head(&mut bytes, head, version);
-    if let Some(kept) = framing.head_bytes {
-        bytes.truncate(bytes.len().min(start.saturating_add(kept)));
-    }
-    let mut segments = Vec::with_capacity(2 + events.len());
-    segments.push(Segment { at: head.at, end: bytes.len(), events: 0, alone: false });
-    if framing.head_bytes.is_none() {
-        write_body(&mut bytes, &mut segments, timeline);
-    }
-    bytes.extend_from_slice(&framing.after);
-    let last = segments.last_mut().expect("the head is a segment");
-    last.end = bytes.len();
-    if bytes.is_empty() {
-        segments.clear();
-    }
-    Wire { bytes: bytes.freeze(), segments, ending: *ending, ends_at: *ends_at }
+    Wire { bytes: bytes.into(), segments, ending, ends_at }
 }
 
-/// Writes the body, a segment for each frame, and how it ends.
-fn write_body(bytes: &mut BytesMut, segments: &mut Vec<Segment>, timeline: &Timeline) {
-    let Timeline { head, body, events, framing, ending, ends_at, faults: _ } = timeline;
-    let chunked = is_chunked(head);
-    let mut sent = Frame::default();
-    // Where the data of the chunk ends that was begun last.
-    let mut chunk_end = 0;
-    while let Some(event) = events.get(sent.pieces) {
-        let next = frame(events, sent, event.at);
-        if chunked && next.end > sent.end && sent.end == chunk_end {
-            chunk_end = if framing.sliced { chunk(events, next) } else { next.end };
-            bytes.extend_from_slice(format!("{:X}\r\n", chunk_end - sent.end).as_bytes());
+/// Writes a timeline segment by segment, each when it is asked for.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    head: Head,
+    body: Reader,
+    events: Events,
+    framing: Framing,
+    ending: Ending,
+    ends_at: Duration,
+    version: Version,
+    is_chunked: bool,
+    next: Next,
+    /// What was written of the body.
+    sent: Frame,
+    /// Where the data of the chunk ends that was begun last.
+    chunk_end: usize,
+}
+
+/// What is to be written next.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Next {
+    Head,
+    Frame,
+    /// The end of a body that ends after its last event.
+    Tail,
+    Nothing,
+}
+
+impl Writer {
+    /// A writer of a timeline, to a client that speaks this version.
+    pub(crate) fn new(timeline: Timeline, version: Version) -> Self {
+        let Timeline { head, body, events, mut framing, ending, ends_at, faults: _ } = timeline;
+        if version < Version::HTTP_11 {
+            framing.before = Bytes::new();
         }
-        bytes.extend_from_slice(&body[sent.end..next.end]);
-        if chunked && next.end > sent.end && next.end == chunk_end {
-            bytes.extend_from_slice(b"\r\n");
+        let silent = framing.head_bytes == Some(0) && framing.before.is_empty() && framing.after.is_empty();
+        Self {
+            is_chunked: is_chunked(&head),
+            body: body.reader(),
+            head,
+            events,
+            framing,
+            ending,
+            ends_at,
+            version,
+            next: if silent { Next::Nothing } else { Next::Head },
+            sent: Frame::default(),
+            chunk_end: 0,
         }
-        let alone = framing.sliced && ends_with_part(events, next);
-        segments.push(Segment { at: event.at, end: bytes.len(), events: next.events, alone });
-        sent = next;
     }
-    let tail: &[u8] = match &framing.tail {
-        Some(tail) if chunked => tail,
-        None if chunked && ending.is_complete() => b"0\r\n\r\n",
-        Some(_) | None => b"",
-    };
-    bytes.extend_from_slice(tail);
-    let last = *segments.last().expect("the head is a segment");
-    // Complete is a body only with its end.
-    if !tail.is_empty() && ending.is_complete() && *ends_at > last.at {
-        segments.push(Segment { at: *ends_at, end: bytes.len(), ..last });
-    } else if let Some(last) = segments.last_mut() {
-        last.end = bytes.len();
+
+    /// When the next segment is due; `None` after the last.
+    pub(crate) fn next_at(&self) -> Option<Duration> {
+        match self.next {
+            Next::Head => Some(self.head.at),
+            Next::Frame => self.events.get(self.sent.pieces).map(|event| event.at),
+            Next::Tail => Some(self.ends_at),
+            Next::Nothing => None,
+        }
     }
+
+    /// Whether something was written, and nothing that is left is an event.
+    pub(crate) fn is_past_events(&self) -> bool {
+        self.next != Next::Head && !self.events[self.sent.pieces..].iter().any(|event| event.kind.is_event())
+    }
+
+    /// Says that the connection ends with the response, if the head is not out yet; whether that is said.
+    pub(crate) fn say_close(&mut self) -> bool {
+        if self.next == Next::Head {
+            say_close(&mut self.head);
+        }
+        says_close(&self.head)
+    }
+
+    /// Appends the next segment, which ends where `out` does.
+    pub(crate) fn write(&mut self, out: &mut Vec<u8>) -> Segment {
+        let at = self.next_at().unwrap_or(self.ends_at);
+        let mut alone = false;
+        match self.next {
+            Next::Head => {
+                self.head(out);
+                self.next = if self.framing.head_bytes.is_none() { Next::Frame } else { Next::Nothing };
+            }
+            Next::Frame => alone = self.frame(out, at),
+            Next::Tail => {
+                out.extend_from_slice(self.tail());
+                self.next = Next::Nothing;
+            }
+            Next::Nothing => {}
+        }
+        if self.next == Next::Frame && self.sent.pieces == self.events.len() {
+            let tail = self.tail();
+            self.next = match !tail.is_empty() && self.ending.is_complete() && self.ends_at > at {
+                true => Next::Tail,
+                false => {
+                    out.extend_from_slice(tail);
+                    Next::Nothing
+                }
+            };
+        }
+        if self.next == Next::Nothing {
+            out.extend_from_slice(&self.framing.after);
+        }
+        Segment { at, end: out.len(), events: self.sent.events, alone }
+    }
+
+    fn head(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.framing.before);
+        let start = out.len();
+        write_head(out, &self.head, self.version);
+        if let Some(kept) = self.framing.head_bytes {
+            out.truncate(start.saturating_add(kept));
+        }
+    }
+
+    /// Writes a frame; whether what follows goes out on its own.
+    fn frame(&mut self, out: &mut Vec<u8>, at: Duration) -> bool {
+        let (sent, next) = (self.sent, frame(&self.events, self.sent, at));
+        let is_data = self.is_chunked && next.end > sent.end;
+        if is_data && sent.end == self.chunk_end {
+            self.chunk_end = if self.framing.sliced { chunk(&self.events, next) } else { next.end };
+            write_size(out, self.chunk_end - sent.end);
+        }
+        self.body.write_until(next.end, out);
+        if is_data && next.end == self.chunk_end {
+            out.extend_from_slice(b"\r\n");
+        }
+        self.sent = next;
+        self.framing.sliced && ends_with_part(&self.events, next)
+    }
+
+    /// How a chunked body ends.
+    fn tail(&self) -> &[u8] {
+        match &self.framing.tail {
+            Some(tail) if self.is_chunked => tail,
+            None if self.is_chunked && self.ending.is_complete() => b"0\r\n\r\n",
+            Some(_) | None => b"",
+        }
+    }
+}
+
+/// Writes the line before the data of a chunk.
+fn write_size(out: &mut Vec<u8>, size: usize) {
+    let digits = (usize::BITS - size.leading_zeros()).div_ceil(4).max(1);
+    out.extend((0..digits).rev().map(|digit| b"0123456789ABCDEF"[(size >> (4 * digit)) & 15]));
+    out.extend_from_slice(b"\r\n");
 }
 
 /// Where a chunk ends whose first frame is this one: frames that end with a part of an event go on.
@@ -209,7 +306,7 @@ pub(crate) fn says_close(head: &Head) -> bool {
 
 /// How many bytes a head has in HTTP/1.1.
 pub(crate) fn head_len(head: &Head) -> usize {
-    let mut bytes = BytesMut::new();
+    let mut bytes = Vec::new();
     write_head(&mut bytes, head, Version::HTTP_11);
     bytes.len()
 }
@@ -225,16 +322,14 @@ pub fn is_chunked(head: &Head) -> bool {
     encodings.any(|header| header.value.as_bytes().eq_ignore_ascii_case(b"chunked"))
 }
 
-fn write_head(bytes: &mut BytesMut, head: &Head, version: Version) {
-    let version = if version < Version::HTTP_11 { "HTTP/1.0" } else { "HTTP/1.1" };
-    bytes.extend_from_slice(format!("{version} {} {}\r\n", head.status.as_str(), reason(head)).as_bytes());
-    for header in &head.headers {
-        bytes.extend_from_slice(header.name.as_bytes());
-        bytes.extend_from_slice(b": ");
-        bytes.extend_from_slice(header.value.as_bytes());
-        bytes.extend_from_slice(b"\r\n");
+fn write_head(out: &mut Vec<u8>, head: &Head, version: Version) {
+    let version: &[u8] = if version < Version::HTTP_11 { b"HTTP/1.0 " } else { b"HTTP/1.1 " };
+    let mut write = |parts: [&[u8]; 4]| parts.iter().for_each(|part| out.extend_from_slice(part));
+    write([version, head.status.as_str().as_bytes(), b" ", reason(head).as_bytes()]);
+    for Header { name, value } in &head.headers {
+        write([b"\r\n", name.as_bytes(), b": ", value.as_bytes()]);
     }
-    bytes.extend_from_slice(b"\r\n");
+    out.extend_from_slice(b"\r\n\r\n");
 }
 
 fn is(header: &Header, name: &str) -> bool {
@@ -247,7 +342,6 @@ pub(crate) const MAX_FRAME: usize = 64 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::timeline::Framing;
 
     /// A stream of these events, 10 ms apart.
     fn stream(events: &[&'static str], ending: Ending) -> Timeline {

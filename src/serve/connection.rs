@@ -1,12 +1,15 @@
-//! One connection: hyper as long as responses are healthy, the bare socket once one breaks.
+//! One connection: hyper reads requests, and what answers them is written to the bare socket.
 
 use std::convert::Infallible;
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::Response;
+use http_body_util::Empty;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -15,10 +18,11 @@ use tokio::time::Instant;
 
 use super::clock::{self, Alarm};
 use super::drain::Socket;
+use super::farewell::{self, LINGER};
 use super::forward::{After, Forwarded};
 use super::lines::{Aftermath, Handover, Line, OpenLine};
+use super::player::Player;
 use super::service::Service;
-use super::takeover::{self, Takeover};
 use super::transport::Transport;
 use crate::plan::timeline::Reuse;
 
@@ -35,7 +39,7 @@ enum End {
     /// It is done with it.
     Done,
     /// A response is to be played on the bare socket.
-    Takeover(Box<Takeover>),
+    Play(Box<Player>),
     /// Someone else answers.
     Forward(Box<Forwarded>),
     /// It was idle for as long as it may be, and ends with a RST or a FIN.
@@ -51,58 +55,62 @@ where
     let line = open.line();
     let lines = Arc::clone(&service.state.lines);
     let max_hold = service.state.config.max_hold;
+    let http = http(&service);
     let mut transport = Transport::new(io, Arc::clone(line), socket);
     let end = loop {
-        let (end, bare) = speak(&service, line, transport).await;
+        let (end, bare) = listen(&http, &service, line, transport).await;
         transport = bare;
-        let End::Forward(forwarded) = end else { break end };
-        match forwarded.answer(&mut transport).await {
-            After::Kept => {}
-            After::Closed => break End::Met(Reuse::Close),
-            After::Reset => break End::Met(Reuse::Reset),
-            After::Left => return,
+        match end {
+            End::Play(player) => match player.play(transport, &lines).await {
+                Some(bare) => transport = bare,
+                None => return,
+            },
+            End::Forward(forwarded) => match forwarded.answer(&mut transport).await {
+                After::Kept => {}
+                After::Closed => break End::Met(Reuse::Close),
+                After::Reset => break End::Met(Reuse::Reset),
+                After::Left => return,
+            },
+            End::Done | End::Idle { .. } | End::Met(_) => break end,
         }
     };
     // Reading is not bounded as that of a request's head is.
     let _busy = line.begin_request();
     match end {
-        End::Takeover(takeover) => takeover.play(transport, &lines).await,
-        End::Done if line.is_unread() => takeover::close(transport, takeover::LINGER, &lines).await,
-        // What is to be forwarded has been.
-        End::Done | End::Forward(_) => {}
+        End::Done if line.is_unread() => farewell::close(transport, LINGER, &lines).await,
+        // What is to be played or forwarded has been.
+        End::Done | End::Play(_) | End::Forward(_) => {}
         End::Idle { reset: true } | End::Met(Reuse::Reset) => {
             transport.reset_drained(max_hold, &lines).await;
         }
-        End::Met(Reuse::Blackhole) => takeover::hold(transport, max_hold, &lines).await,
+        End::Met(Reuse::Blackhole) => farewell::hold(transport, max_hold, &lines).await,
         End::Idle { reset: false } | End::Met(Reuse::Close) => {
-            takeover::close(transport, takeover::LINGER.min(max_hold), &lines).await;
+            farewell::close(transport, LINGER.min(max_hold), &lines).await;
         }
     }
 }
 
-/// Speaks through hyper, until it does not go on; gives the transport back.
-async fn speak<I>(service: &Service, line: &Arc<Line>, transport: Transport<I>) -> (End, Transport<I>)
+/// Has hyper read a request, until it is known who answers; gives the transport back.
+async fn listen<I>(
+    http: &http1::Builder,
+    service: &Service,
+    line: &Arc<Line>,
+    transport: Transport<I>,
+) -> (End, Transport<I>)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    let lines = Arc::clone(&service.state.lines);
-    let max_hold = service.state.config.max_hold;
-    let answer = service_fn(|request| {
-        let (service, line) = (service.clone(), Arc::clone(line));
-        async move {
-            // It came in one piece with the request before it.
-            if line.meet() {
-                return std::future::pending().await;
-            }
-            Ok::<_, Infallible>(service.respond(request, &line).await)
+    let lines = &service.state.lines;
+    let read = service_fn(|request| async move {
+        // It may have come in one piece with the request before it, and meet what that left.
+        if !line.meet() {
+            service.respond(request, line).await;
         }
+        pending::<Result<Response<Empty<Bytes>>, Infallible>>().await
     });
-    let mut http = http();
-    // Whoever answers in our place gets the names as the client wrote them.
-    http.preserve_header_case(service.state.config.forwarding.is_some());
-    let mut hyper = http.serve_connection(TokioIo::new(transport), answer);
+    let mut hyper = http.serve_connection(TokioIo::new(transport), read);
     let mut draining = false;
-    let mut idle = Idle { max_hold, deadline: None, alarm: Alarm::default() };
+    let mut idle = Idle { max_hold: service.state.config.max_hold, deadline: None, alarm: Alarm::default() };
     let end = poll_fn(|cx| {
         if !draining && lines.is_draining() {
             draining = true;
@@ -112,8 +120,8 @@ where
             // Its errors are the client's: it left, or it does not speak HTTP.
             Poll::Ready(_) => Poll::Ready(End::Done),
             Poll::Pending => match line.take_over() {
-                Some(Handover::Play(takeover)) => Poll::Ready(End::Takeover(Box::new(takeover))),
-                Some(Handover::Forward(forwarded)) => Poll::Ready(End::Forward(Box::new(forwarded))),
+                Some(Handover::Play(player)) => Poll::Ready(End::Play(player)),
+                Some(Handover::Forward(forwarded)) => Poll::Ready(End::Forward(forwarded)),
                 // Nothing is owed to a client that has not asked yet, or not all of it.
                 None if draining && line.is_idle() => Poll::Ready(End::Done),
                 None => idle.poll(cx, line),
@@ -153,17 +161,15 @@ impl Idle {
 }
 
 /// hyper, with every limit set that it has.
-fn http() -> http1::Builder {
+fn http(service: &Service) -> http1::Builder {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(IDLE_LIMIT)
         .max_headers(MAX_HEADERS)
         .max_header_size(MAX_HEAD)
         .max_buf_size(MAX_HEAD + 1024)
-        // Planned heads have their own date, or none.
-        .auto_date_header(false)
-        // One buffer, one write: faster than `writev` for small frames.
-        .writev(false);
+        // Whoever answers in our place gets the names as the client wrote them.
+        .preserve_header_case(service.state.config.forwarding.is_some());
     http
 }
 

@@ -4,21 +4,20 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, HeaderValue};
-use http::{Method, Response, StatusCode, Version, request};
+use http::{Method, StatusCode, Version, request};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::body::Received;
-use super::clock::{self, Alarm};
+use super::clock;
 use super::forward::{Forward, Forwarded, Outgoing};
 use super::journal::Settlement;
-use super::lines::{Aftermath, Busy, Handover, Line};
-use super::player::Player;
+use super::lines::{Busy, Handover, Line};
+use super::player::{Player, Then};
 use super::state::State;
-use super::takeover::Takeover;
 use super::{answer, cors, head};
 use crate::plan::Timeline;
-use crate::plan::http1::{self, Peer};
+use crate::plan::http1::{self, Peer, Writer};
 use crate::plan::timeline::{Body, Events};
 
 /// What playing an answer depends on, beside the answer.
@@ -75,63 +74,50 @@ impl<'a> Exchange<'a> {
         Err(no_body)
     }
 
-    /// Plays an answer: through hyper if it is whole, else on the bare socket.
-    pub(crate) async fn play(
-        mut self,
-        mut timeline: Timeline,
-        mut settlement: Option<Settlement>,
-    ) -> Response<Player> {
+    /// Has an answer played on the bare socket.
+    pub(crate) fn play(mut self, mut timeline: Timeline, mut settlement: Option<Settlement>) {
         if let Some(settlement) = &mut settlement {
             settlement.go_out_on(self.line);
         }
         if let Some(origin) = &self.origin {
             cors::allow(&mut timeline.head, origin);
         }
-        let plain = head::is_plain(&timeline, &self.method);
+        let is_whole = head::is_whole(&timeline, &self.method);
         if self.method == Method::HEAD {
-            timeline.body = Body::default();
-            timeline.events = Events::default();
-            match plain {
-                true => timeline.ends_at = timeline.head.at,
-                // A takeover would end even an empty chunked body with the last chunk.
-                false => timeline.framing.tail = Some(Bytes::new()),
+            (timeline.body, timeline.events) = (Body::default(), Events::default());
+            // Even an empty body in chunks has a last one.
+            timeline.framing.tail = Some(Bytes::new());
+            if is_whole {
+                timeline.ends_at = timeline.head.at;
             }
         }
-        if plain {
-            Alarm::on(self.line.source()).until(self.start + timeline.head.at).await;
-            // A server that is stopping closes each connection after the answer it is at.
-            self.peer.keep_alive &= !self.state.lines.is_draining();
-            self.line.set_aftermath(match self.peer.keep_alive {
-                true => Aftermath::of(timeline.ending),
-                false => Aftermath::Kept,
-            });
-        } else if timeline.ending.is_complete() && head::is_framed(&timeline, &self.method) {
-            // A head that tells the truth tells that a takeover ends the connection, too.
+        if !is_whole && timeline.ending.is_complete() && head::is_framed(&timeline, &self.method) {
+            // A head that tells the truth tells that the connection ends, too.
             self.peer.keep_alive = false;
         }
         http1::fit(&mut timeline.head, self.peer);
-        if plain {
-            let mut head = head::response(&timeline.head, &self.state.casings, ());
-            // To a client of HTTP/1.0 that asks to keep its connection, hyper would promise so in an
-            // answer of HTTP/1.1, beside our own header that says the opposite.
-            *head.version_mut() = self.peer.version.min(Version::HTTP_11);
-            return head.map(|()| Player::new(timeline, self.start, settlement, self.busy));
-        }
-        self.line.hand_over(Handover::Play(Takeover {
-            wire: http1::wire(&timeline, self.peer.version),
+        let then = match is_whole {
+            true if http1::says_close(&timeline.head) || !self.peer.keep_alive => Then::Close,
+            true => Then::Keep,
+            false => Then::End,
+        };
+        let (ending, ends_at) = (timeline.ending, timeline.ends_at);
+        self.line.hand_over(Handover::Play(Box::new(Player {
+            writer: Writer::new(timeline, self.peer.version),
+            ending,
+            ends_at,
+            then,
             start: self.start,
             line: Arc::clone(self.line),
             settlement,
             max_hold: self.state.config.max_hold,
             _busy: self.busy,
-        }));
-        std::future::pending().await
+        })));
     }
 
     /// Has someone else answer, on the bare socket.
-    pub(crate) async fn forward(self, request: Outgoing, to: Arc<dyn Forward>) -> Response<Player> {
-        self.line.hand_over(Handover::Forward(Forwarded::new(request, to, self.busy)));
-        std::future::pending().await
+    pub(crate) fn forward(self, request: Outgoing, to: Arc<dyn Forward>) {
+        self.line.hand_over(Handover::Forward(Box::new(Forwarded::new(request, to, self.busy))));
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use super::clock::Source;
 use super::door::Door;
 use super::forward::Forwarded;
-use super::takeover::Takeover;
+use super::player::Player;
 use crate::plan::timeline::{Ending, Reuse};
 
 /// The open connections of one server.
@@ -165,10 +165,10 @@ pub(crate) struct Line {
 /// A response that is not hyper's.
 #[derive(Debug)]
 pub(crate) enum Handover {
-    /// One that breaks.
-    Play(Takeover),
+    /// One that was planned.
+    Play(Box<Player>),
     /// One that someone else gives.
-    Forward(Forwarded),
+    Forward(Box<Forwarded>),
 }
 
 /// What meets a connection that is kept after a response.
@@ -305,13 +305,6 @@ impl Line {
 /// A request that is being answered.
 #[derive(Debug)]
 pub(crate) struct Busy(Arc<Line>);
-
-impl Busy {
-    /// The connection that it came on.
-    pub(crate) fn line(&self) -> &Line {
-        &self.0
-    }
-}
 
 impl Drop for Busy {
     fn drop(&mut self) {

@@ -26,7 +26,6 @@ mod answer;
 mod body;
 mod bound;
 mod builder;
-mod casing;
 pub(crate) mod clock;
 mod connection;
 mod cors;
@@ -36,6 +35,7 @@ mod early;
 mod echo;
 mod entry;
 mod exchange;
+mod farewell;
 #[cfg_attr(not(feature = "record"), expect(dead_code, reason = "only the recorder forwards"))]
 pub(crate) mod forward;
 mod head;
@@ -48,7 +48,6 @@ pub(crate) mod redact;
 mod scope;
 mod service;
 mod state;
-mod takeover;
 #[cfg(feature = "tls")]
 mod tls;
 mod transport;

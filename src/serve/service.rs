@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{EXPECT, ORIGIN};
-use http::{Request, Response, StatusCode, request};
+use http::{Request, StatusCode, request};
 use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -21,7 +21,6 @@ use super::forward::{Coming, Forward, Outgoing};
 use super::host::{self, Named};
 use super::journal::{Journal, Settlement};
 use super::lines::Line;
-use super::player::Player;
 use super::state::State;
 use super::{admin, answer, clock, connection};
 use crate::plan::reject::Reject;
@@ -117,13 +116,13 @@ impl Service {
         (timeline, Some(entry))
     }
 
-    /// Answers a request, or hands the connection over and never returns.
-    pub(crate) async fn respond(&self, request: Request<Incoming>, line: &Arc<Line>) -> Response<Player> {
+    /// Decides who answers a request, and hands the connection over: hyper answers nothing.
+    pub(crate) async fn respond(&self, request: Request<Incoming>, line: &Arc<Line>) {
         let (parts, incoming) = request.into_parts();
         let mut exchange = Exchange::begin(&self.state, line, &parts);
         match self.decide(parts, incoming, &mut exchange).await {
-            Decided::Planned(timeline, settlement) => exchange.play(*timeline, settlement).await,
-            Decided::Forwarded(request, to) => exchange.forward(request, to).await,
+            Decided::Planned(timeline, settlement) => exchange.play(*timeline, settlement),
+            Decided::Forwarded(request, to) => exchange.forward(request, to),
         }
     }
 

@@ -8,7 +8,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::builder::Config;
-use super::casing::Casings;
 use super::clock;
 use super::journal::Journal;
 use super::lines::Lines;
@@ -26,7 +25,6 @@ pub(crate) struct State {
     pub(crate) config: Config,
     pub(crate) journal: Journal,
     pub(crate) lines: Arc<Lines>,
-    pub(crate) casings: Casings,
     pub(crate) started: Instant,
     fixtures: RwLock<Arc<FixtureSet>>,
     scenarios: Scenarios,
@@ -60,7 +58,6 @@ impl State {
             config,
             journal,
             lines: Arc::default(),
-            casings: Casings::default(),
             started: clock::now(),
             fixtures: RwLock::new(Arc::new(fixtures)),
             scenarios: Scenarios::default(),

@@ -68,7 +68,7 @@ impl Pattern {
 
     /// The body with this filling. Texts may be longer or shorter than those of the pattern.
     pub(crate) fn fill(&self, filling: &Filling) -> Bytes {
-        let mut out = Vec::with_capacity(self.bytes.len() + SLACK);
+        let mut out = Vec::new();
         let mut noise = filling.noise.clone();
         self.write(&mut out, 0..self.bytes.len(), &self.gaps, &filling.texts, &mut noise);
         out.into()
@@ -91,6 +91,7 @@ impl Pattern {
         texts: &[String],
         noise: &mut Stream,
     ) {
+        out.reserve(part.len() + SLACK);
         let mut at = part.start;
         for gap in gaps {
             out.extend_from_slice(&self.bytes[at..gap.start]);
@@ -104,7 +105,7 @@ impl Pattern {
     }
 }
 
-/// How much longer than its pattern a body becomes without growing.
+/// How much longer than its pattern a part becomes without growing again.
 const SLACK: usize = 16;
 
 impl Body {
@@ -165,22 +166,21 @@ impl Reader {
         self.body.len()
     }
 
-    /// The next bytes, up to `end`.
-    pub(crate) fn until(&mut self, end: usize) -> Bytes {
+    /// Appends the next bytes, up to `end`.
+    pub(crate) fn write_until(&mut self, end: usize, out: &mut Vec<u8>) {
         let start = std::mem::replace(&mut self.at, end);
         if let (Form::Filled(filled), Some(noise)) = (&self.body.0, &mut self.noise) {
             let rest = &filled.pattern.gaps[self.gap..];
             let gaps = &rest[..rest.iter().take_while(|gap| gap.start < end).count()];
             self.gap += gaps.len();
             if gaps.last().is_none_or(|gap| gap.end <= end) {
-                let mut out = Vec::with_capacity(end - start);
-                filled.pattern.write(&mut out, start..end, gaps, &filled.filling.texts, noise);
-                return out.into();
+                filled.pattern.write(out, start..end, gaps, &filled.filling.texts, noise);
+                return;
             }
         }
         // It ends in a gap, which is not written twice.
         self.noise = None;
-        self.body.bytes().slice(start..end)
+        out.extend_from_slice(&self.body.bytes()[start..end]);
     }
 }
 
@@ -279,8 +279,9 @@ mod tests {
         for first in 0..=body.len() {
             for second in first..=body.len() {
                 let mut reader = Body::filled(&pattern(), filling("2")).reader();
-                let parts = [first, second, body.len()].map(|end| reader.until(end));
-                assert_eq!(body, &parts.concat()[..], "{first} {second}");
+                let mut read = Vec::new();
+                [first, second, body.len()].iter().for_each(|end| reader.write_until(*end, &mut read));
+                assert_eq!(body, read, "{first} {second}");
             }
         }
     }
@@ -289,7 +290,7 @@ mod tests {
     fn what_is_read_part_by_part_is_never_held_as_a_whole() {
         let mut reader = Body::filled(&pattern(), filling("2")).reader();
         for end in [4, 11, 15, 19] {
-            reader.until(end);
+            reader.write_until(end, &mut Vec::new());
         }
         let Form::Filled(filled) = &reader.body.0 else { panic!("it fits") };
         assert!(filled.whole.get().is_none());
