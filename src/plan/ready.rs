@@ -5,7 +5,7 @@
 //! hit's own is known: ids, the time, random characters, the count of the prompt. This is invisible: with
 //! patterns or without, a plan has the same bytes (`tests::answers_are_the_same_with_and_without`).
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -216,36 +216,40 @@ fn find(event: &[u8], texts: &[String], counted: bool, gaps: &mut Vec<Gap>) {
     gaps[before..].sort_unstable_by_key(|gap| gap.start);
 }
 
-/// The patterns of one reply, each of a request of another kind.
+/// The patterns of one reply, each for requests of another kind; of later kinds there are none.
 #[derive(Debug, Default)]
-pub(crate) struct Cache(Mutex<Vec<(Key, Option<Arc<Ready>>)>>);
+pub(crate) struct Cache([OnceLock<Box<Seen>>; MOST]);
+
+/// A kind of request that was seen.
+#[derive(Debug)]
+struct Seen {
+    key: Key,
+    ready: OnceLock<Arc<Ready>>,
+}
 
 impl Cache {
     /// The pattern for a key, if there is one.
-    pub(crate) fn get(&self, key: &Key) -> Option<Arc<Ready>> {
-        self.lock().iter().find(|(known, _)| known == key)?.1.clone()
+    pub(crate) fn get(&self, key: &Key) -> Option<&Arc<Ready>> {
+        self.seen().find(|seen| seen.key == *key)?.ready.get()
     }
 
     /// Keeps what `make` makes, if the key was seen before. An answer that is asked for once needs no pattern.
     pub(crate) fn keep(&self, key: Key, make: impl FnOnce() -> Ready) {
-        let mut known = self.lock();
-        if let Some((_, ready)) = known.iter_mut().find(|(other, _)| *other == key) {
-            *ready = Some(Arc::new(make()));
-            return;
+        if let Some(seen) = self.seen().find(|seen| seen.key == key) {
+            seen.ready.get_or_init(|| Arc::new(make()));
+        } else if let Some(free) = self.0.iter().find(|slot| slot.get().is_none()) {
+            // Somebody else may have been faster; then it is kept another time.
+            let _ = free.set(Box::new(Seen { key, ready: OnceLock::new() }));
         }
-        if known.len() == MOST {
-            known.remove(0);
-        }
-        known.push((key, None));
+    }
+
+    fn seen(&self) -> impl Iterator<Item = &Seen> {
+        self.0.iter().map_while(|slot| slot.get().map(Box::as_ref))
     }
 
     #[cfg(test)]
     fn patterns(&self) -> usize {
-        self.lock().iter().filter(|(_, ready)| ready.is_some()).count()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<(Key, Option<Arc<Ready>>)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.seen().filter(|seen| seen.ready.get().is_some()).count()
     }
 }
 
@@ -257,7 +261,7 @@ impl Clone for Cache {
 }
 
 /// How many patterns a reply has at most.
-const MOST: usize = 8;
+const MOST: usize = 16;
 
 /// The largest answer, in bytes, that becomes a pattern.
 pub(crate) const LARGEST: usize = 1024 * 1024;

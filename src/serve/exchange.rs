@@ -96,6 +96,10 @@ impl<'a> Exchange<'a> {
             self.peer.keep_alive = false;
         }
         http1::fit(&mut timeline.head, self.peer);
+        if is_whole {
+            // A client that knows no chunks is told the length.
+            http1::frame_for_status(&mut timeline.head, timeline.body.len());
+        }
         let then = match is_whole {
             true if http1::says_close(&timeline.head) || !self.peer.keep_alive => Then::Close,
             true => Then::Keep,

@@ -83,7 +83,7 @@ impl<'a> Planner<'a> {
         let key = ready::Key::of(self.request, &self.shape, setting.counts, &self.reply.filters);
         let key = key.filter(|_| self.reply.templates.is_none());
         if let Some(ready) = key.as_ref().and_then(|key| self.reply.ready.get(key)) {
-            return self.again(&ready, ready::filling(&self.shape, setting.counts, spoken));
+            return self.again(ready, ready::filling(&self.shape, setting.counts, spoken));
         }
         if let Some(refusal) = self.too_heavy(spoken, &setting) {
             return refusal;
