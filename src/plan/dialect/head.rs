@@ -1,8 +1,9 @@
 //! Building status lines and headers, and the forms of dates in them.
 
-use std::time::Duration;
+use std::borrow::Cow;
+use std::time::{Duration, UNIX_EPOCH};
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use jiff::Timestamp;
 use rand::RngExt;
 
@@ -15,8 +16,15 @@ pub(crate) struct Lines(Vec<Header>);
 
 impl Lines {
     /// Adds a line.
-    pub(crate) fn add(&mut self, name: &'static str, value: impl AsRef<str>) -> &mut Self {
-        self.0.push(Header::new(name, value));
+    pub(crate) fn add(&mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> &mut Self {
+        if self.0.is_empty() {
+            self.0.reserve(USUAL);
+        }
+        self.0.push(match value.into() {
+            // Most are always the same, and need no copy.
+            Cow::Borrowed(value) => Header { name: name.into(), value: HeaderValue::from_static(value) },
+            Cow::Owned(value) => Header::new(name, value),
+        });
         self
     }
 
@@ -25,7 +33,7 @@ impl Lines {
         &mut self,
         condition: bool,
         name: &'static str,
-        value: impl AsRef<str>,
+        value: impl Into<Cow<'static, str>>,
     ) -> &mut Self {
         if condition { self.add(name, value) } else { self }
     }
@@ -36,10 +44,16 @@ impl Lines {
     }
 }
 
+/// How many lines a head has, about.
+const USUAL: usize = 28;
+
 /// `Tue, 03 Mar 2026 11:47:17 GMT`: a date in HTTP, and in cookies since 2026.
 pub(crate) fn http_date(unix: u64) -> String {
-    date(unix, "%a, %d %b %Y %H:%M:%S GMT")
+    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(unix.min(LAST)))
 }
+
+/// Beyond it, dates have no year of four digits everywhere.
+const LAST: u64 = 253_402_207_200;
 
 /// `Tue, 03-Mar-26 11:47:17 GMT`: a date in Cloudflare's cookies until 2026.
 pub(crate) fn cookie_date(unix: u64) -> String {

@@ -64,6 +64,10 @@ fn scale(timeline: &mut Timeline, factor: f64) {
 
 /// Bounds every gap between two things sent.
 fn hold(timeline: &mut Timeline, max_hold: Duration) {
+    // Times never decrease: where all of it is shorter than a gap may be, so is each gap.
+    if timeline.ends_at <= max_hold {
+        return;
+    }
     let (mut planned, mut bounded) = (Duration::ZERO, Duration::ZERO);
     timeline.each_time(|at| {
         bounded = bounded.saturating_add(at.saturating_sub(planned).min(max_hold));

@@ -160,7 +160,11 @@ pub(super) fn prompt_blocked(verdicts: &[u8], facts: &Facts<'_>) -> (Head, Bytes
     let mut lines = started(&body);
     service(&mut lines, facts);
     limits(&mut lines, facts);
-    lines.add("x-ms-rai-invoked", "true").add_if(facts.profile >= NAMED, "x-ms-deployment-name", facts.model);
+    lines.add("x-ms-rai-invoked", "true").add_if(
+        facts.profile >= NAMED,
+        "x-ms-deployment-name",
+        facts.model.to_owned(),
+    );
     client_request_id(&mut lines, facts);
     lines.add("Date", http_date(facts.now));
     (lines.head(StatusCode::BAD_REQUEST), body)

@@ -79,7 +79,7 @@ pub(super) fn model(lines: &mut Lines, facts: &Facts<'_>) {
         "openai-processing-ms",
         format!("{}.209", processing_ms(facts)),
     );
-    lines.add_if(age >= NAMED && !facts.model.is_empty(), "x-ms-deployment-name", facts.model);
+    lines.add_if(age >= NAMED && !facts.model.is_empty(), "x-ms-deployment-name", facts.model.to_owned());
     lines.add_if(age >= RENEWED, "x-ms-is-spilled-over", "false");
     lines.add_if(age >= RENEWED, "skip-error-remapping", "true");
     // In 2024 the two lines changed places, when the id was first echoed. (C)
@@ -102,7 +102,7 @@ pub(super) fn client_request_id(lines: &mut Lines, facts: &Facts<'_>) {
     let sent = facts.call.headers.get(name).and_then(|value| value.to_str().ok());
     let age = facts.profile;
     match sent {
-        Some(sent) => lines.add(name, sent),
+        Some(sent) => lines.add(name, sent.to_owned()),
         None if age < ECHOED => lines.add(name, "Not-Set"),
         None if age < Profile::new(2025, 10, 1) => lines.add(name, apim_request_id(facts)),
         None => lines.add_if(is_v1(facts.call), name, "Not-Set"),

@@ -61,7 +61,7 @@ pub(super) enum Family {
 /// What the header lines depend on beside the facts.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Answer<'a> {
-    pub(super) content_type: &'a str,
+    pub(super) content_type: &'static str,
     /// The length; `None`: chunked.
     pub(super) length: Option<usize>,
     pub(super) family: Family,
@@ -145,7 +145,7 @@ impl Answer<'_> {
                 limits.add(&mut lines, age);
             }
             if let Some(retry_after) = self.retry_after {
-                lines.add("retry-after", retry_after);
+                lines.add("retry-after", retry_after.to_owned());
             }
             if let Some(millis) = self.retry_after_ms {
                 lines.add("retry-after-ms", millis.to_string());
@@ -164,7 +164,7 @@ impl Answer<'_> {
         lines.add_if(age >= EXPOSE, "access-control-expose-headers", "X-Request-ID");
         lines.add_if(age >= EXPOSE_RAY, "access-control-expose-headers", "CF-Ray");
         lines.add_if(age >= EXPOSE_RAY, "access-control-expose-headers", "CF-Ray");
-        lines.add_if(age < CHARSET, "openai-model", snapshot(facts.model));
+        lines.add_if(age < CHARSET, "openai-model", snapshot(facts.model).into_owned());
         lines.add("openai-organization", ORGANIZATION);
         lines.add("openai-processing-ms", processing_ms(facts).to_string());
         lines.add_if(age >= PROJECTS, "openai-project", PROJECT);
