@@ -223,12 +223,9 @@ fn cookies(lines: &mut Lines, facts: &Facts<'_>, gateway: bool) {
         return;
     }
     let expires = facts.now.saturating_add(1_800);
-    let bot = format!(
-        "__cf_bm={}-{}-1.0.1.1-{}",
-        facts.seed.base62("__cf_bm", 43),
-        facts.now,
-        facts.seed.base62("__cf_bm signature", 86),
-    );
+    let now = facts.now.to_string();
+    let (id, signature) = (facts.seed.base62("__cf_bm", 43), facts.seed.base62("__cf_bm signature", 86));
+    let bot = ["__cf_bm=", &id, "-", &now, "-1.0.1.1-", &signature].concat();
     let visitor =
         || format!("_cfuvid={}-{}000-0.0.1.1-604800000", facts.seed.base62("_cfuvid", 43), facts.now);
     if age < NEW_COOKIES {
@@ -238,8 +235,8 @@ fn cookies(lines: &mut Lines, facts: &Facts<'_>, gateway: bool) {
         return;
     }
     let same_site = if age >= Profile::new(2026, 6, 1) { " SameSite=None;" } else { "" };
-    let tail = format!("Secure; Path=/; Domain=api.openai.com; Expires={}", http_date(expires));
-    lines.add("set-cookie", format!("{bot}; HttpOnly;{same_site} {tail}"));
+    let tail = "Secure; Path=/; Domain=api.openai.com; Expires=";
+    lines.add("set-cookie", [&bot, "; HttpOnly;", same_site, " ", tail, &http_date(expires)].concat());
     if gateway && age < Profile::new(2026, 5, 1) {
         let tail = "HttpOnly; SameSite=None; Secure; Path=/; Domain=api.openai.com";
         lines.add("set-cookie", format!("{}; {tail}", visitor()));
@@ -256,7 +253,7 @@ pub(crate) fn ray(facts: &Facts<'_>) -> String {
 /// `req_` and 32 hexadecimal digits; without the prefix until early 2024. (N)
 pub(super) fn request_id(facts: &Facts<'_>) -> String {
     let prefix = if facts.profile < Profile::new(2024, 2, 15) { "" } else { "req_" };
-    format!("{prefix}{}", facts.seed.hex("x-request-id", 32))
+    [prefix, &facts.seed.hex("x-request-id", 32)].concat()
 }
 
 fn hsts(age: Profile) -> &'static str {
