@@ -1,8 +1,8 @@
-//! The HTTP/1.1 bytes of a timeline, for responses that no HTTP library would write.
+//! The HTTP/1.1 bytes of a timeline.
 //!
-//! A healthy timeline becomes byte for byte what hyper writes when each frame is one of [`frame`]'s
-//! (`tests/integration/takeover.rs` compares them), so that a client cannot tell a response that is
-//! about to break from one that is not. Nothing is written here: sockets are `serve::takeover`'s.
+//! A healthy timeline becomes byte for byte what hyper would write when each frame is one of [`frame`]'s
+//! (`tests/integration/takeover.rs` compares them); one that breaks is the same up to there. Sockets are
+//! `serve::player`'s.
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@
 //! 3 pace     one due time per event                         pacing
 //! 4 encode   events → bytes                                 sse
 //! 5 spoil    byte faults                                    fault/
-//! 6 end      healthy → hyper writes it; else raw HTTP/1.1   http1
+//! 6 end      head and body as HTTP/1.1                      http1
 //! ```
 //!
 //! Three modules share step 1: `spoken` is an answer cut into pieces, `said` the words for one event, and

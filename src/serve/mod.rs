@@ -4,8 +4,8 @@
 //! locks, each in one place:
 //!
 //! ```text
-//! accept ─ connection ─ hyper ─ service ─► plan ─► Timeline ─┬─ player     whole responses, through hyper
-//!             │                    │                         └─ takeover   broken ones, on the bare socket
+//! accept ─ connection ─ hyper ─ service ─► plan ─► Timeline ─► player, on the bare socket
+//!             │                    │
 //!         transport           state, journal
 //! ```
 

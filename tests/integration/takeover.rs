@@ -1,12 +1,21 @@
 //! Responses that break: the bytes, and how the connection ends. On real sockets where the kernel is
 //! the subject.
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::Version;
+use bytes::Bytes;
+use http::header::HeaderName;
+use http::{Request, Version};
+use hyper::body::Incoming;
+use hyper::ext::ReasonPhrase;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use llmirage::MockServer;
 use llmirage::plan::FixtureSet;
-use llmirage::plan::http1;
+use llmirage::plan::http1::{self, Frame};
 use llmirage::plan::set::Source;
 use llmirage::plan::timeline::{Ending, Timeline};
 use llmirage::serve::Outcome;
@@ -29,14 +38,12 @@ async fn whole(timeline: &Timeline) -> Vec<u8> {
     bytes
 }
 
-/// Healthy responses go through hyper, whose connection is kept; so only as many bytes as expected
-/// are read, and the journal says that there were no more.
-#[tokio::test(start_paused = true)]
-async fn what_hyper_writes_is_what_a_takeover_would_write() {
+/// Whole responses of all kinds.
+fn healthy() -> Vec<Timeline> {
     let mut reasoned = stream(&[(0, "one")], Ending::Complete);
     reasoned.head.status = http::StatusCode::UNAUTHORIZED;
     reasoned.head.reason = Some("PermissionDenied".into());
-    let timelines = [
+    vec![
         stream(&[(0, "data: one\n\n"), (10, "data: 望月\n\n"), (20, "data: [DONE]\n\n")], Ending::Complete),
         stream(&[], Ending::Complete),
         stream(&[(5, &"x".repeat(5000))], Ending::Complete),
@@ -46,8 +53,14 @@ async fn what_hyper_writes_is_what_a_takeover_would_write() {
         reasoned,
         json(200, "{}"),
         json(529, "{\"error\":{}}"),
-    ];
-    for timeline in timelines {
+    ]
+}
+
+/// The connection is kept; so only as many bytes as expected are read, and the next answer says that there were no
+/// more.
+#[tokio::test(start_paused = true)]
+async fn what_the_socket_gets_is_what_was_planned() {
+    for timeline in healthy() {
         let expected = wire(&timeline);
         let service = MockServer::builder().timeline(timeline).service().unwrap();
         let mut client = connect(&service, 64 * 1024);
@@ -58,6 +71,73 @@ async fn what_hyper_writes_is_what_a_takeover_would_write() {
         let next = raw::exchange(&mut client, &raw::get("/health")).await;
         assert_eq!(next.status(), 200);
     }
+}
+
+/// A body that hands hyper the frames of a timeline, in order and without a pace.
+struct Frames {
+    timeline: Timeline,
+    sent: Frame,
+}
+
+impl http_body::Body for Frames {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        let Some(event) = self.timeline.events.get(self.sent.pieces) else { return Poll::Ready(None) };
+        let next = http1::frame(&self.timeline.events, self.sent, event.at);
+        let frame = self.timeline.body.slice(self.sent.end..next.end);
+        self.sent = next;
+        Poll::Ready(Some(Ok(http_body::Frame::data(frame))))
+    }
+}
+
+/// hyper knows no case of names.
+#[tokio::test(start_paused = true)]
+async fn what_is_planned_is_what_hyper_would_write() {
+    for timeline in healthy() {
+        let expected = String::from_utf8(wire(&timeline)).unwrap();
+        let (mut client, server) = tokio::io::duplex(1 << 20);
+        let respond = service_fn(|_: Request<Incoming>| {
+            let timeline = timeline.clone();
+            async move {
+                let mut response = http::Response::new(());
+                *response.status_mut() = timeline.head.status;
+                for header in &timeline.head.headers {
+                    let name = HeaderName::from_bytes(header.name.as_bytes()).unwrap();
+                    response.headers_mut().append(name, header.value.clone());
+                }
+                let reason = http1::reason(&timeline.head).as_bytes();
+                response.extensions_mut().insert(ReasonPhrase::try_from(reason).unwrap());
+                Ok::<_, Infallible>(response.map(|()| Frames { timeline, sent: Frame::default() }))
+            }
+        });
+        let mut http = hyper::server::conn::http1::Builder::new();
+        http.auto_date_header(false);
+        let serving = http.serve_connection(TokioIo::new(server), respond);
+        let mut bytes = vec![0; expected.len()];
+        let exchange = async {
+            client.write_all(ask().as_bytes()).await.unwrap();
+            client.read_exact(&mut bytes).await.unwrap();
+        };
+        tokio::select! {
+            ended = serving => panic!("hyper ends before the response: {ended:?}"),
+            () = exchange => {}
+        }
+        assert_eq!(String::from_utf8(bytes).unwrap(), with_names_in_lower_case(&expected));
+    }
+}
+
+fn with_names_in_lower_case(response: &str) -> String {
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
+    let lines = head.split("\r\n").map(|line| match line.split_once(": ") {
+        Some((name, value)) => format!("{}: {value}", name.to_lowercase()),
+        None => line.to_owned(),
+    });
+    format!("{}\r\n\r\n{body}", lines.collect::<Vec<_>>().join("\r\n"))
 }
 
 #[tokio::test(start_paused = true)]
