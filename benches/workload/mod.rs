@@ -69,9 +69,6 @@ pub(crate) enum By {
 }
 
 impl By {
-    /// Both.
-    pub(crate) const ALL: [Self; 2] = [Self::Part, Self::Whole];
-
     /// The request that the last fixture of [`set_file`] of this kind is for.
     pub(crate) fn request(self, fixtures: usize) -> Request {
         let user = match self {
