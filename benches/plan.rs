@@ -6,7 +6,7 @@ use llmirage::plan::set::Hits;
 
 mod workload;
 
-use workload::{EVENTS, FIXTURES};
+use workload::{By, EVENTS, FIXTURES};
 
 fn main() {
     divan::main();
@@ -33,11 +33,21 @@ fn plan(bencher: Bencher<'_, '_>, events: usize, stream: bool) {
     bencher.bench_local(|| workload::answer(&set, black_box(&request), &mut hits));
 }
 
-/// The last fixture of a set is found.
+/// The last fixture of a set is found by a part of a text.
 #[divan::bench(args = FIXTURES)]
-fn find(bencher: Bencher<'_, '_>, fixtures: usize) {
+fn find_by_part(bencher: Bencher<'_, '_>, fixtures: usize) {
+    find(bencher, fixtures, By::Part);
+}
+
+/// The last fixture of a set is found by a whole text.
+#[divan::bench(args = FIXTURES)]
+fn find_by_whole(bencher: Bencher<'_, '_>, fixtures: usize) {
+    find(bencher, fixtures, By::Whole);
+}
+
+fn find(bencher: Bencher<'_, '_>, fixtures: usize, by: By) {
     let set = workload::load(workload::set_file(fixtures));
-    let request = workload::request_for_last(fixtures);
+    let request = by.request(fixtures);
     bencher.bench_local(|| set.candidates(black_box(&request)));
 }
 

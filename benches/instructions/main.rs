@@ -7,7 +7,8 @@
 use std::future::Future;
 use std::hint::black_box;
 
-use llmirage::plan::set::Hits;
+use llmirage::plan::set::{FixtureSet, Hits};
+use llmirage::serve::Unmatched;
 use llmirage::{MockServer, Service};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::runtime::{self, Runtime};
@@ -15,13 +16,13 @@ use tokio::runtime::{self, Runtime};
 #[path = "../workload/mod.rs"]
 mod workload;
 
-use workload::{EVENTS, FIXTURES};
+use workload::{By, EVENTS, FIXTURES};
 
 /// How often each scenario is done between the two marks, and a quick one before, so that buffers have grown.
-const TIMES: u32 = 20;
+const TIMES: u32 = 10;
 
 /// The same for loading, which takes long and has nothing to warm up.
-const LOADS: u32 = 2;
+const LOADS: u32 = 1;
 
 #[expect(clippy::print_stdout, reason = "it tells the script which scenario each count is for")]
 fn main() {
@@ -42,9 +43,16 @@ fn main() {
         count(LOADS, &format!("load {fixtures} fixtures"), &mut || {
             black_box(workload::load(file.clone()));
         });
-        let (set, request) = (workload::load(file), workload::request_for_last(fixtures));
-        count(TIMES, &format!("match the last of {fixtures} fixtures"), &mut || {
-            black_box(set.candidates(&request)).expect("the last fixture matches");
+        let set = workload::load(file);
+        for by in [By::Part, By::Whole] {
+            let request = by.request(fixtures);
+            count(TIMES, &format!("match the last of {fixtures} fixtures by {by}"), &mut || {
+                black_box(set.candidates(&request)).expect("the last fixture matches");
+            });
+        }
+        let mut connection = Connection::open(&runtime, set, false);
+        count(TIMES, &format!("serve an echo beside {fixtures} fixtures"), &mut || {
+            runtime.block_on(connection.ask());
         });
     }
     for (events, stream) in EVENTS.into_iter().flat_map(|events| [(events, false), (events, true)]) {
@@ -53,7 +61,7 @@ fn main() {
         count(TIMES, &format!("plan {}", answer(events, stream)), &mut || {
             black_box(workload::answer(&set, &request, &mut hits));
         });
-        let mut connection = Connection::open(&runtime, events, stream);
+        let mut connection = Connection::open(&runtime, set, stream);
         count(TIMES, &format!("serve {}", answer(events, stream)), &mut || {
             runtime.block_on(connection.ask());
         });
@@ -81,10 +89,10 @@ struct Connection {
 }
 
 impl Connection {
-    /// A connection to a server whose every answer has so many events, after one exchange.
-    fn open(runtime: &Runtime, events: usize, stream: bool) -> Self {
-        let set = workload::load(workload::stream_file(events));
-        let service = MockServer::builder().fixtures(set).time_scale(0.0).service();
+    /// A connection to a server of these fixtures, which echoes what they are not for, after one exchange.
+    fn open(runtime: &Runtime, set: FixtureSet, stream: bool) -> Self {
+        let builder = MockServer::builder().fixtures(set).unmatched(Unmatched::Echo);
+        let service = builder.time_scale(0.0).service();
         let service: Service = service.expect("the settings agree");
         let (io, server) = tokio::io::duplex(1 << 20);
         runtime.spawn(async move { service.serve_connection(server).await });

@@ -1,5 +1,7 @@
 //! What the benchmarks answer and ask: fixtures and requests of a size, the same on every machine.
 
+use std::fmt;
+
 use llmirage::plan::set::{FixtureSet, Hits, Source};
 use llmirage::plan::{Occasion, Request, Timeline, plan};
 use serde_json::{Value, json};
@@ -17,12 +19,17 @@ pub(crate) fn stream_file(events: usize) -> String {
     json!({ "fixtures": [{ "name": "stream", "reply": text.join(" ") }] }).to_string()
 }
 
-/// A fixture file with so many fixtures, each for a user's text of its own.
+/// A fixture file with so many fixtures, in turns for users who ask a question of its own among other things, and
+/// for users who ask nothing else.
 pub(crate) fn set_file(fixtures: usize) -> String {
     let fixture = |index| {
+        let user = match index % 2 {
+            0 => json!(question(index)),
+            _ => json!({ "equals": question(index) }),
+        };
         json!({
             "name": format!("fixture {index}"),
-            "match": { "model": "gpt-4o", "user": format!("question number {index}, please") },
+            "match": { "model": "gpt-4o", "user": user },
             "reply": format!("This is the answer to question number {index}."),
         })
     };
@@ -52,9 +59,37 @@ pub(crate) fn request(user: &str, stream: bool) -> Request {
     Request::post("/v1/chat/completions", body(user, stream))
 }
 
-/// The request that the last fixture of [`set_file`] is for.
-pub(crate) fn request_for_last(fixtures: usize) -> Request {
-    request(&format!("question number {}, please", fixtures - 1), false)
+/// What a request of [`set_file`] is matched by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum By {
+    /// A part of what the user says.
+    Part,
+    /// All that the user says.
+    Whole,
+}
+
+impl By {
+    /// The request that the last fixture of [`set_file`] of this kind is for.
+    pub(crate) fn request(self, fixtures: usize) -> Request {
+        let user = match self {
+            Self::Part => format!("Hello! I have a question: {} Thank you.", question(fixtures - 2)),
+            Self::Whole => question(fixtures - 1),
+        };
+        request(&user, false)
+    }
+}
+
+impl fmt::Display for By {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Part => "a part",
+            Self::Whole => "the whole",
+        })
+    }
+}
+
+fn question(index: usize) -> String {
+    format!("What is the answer to question number {index}?")
 }
 
 /// Finds the fixture, counts the hit and plans: what happens between a request read and a response played.

@@ -15,6 +15,7 @@ mod text;
 pub(crate) use text::KINDS;
 
 pub(crate) use conditions::{Conditions, Fixed, View};
+pub(crate) use subject::Subject;
 
 /// Conditions on a request; all that are given must hold.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use http::Method;
 
-use self::index::Index;
+use self::index::{Index, MANY};
 use super::fault::Fault;
 use super::fixture::{AfterLast, Fixture};
 use super::limits::{Charge, Limit, Rule};
@@ -130,7 +130,7 @@ impl FixtureSet {
         let fixtures: Vec<Running> = fixtures.collect();
         let replies = fixtures.iter().flat_map(|running| &running.fixture.replies);
         let selective = replies.flat_map(|reply| &reply.faults).any(Fault::is_selective);
-        let index = Index::of(fixtures.iter().map(|running| &running.fixture.conditions));
+        let index = Index::of(fixtures.iter().map(|running| &running.fixture.conditions), MANY);
         let set = Self { fixtures, index, models: loaded.models, limits: Vec::new(), selective };
         Ok(set.with_rules(loaded.limits))
     }
@@ -161,6 +161,13 @@ impl FixtureSet {
     ///
     /// The nearest miss, where none matches.
     pub fn candidates(&self, request: &Request) -> Result<Vec<usize>, Miss> {
+        let found = self.matching(request);
+        if found.is_empty() { Err(self.miss(request)) } else { Ok(found) }
+    }
+
+    /// The [`candidates`](Self::candidates), if any: for whom the nearest miss, which takes a look at every
+    /// fixture, is of no use.
+    pub(crate) fn matching(&self, request: &Request) -> Vec<usize> {
         let view = View::new(request);
         let mut found = Vec::new();
         for index in self.index.candidates(&view) {
@@ -172,7 +179,7 @@ impl FixtureSet {
                 }
             }
         }
-        if found.is_empty() { Err(self.miss(request, &view)) } else { Ok(found) }
+        found
     }
 
     /// The set with these limits beside its own.
@@ -283,8 +290,9 @@ impl FixtureSet {
         lint::lints(self)
     }
 
-    /// The fixture with the fewest failures; of those, the one with the most conditions.
-    fn miss(&self, request: &Request, view: &View<'_>) -> Miss {
+    /// Why nothing matches: the fixture with the fewest failures; of those, the one with the most conditions.
+    pub(crate) fn miss(&self, request: &Request) -> Miss {
+        let view = &View::new(request);
         let nearest = self
             .fixtures
             .iter()

@@ -132,38 +132,38 @@ impl Service {
         if lists && !asked.served {
             return Ok(self.list_models(call, fixtures, came.turn));
         }
-        let miss = match fixtures.candidates(request) {
-            Ok(candidates) => {
-                let charges = fixtures.charges(request);
-                let tokens = if charges.is_empty() { 0 } else { estimate(request) };
-                let limits = match self.state.charge(&charges, tokens, came.at) {
-                    Ok(limits) => limits,
-                    Err(limited) => {
-                        let number = self.state.next_other(&call.scope.session);
-                        let occasion = occasion("", number, limited.allowance());
-                        return Ok(self.refused(plan_limited(&limited, request, &occasion)));
-                    }
-                };
-                if let Some(instead) = self.instead(request, |hit| occasion("", hit, limits)) {
-                    return Ok(instead);
+        let candidates = fixtures.matching(request);
+        if !candidates.is_empty() {
+            let charges = fixtures.charges(request);
+            let tokens = if charges.is_empty() { 0 } else { estimate(request) };
+            let limits = match self.state.charge(&charges, tokens, came.at) {
+                Ok(limits) => limits,
+                Err(limited) => {
+                    let number = self.state.next_other(&call.scope.session);
+                    let occasion = occasion("", number, limited.allowance());
+                    return Ok(self.refused(plan_limited(&limited, request, &occasion)));
                 }
-                let session = &call.scope.session;
-                let admitted = self.state.admit(session, |hits| fixtures.admit(&candidates, hits));
-                if let Some((admission, id)) = admitted {
-                    let occasion = occasion(admission.fixture, admission.hit, limits);
-                    let timeline = plan(admission.reply, request, &occasion);
-                    let fixture = Some((admission.fixture.to_owned(), admission.hit));
-                    return Ok(Answered { fixture, ..Answered::new(id, timeline) });
-                }
-                fixtures.used_up(&candidates)
+            };
+            if let Some(instead) = self.instead(request, |hit| occasion("", hit, limits)) {
+                return Ok(instead);
             }
-            Err(miss) => miss.to_string(),
-        };
+            let session = &call.scope.session;
+            let admitted = self.state.admit(session, |hits| fixtures.admit(&candidates, hits));
+            if let Some((admission, id)) = admitted {
+                let occasion = occasion(admission.fixture, admission.hit, limits);
+                let timeline = plan(admission.reply, request, &occasion);
+                let fixture = Some((admission.fixture.to_owned(), admission.hit));
+                return Ok(Answered { fixture, ..Answered::new(id, timeline) });
+            }
+        }
         if lists && call.method == Method::GET {
             return Ok(self.list_models(call, fixtures, came.turn));
         }
         match self.state.config.unmatched {
-            Unmatched::Error => Err(Reject::Unmatched(miss)),
+            Unmatched::Error if candidates.is_empty() => {
+                Err(Reject::Unmatched(fixtures.miss(request).to_string()))
+            }
+            Unmatched::Error => Err(Reject::Unmatched(fixtures.used_up(&candidates))),
             Unmatched::Echo => {
                 self.state.count_unmatched();
                 let number = self.state.next_other(&call.scope.session);

@@ -143,7 +143,7 @@ impl Service {
             let fixtures = self.state.fixtures_for(&call.scope);
             let parsed = serde_json::from_slice(&body).unwrap_or(Value::Null);
             let request = ApiRequest { call: call.clone(), body: parsed };
-            if fixtures.candidates(&request).is_ok() {
+            if !fixtures.matching(&request).is_empty() {
                 let asked = Asked { fixtures: &fixtures, served: true, reject: None, body: &body };
                 let (timeline, settlement) = self.admit(call, asked, exchange.start);
                 return Decided::planned(timeline, Some(settlement));

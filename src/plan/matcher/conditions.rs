@@ -272,7 +272,8 @@ impl<'a> View<'a> {
         Self { request, user: OnceCell::new(), system: OnceCell::new(), tool_result: OnceCell::new() }
     }
 
-    fn text(&self, subject: Subject) -> Option<Cow<'_, str>> {
+    /// A text of the request, if it is there.
+    pub(crate) fn text(&self, subject: Subject) -> Option<Cow<'_, str>> {
         let route = &self.request.call.route;
         let text = match subject {
             Subject::Path => &self.request.call.path,

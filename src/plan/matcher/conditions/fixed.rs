@@ -1,4 +1,5 @@
-//! What conditions fix: the values that a request must have exactly, for an index of fixtures.
+//! What conditions fix: the values that a request must have exactly and the parts of its texts, for an index
+//! of fixtures.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -41,6 +42,14 @@ impl Conditions {
             | Check::Body(..) => None,
         });
         (fixed.collect(), print.finish())
+    }
+
+    /// The part that a text must have.
+    pub(crate) fn part(&self, subject: Subject) -> Option<&str> {
+        self.all.iter().find_map(|check| match check {
+            Check::Text(of, Test::Contains(part)) if *of == subject => Some(part.as_str()),
+            _ => None,
+        })
     }
 }
 
