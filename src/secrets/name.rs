@@ -34,6 +34,10 @@ const CODE: &str = "code";
 
 /// Whether what has this name is a secret.
 pub(crate) fn is_secret(name: &str) -> bool {
+    // Nearly every request has the first.
+    if KEYS.contains(&name) {
+        return true;
+    }
     if !is_hinted(name.as_bytes()) {
         return false;
     }
