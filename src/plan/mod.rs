@@ -40,6 +40,7 @@ pub mod template;
 pub mod timeline;
 pub mod tokens;
 pub mod transcript;
+pub(crate) mod value;
 pub mod wire;
 
 pub use fault::when::When;
