@@ -26,6 +26,7 @@ pub(crate) mod names;
 pub(crate) mod openai;
 pub(crate) mod shape;
 
+mod at;
 mod head;
 mod layout;
 mod limits;
