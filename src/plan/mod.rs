@@ -26,6 +26,7 @@ pub mod limits;
 pub mod load;
 pub mod matcher;
 pub mod pacing;
+pub(crate) mod prompt;
 pub mod reject;
 pub mod reply;
 pub mod request;

@@ -1,5 +1,7 @@
 //! What a fixture answers with, as its author writes it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,6 +11,7 @@ use super::fault::Fault;
 use super::fault::json::Written;
 use super::json::{self, Map, Span, StringOr};
 use super::pacing::Pacing;
+use super::prompt::Prompts;
 use super::spoken::Cache;
 use super::template::Templates;
 use super::transcript::Transcript;
@@ -350,6 +353,8 @@ pub struct Prepared {
     pub(crate) templates: Option<Templates>,
     /// The answer cut into pieces, once it was asked for.
     pub(crate) spoken: Cache,
+    /// What counts the prompts that it answers: one for all replies of a set.
+    pub(crate) prompts: Arc<Prompts>,
 }
 
 impl Prepared {
@@ -365,6 +370,7 @@ impl Prepared {
             wire: Wire::default(),
             templates: None,
             spoken: Cache::default(),
+            prompts: Arc::default(),
         }
     }
 }

@@ -158,7 +158,7 @@ fn references(messages: &[Value]) -> Result<(), Violation> {
 }
 
 /// The roles, in the order in which the validator lists them. (T)
-const ROLES: &[&str] = &["system", "assistant", "user", "function", "tool", "developer"];
+pub(crate) const ROLES: &[&str] = &["system", "assistant", "user", "function", "tool", "developer"];
 
 /// The kinds of content parts, in the order in which the validator lists them. (I)
 const PARTS: &[&str] = &["text", "image_url", "input_audio", "refusal", "audio", "file"];

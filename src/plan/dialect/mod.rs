@@ -37,6 +37,7 @@ mod tools;
 mod validate;
 
 pub(crate) use head::{Lines, http_date};
+pub(crate) use messages::ROLES;
 pub(crate) use paths::query_value;
 pub(crate) use retry::RetryAfter;
 
