@@ -38,7 +38,9 @@ impl Prompts {
             }
             _ => 0,
         };
-        let json = |value: Option<&Value>| value.map_or(0, |value| text(&value.to_string()));
+        let json = |value: Option<&Value>| {
+            value.map_or(0, |value| text(&serde_json::to_string(value).expect("every key is a string")))
+        };
         let role = |role: Option<&Value>| match role.and_then(Value::as_str) {
             Some(known) if ROLES.contains(&known) => 1,
             _ => texts(role),

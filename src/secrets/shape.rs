@@ -150,10 +150,10 @@ pub(crate) fn find(text: &[u8], accept: impl Fn(&Found) -> bool) -> Option<Found
 fn run(text: &[u8], mut from: usize) -> Option<Range<usize>> {
     loop {
         let (least, rest) = text.get(from..)?.split_at_checked(SHORTEST)?;
-        match least.iter().rposition(|byte| !is_inside(byte)) {
+        match least.iter().rposition(|byte| !INSIDE[usize::from(*byte)]) {
             Some(other) => from += other + 1,
             None => {
-                let more = rest.iter().take_while(|byte| is_inside(byte)).count();
+                let more = rest.iter().take_while(|byte| INSIDE[usize::from(**byte)]).count();
                 return Some(from..from + SHORTEST + more);
             }
         }
@@ -186,12 +186,18 @@ fn is_alone(before: &[u8]) -> bool {
     }
 }
 
-/// Whether prefix or tail of any shape has such bytes.
-fn is_inside(byte: &u8) -> bool {
-    is_word(byte) || *byte == b'.'
-}
+/// The bytes that prefix or tail of any shape has.
+const INSIDE: [bool; 256] = {
+    let mut inside = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        inside[byte as usize] = is_word(&byte) || byte == b'.';
+        byte += 1;
+    }
+    inside
+};
 
-fn is_word(byte: &u8) -> bool {
+const fn is_word(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
@@ -294,7 +300,7 @@ mod tests {
     #[test]
     fn a_run_is_all_that_a_shape_has() {
         for shape in &SHAPES {
-            assert!(shape.prefix.bytes().all(|byte| is_inside(&byte)), "{}", shape.prefix);
+            assert!(shape.prefix.bytes().all(|byte| INSIDE[usize::from(byte)]), "{}", shape.prefix);
         }
     }
 

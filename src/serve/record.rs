@@ -89,7 +89,7 @@ fn cut(text: Cow<'_, str>, most: usize) -> String {
 }
 
 /// Where SDKs count attempts.
-static RETRY: HeaderName = HeaderName::from_static("x-stainless-retry-count");
+const RETRY: HeaderName = HeaderName::from_static("x-stainless-retry-count");
 
 /// How many bytes are kept of a path, a model, a refusal, a fault, a header.
 const MOST: usize = 1024;

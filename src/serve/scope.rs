@@ -74,8 +74,8 @@ fn choose(scope: &mut Scope, spec: &str) -> Result<(), String> {
     Ok(())
 }
 
-static SESSION: HeaderName = HeaderName::from_static("x-llmirage-session");
-static FAULT: HeaderName = HeaderName::from_static("x-llmirage-fault");
+const SESSION: HeaderName = HeaderName::from_static("x-llmirage-session");
+const FAULT: HeaderName = HeaderName::from_static("x-llmirage-fault");
 
 /// How long a session's name may be.
 const MAX_SESSION: usize = 256;
