@@ -1,13 +1,12 @@
 //! Rate limits of a fixture file: which requests count, in which bucket, and how many a minute holds.
 
-use std::fmt::{self, Write as _};
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::matcher::{Conditions, Matcher, View};
 use super::request::{Endpoint, Request};
 use super::seed::Seed;
+use super::value;
 
 mod buckets;
 mod meter;
@@ -162,22 +161,12 @@ impl Per {
 /// What the limiter takes a request for, in tokens: it estimates before any tokenizer runs. What the answer
 /// may cost (`max_tokens`) is not counted, as in recordings since 2025.
 pub(crate) fn estimate(request: &Request) -> u64 {
-    let mut length = Length(0);
-    for message in request.messages() {
-        let _ = write!(length, "{}", message["content"]);
-    }
-    1 + length.0 / 4
+    let content = |message| value::field(message, "content").map_or(NULL, value::length);
+    1 + request.messages().iter().map(content).sum::<u64>() / 4
 }
 
-/// How many bytes were written; they are not kept.
-struct Length(u64);
-
-impl fmt::Write for Length {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0 += text.len() as u64;
-        Ok(())
-    }
-}
+/// What a message without content counts for: JSON's `null`.
+const NULL: u64 = 4;
 
 /// What the limits of the fixtures leave: of requests and of tokens the tightest bucket each. Nothing
 /// where no limit counts the request.

@@ -26,6 +26,7 @@ pub mod limits;
 pub mod load;
 pub mod matcher;
 pub mod pacing;
+pub(crate) mod prompt;
 pub(crate) mod ready;
 pub mod reject;
 pub mod reply;
@@ -41,6 +42,7 @@ pub mod template;
 pub mod timeline;
 pub mod tokens;
 pub mod transcript;
+pub(crate) mod value;
 pub mod wire;
 
 pub use fault::when::When;

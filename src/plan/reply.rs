@@ -1,5 +1,7 @@
 //! What a fixture answers with, as its author writes it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,6 +11,7 @@ use super::fault::Fault;
 use super::fault::json::Written;
 use super::json::{self, Map, Span, StringOr};
 use super::pacing::Pacing;
+use super::prompt::Prompts;
 use super::ready;
 use super::spoken::Cache;
 use super::template::Templates;
@@ -353,6 +356,8 @@ pub struct Prepared {
     pub(crate) spoken: Cache,
     /// What was said before.
     pub(crate) ready: ready::Cache,
+    /// What counts the prompts that it answers: one for all replies of a set.
+    pub(crate) prompts: Arc<Prompts>,
 }
 
 impl Prepared {
@@ -369,6 +374,7 @@ impl Prepared {
             templates: None,
             spoken: Cache::default(),
             ready: ready::Cache::default(),
+            prompts: Arc::default(),
         }
     }
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::dialect::{self, Dialect};
 use super::fault::Fault;
 use super::scenario::Scenario;
+use super::value::field;
 
 /// The head of a request and where it goes, known before the body is read.
 #[derive(Clone, Debug)]
@@ -152,49 +153,49 @@ impl Request {
 
     /// Whether a stream is asked for.
     pub fn stream(&self) -> bool {
-        self.body.get("stream") == Some(&Value::Bool(true))
+        self.field("stream") == Some(&Value::Bool(true))
     }
 
     /// Whether the stream is to end with the token usage.
     pub fn include_usage(&self) -> bool {
-        self.body.pointer("/stream_options/include_usage") == Some(&Value::Bool(true))
+        self.option("include_usage") == Some(&Value::Bool(true))
     }
 
     /// Whether the stream may carry `obfuscation`; it may unless the request says no.
     pub fn include_obfuscation(&self) -> bool {
-        self.body.pointer("/stream_options/include_obfuscation") != Some(&Value::Bool(false))
+        self.option("include_obfuscation") != Some(&Value::Bool(false))
     }
 
     /// Whether log probabilities are asked for.
     pub fn logprobs(&self) -> bool {
-        self.body.get("logprobs") == Some(&Value::Bool(true))
+        self.field("logprobs") == Some(&Value::Bool(true))
     }
 
     /// How many likeliest tokens are asked for at each place.
     pub fn top_logprobs(&self) -> usize {
-        let asked = self.body.get("top_logprobs").and_then(Value::as_u64);
+        let asked = self.field("top_logprobs").and_then(Value::as_u64);
         asked.map_or(0, |count| usize::try_from(count.min(20)).unwrap_or(20))
     }
 
     /// How many choices are asked for: 1 to 128.
     pub fn n(&self) -> usize {
-        let asked = self.body.get("n").and_then(Value::as_u64).unwrap_or(1);
+        let asked = self.field("n").and_then(Value::as_u64).unwrap_or(1);
         usize::try_from(asked.clamp(1, 128)).unwrap_or(1)
     }
 
     /// Whether `tool_choice` names one function.
     pub fn forces_a_function(&self) -> bool {
-        self.body.pointer("/tool_choice/type").and_then(Value::as_str) == Some("function")
+        self.field("tool_choice").and_then(|choice| field(choice, "type")?.as_str()) == Some("function")
     }
 
     /// Whether only functions are offered, as before there were tools.
     pub fn offers_functions_only(&self) -> bool {
-        self.body.get("functions").is_some_and(Value::is_array) && self.body.get("tools").is_none()
+        self.field("functions").is_some_and(Value::is_array) && self.field("tools").is_none()
     }
 
     /// The messages; none where the body has none.
     pub fn messages(&self) -> &[Value] {
-        self.body.get("messages").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+        self.field("messages").and_then(Value::as_array).map_or(&[], Vec::as_slice)
     }
 
     /// The text of the last user message; the `prompt` of a completion, the `input` of others.
@@ -225,27 +226,36 @@ impl Request {
 
     /// The names of the tools and functions offered.
     pub fn tools(&self) -> impl Iterator<Item = &str> {
-        let list = |key| self.body.get(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        let tools = list("tools").iter().filter_map(|tool| tool.pointer("/function/name"));
-        let functions = list("functions").iter().filter_map(|function| function.get("name"));
+        let list = |key| self.field(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let tools = list("tools").iter().filter_map(|tool| field(field(tool, "function")?, "name"));
+        let functions = list("functions").iter().filter_map(|function| field(function, "name"));
         tools.chain(functions).filter_map(Value::as_str)
     }
 
     fn text(&self, key: &str) -> Option<&str> {
-        self.body.get(key).and_then(Value::as_str)
+        self.field(key)?.as_str()
+    }
+
+    fn option(&self, key: &str) -> Option<&Value> {
+        field(self.field("stream_options")?, key)
+    }
+
+    /// What the body has under a key.
+    pub(crate) fn field(&self, key: &str) -> Option<&Value> {
+        field(&self.body, key)
     }
 }
 
 fn role(message: &Value) -> &str {
-    message.get("role").and_then(Value::as_str).unwrap_or_default()
+    field(message, "role").and_then(Value::as_str).unwrap_or_default()
 }
 
 /// A message's text: its content, or its text parts joined.
 fn message_text(message: &Value) -> String {
-    match message.get("content") {
+    match field(message, "content") {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Array(parts)) => {
-            let texts = parts.iter().filter_map(|part| part.get("text").and_then(Value::as_str));
+            let texts = parts.iter().filter_map(|part| field(part, "text")?.as_str());
             texts.collect::<Vec<_>>().join("\n")
         }
         _ => String::new(),

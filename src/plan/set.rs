@@ -17,6 +17,7 @@ use super::fixture::{AfterLast, Fixture};
 use super::limits::{Charge, Limit, Rule};
 use super::load::{self, Checked, Spot};
 use super::matcher::View;
+use super::prompt::Prompts;
 use super::reply::Prepared;
 use super::request::{Endpoint, Request};
 use crate::error::{LoadError, LoadErrors};
@@ -121,7 +122,11 @@ impl FixtureSet {
     ///
     /// Every problem of every source.
     pub fn load(sources: Vec<Source>) -> Result<Self, LoadErrors> {
-        let loaded = load::load(sources)?;
+        let mut loaded = load::load(sources)?;
+        let prompts = Arc::<Prompts>::default();
+        for reply in loaded.fixtures.iter_mut().flat_map(|(fixture, _)| &mut fixture.replies) {
+            reply.prompts = Arc::clone(&prompts);
+        }
         let fixtures = loaded.fixtures.into_iter().map(|(fixture, spot)| Running {
             name: fixture.name.as_str().into(),
             fixture,

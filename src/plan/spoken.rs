@@ -5,7 +5,6 @@ use std::sync::{Arc, OnceLock};
 use serde_json::Value;
 
 use super::reply::{Answer, Chunking, TokenLogprob, ToolCall};
-use super::request::Request;
 use super::tokens::{self, Vocabulary};
 
 /// An answer, cut.
@@ -118,26 +117,6 @@ pub(crate) fn arguments(arguments: &Value, parallel: bool) -> String {
         json if parallel => spaced(json),
         json => json.to_string(),
     }
-}
-
-/// How many tokens a request has: OpenAI's published count for messages, and its tools as JSON.
-pub(crate) fn prompt_tokens(request: &Request, vocabulary: Vocabulary) -> u64 {
-    let count = |value: Option<&Value>| match value {
-        Some(Value::String(text)) => vocabulary.count(text),
-        Some(Value::Array(parts)) => parts
-            .iter()
-            .filter_map(|part| part.get("text")?.as_str())
-            .map(|text| vocabulary.count(text))
-            .sum(),
-        _ => 0,
-    };
-    let message = |message: &Value| {
-        let calls = message.get("tool_calls").map_or(0, |calls| vocabulary.count(&calls.to_string()));
-        let name = message.get("name").map_or(0, |name| 1 + count(Some(name)));
-        3 + count(message.get("role")) + count(message.get("content")) + calls + name
-    };
-    let tools = |key| request.body.get(key).map_or(0, |tools| vocabulary.count(&tools.to_string()));
-    3 + request.messages().iter().map(message).sum::<u64>() + tools("tools") + tools("functions")
 }
 
 /// JSON with a space after each colon and comma, as the wrapper of parallel calls writes it.

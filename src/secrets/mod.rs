@@ -5,7 +5,7 @@ mod name;
 mod noise;
 mod shape;
 
-pub(crate) use name::{KEYS, is_parameter, is_secret};
+pub(crate) use name::{KEYS, is_hinted, is_parameter, is_secret};
 #[cfg(feature = "import")]
 pub(crate) use noise::is_noise;
 #[cfg(feature = "import")]

@@ -1,5 +1,7 @@
 //! Shapes of what is secret: keys and ids that tell what they are by how they begin.
 
+use std::ops::Range;
+
 use super::noise::{is_mixed, is_noise, is_varied};
 
 /// What is known by its shape.
@@ -119,9 +121,43 @@ const FIRST: [bool; 256] = {
 /// How many bytes of a blob in base64url before what begins like a key make it a part of the blob.
 const BLOB: usize = 20;
 
+/// How long something of a known shape is at least.
+const SHORTEST: usize = {
+    let mut shortest = usize::MAX;
+    let mut shape = 0;
+    while shape < SHAPES.len() {
+        let len = SHAPES[shape].prefix.len() + SHAPES[shape].least;
+        shortest = if len < shortest { len } else { shortest };
+        shape += 1;
+    }
+    shortest
+};
+
 /// The first thing of a known shape that `accept` takes.
 pub(crate) fn find(text: &[u8], accept: impl Fn(&Found) -> bool) -> Option<Found> {
-    (0..text.len()).find_map(|start| at(text, start).filter(&accept))
+    let mut from = 0;
+    while let Some(run) = run(text, from) {
+        from = run.end;
+        if let Some(found) = run.into_iter().find_map(|start| at(text, start).filter(&accept)) {
+            return Some(found);
+        }
+    }
+    None
+}
+
+/// The next run of bytes that could be something of a known shape: long enough, and of nothing else. Most words are
+/// shorter, so that most bytes of a text are not even looked at.
+fn run(text: &[u8], mut from: usize) -> Option<Range<usize>> {
+    loop {
+        let (least, rest) = text.get(from..)?.split_at_checked(SHORTEST)?;
+        match least.iter().rposition(|byte| !INSIDE[usize::from(*byte)]) {
+            Some(other) => from += other + 1,
+            None => {
+                let more = rest.iter().take_while(|byte| INSIDE[usize::from(**byte)]).count();
+                return Some(from..from + SHORTEST + more);
+            }
+        }
+    }
 }
 
 /// What starts at `start`, if it is of a known shape.
@@ -150,7 +186,18 @@ fn is_alone(before: &[u8]) -> bool {
     }
 }
 
-fn is_word(byte: &u8) -> bool {
+/// The bytes that prefix or tail of any shape has.
+const INSIDE: [bool; 256] = {
+    let mut inside = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        inside[byte as usize] = is_word(&byte) || byte == b'.';
+        byte += 1;
+    }
+    inside
+};
+
+const fn is_word(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
@@ -183,6 +230,8 @@ fn jwt(text: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// Letters and digits as a key has them; made up.
@@ -246,5 +295,38 @@ mod tests {
         check(&format!("OPENAI_{key}"), Some((&key, "an OpenAI key")));
         check(&format!("https://relay.test/a/long/way/to/the/key/{key}/v1"), Some((&key, "an OpenAI key")));
         check("AKIAAAAAAAAAAAAAAAAAAAAAAAAAA", None);
+    }
+
+    #[test]
+    fn a_run_is_all_that_a_shape_has() {
+        for shape in &SHAPES {
+            assert!(shape.prefix.bytes().all(|byte| INSIDE[usize::from(byte)]), "{}", shape.prefix);
+        }
+    }
+
+    /// Texts of what begins like a key, of runs about as long as one, and of what ends them.
+    fn texts() -> impl Strategy<Value = String> {
+        let prefixes: Vec<&str> = SHAPES.iter().map(|shape| shape.prefix).collect();
+        let part = prop_oneof![
+            proptest::sample::select(prefixes).prop_map(str::to_owned),
+            "[a-zA-Z0-9_.-]{1,40}",
+            "[A-Z0-9]{15,17}",
+            "\\PC{0,3}",
+            Just(" ".to_owned()),
+            Just(".eyJ".to_owned()),
+        ];
+        proptest::collection::vec(part, 0..12).prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_found_in_long_runs_is_what_a_look_at_every_byte_finds(text in texts()) {
+            let text = text.as_bytes();
+            for certain in [false, true] {
+                let accept = |found: &Found| found.is_certain || !certain;
+                let all = (0..text.len()).find_map(|start| at(text, start).filter(accept));
+                prop_assert_eq!(find(text, accept), all);
+            }
+        }
     }
 }

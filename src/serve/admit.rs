@@ -86,8 +86,9 @@ impl Service {
 
     /// Finds who answers, plans the answer and opens the journal entry.
     pub(super) fn admit(&self, call: Call, mut asked: Asked<'_>, read: Instant) -> (Timeline, Settlement) {
-        let parsed = serde_json::from_slice(asked.body);
-        let is_json = parsed.is_ok();
+        // Whether it is text is asked once, not for each string in it.
+        let parsed = str::from_utf8(asked.body).ok().and_then(|text| serde_json::from_str(text).ok());
+        let is_json = parsed.is_some();
         let readable = is_json || asked.served || call.method == Method::GET;
         let request = ApiRequest { call, body: parsed.unwrap_or(Value::Null) };
         let at = read - self.state.started;

@@ -43,10 +43,8 @@ fn is_allowed(host: &str, allowed: &[String]) -> bool {
     if allowed.iter().any(same) {
         return true;
     }
-    match name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
-        Ok(ip) => is_loopback(ip),
-        Err(_) => name == "localhost" || name.ends_with(".localhost"),
-    }
+    let address = || name.trim_start_matches('[').trim_end_matches(']').parse();
+    name == "localhost" || name.ends_with(".localhost") || address().is_ok_and(is_loopback)
 }
 
 /// The name before the port in lower case; `None` for what is no host: a user before it, a port that is

@@ -148,15 +148,9 @@ impl Journal {
 
     fn store(&self, entry: &Arc<Entry>) {
         let record = Record { entry: Arc::clone(entry), weight: entry.weight(), end: None };
-        let mut ring = self.ring();
-        // Ids are given at admission, so that the journal has the order in which fixtures were hit.
-        let place = ring.records.partition_point(|before| before.entry.id < entry.id);
-        ring.weight += record.weight;
-        ring.records.insert(place, record);
-        while ring.records.len() > self.shared.limit || ring.weight > MAX_WEIGHT {
-            let Some(forgotten) = ring.records.pop_front() else { break };
-            ring.weight -= forgotten.weight;
-        }
+        let forgotten = self.ring().insert(record, self.shared.limit);
+        // What it takes to drop them, nobody else waits for.
+        drop(forgotten);
     }
 
     fn settle(&self, entry: &Arc<Entry>, end: End) {
@@ -182,6 +176,21 @@ impl Journal {
 }
 
 impl Ring {
+    /// Inserts a record, and takes out the oldest ones beyond the limits.
+    fn insert(&mut self, record: Record, limit: usize) -> Vec<Record> {
+        // Ids are given at admission, so that the journal has the order in which fixtures were hit.
+        let place = self.records.partition_point(|before| before.entry.id < record.entry.id);
+        self.weight += record.weight;
+        self.records.insert(place, record);
+        let mut forgotten = Vec::new();
+        while self.records.len() > limit || self.weight > MAX_WEIGHT {
+            let Some(oldest) = self.records.pop_front() else { break };
+            self.weight -= oldest.weight;
+            forgotten.push(oldest);
+        }
+        forgotten
+    }
+
     fn find(&self, id: u64) -> Option<usize> {
         self.records.binary_search_by_key(&id, |record| record.entry.id).ok()
     }

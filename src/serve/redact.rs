@@ -1,12 +1,13 @@
 //! What a request tells of a client's secrets: the keys that it carries, and what is blotted out before it is stored.
 
 use std::borrow::Cow;
+use std::mem;
 
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
 use super::scope;
-use crate::secrets::{self, KEYS, Kind, is_parameter, is_secret};
+use crate::secrets::{self, KEYS, Kind, is_hinted, is_parameter, is_secret};
 
 /// What stands for a secret.
 pub(crate) const BLOT: &str = "[redacted]";
@@ -35,21 +36,19 @@ pub(crate) fn same(one: &str, other: &str) -> bool {
     one.len() == other.len() && differences == 0
 }
 
-/// The value of a header without what is secret in it; URLs keep their path.
-pub(crate) fn header(name: &HeaderName, value: &HeaderValue) -> HeaderValue {
+/// The value of a header without what is secret in it; `None` where nothing is. URLs keep their path.
+pub(crate) fn header(name: &HeaderName, value: &HeaderValue) -> Option<HeaderValue> {
     let blot = HeaderValue::from_static(BLOT);
-    if is_secret(name.as_str()) {
-        return blot;
+    // Nearly every request has one of these, which needs no closer look.
+    if KEYS.contains(&name.as_str()) || is_secret(name.as_str()) {
+        return Some(blot);
     }
     let text = String::from_utf8_lossy(value.as_bytes());
     let clean = match text.split_once('?') {
-        Some((path, query)) => target(path, Some(query)),
-        None => self::text(&text).into_owned(),
+        Some((path, query)) => Cow::Owned(target(path, Some(query))),
+        None => self::text(&text),
     };
-    match clean == text {
-        true => value.clone(),
-        false => HeaderValue::from_str(&clean).unwrap_or(blot),
-    }
+    (clean != text).then(|| HeaderValue::from_str(&clean).unwrap_or(blot))
 }
 
 /// A path and its query without what is secret in them.
@@ -91,62 +90,60 @@ fn decoded(text: &str) -> Cow<'_, str> {
 /// A JSON text and its value, without what is secret in it. It stays as it was written, if nothing is.
 pub(crate) fn json<'a>(raw: &'a [u8], value: &Value) -> Cow<'a, str> {
     // A key may be written with escapes, which only parsing undoes.
-    match (blotted(value, false), std::str::from_utf8(raw)) {
-        (None, Ok(raw)) => text(raw),
-        (None, Err(_)) => Cow::Owned(value.to_string()),
-        (Some(clean), _) => Cow::Owned(clean.to_string()),
+    if is_clean(value, false) {
+        return str::from_utf8(raw).map_or_else(|_| Cow::Owned(value.to_string()), text);
+    }
+    let mut value = value.clone();
+    blot(&mut value, false);
+    Cow::Owned(value.to_string())
+}
+
+/// Whether nothing in a value is secret; `secret` is what its key says. Most requests are, and need no copy.
+fn is_clean(value: &Value, secret: bool) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
+        Value::String(string) if secret => string.is_empty() || string == BLOT,
+        Value::String(string) => find_key(string).is_none() && embedded(string).is_none(),
+        Value::Array(values) => values.iter().all(|value| is_clean(value, secret)),
+        Value::Object(object) => {
+            object.iter().all(|(key, value)| find_key(key).is_none() && is_clean(value, is_secret(key)))
+        }
     }
 }
 
-/// A value without its secrets, which is one itself where its key says so; `None` where there are none:
-/// most requests have none, and need no copy.
-fn blotted(value: &Value, secret: bool) -> Option<Value> {
+/// Blots out what is secret in a value.
+fn blot(value: &mut Value, secret: bool) {
     match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => None,
-        Value::String(string) => {
-            let clean = match secret {
-                true if string.is_empty() => return None,
-                true => BLOT.to_owned(),
-                false => embedded(string).or_else(|| match text(string) {
-                    Cow::Borrowed(_) => None,
-                    Cow::Owned(clean) => Some(clean),
-                })?,
-            };
-            (clean != *string).then_some(Value::String(clean))
-        }
-        Value::Array(values) => {
-            let found = values.iter().enumerate();
-            let found: Vec<(usize, Value)> =
-                found.filter_map(|(at, value)| Some((at, blotted(value, secret)?))).collect();
-            if found.is_empty() {
-                return None;
-            }
-            let mut clean = values.clone();
-            found.into_iter().for_each(|(at, value)| clean[at] = value);
-            Some(Value::Array(clean))
-        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        Value::String(string) if secret && string.is_empty() => {}
+        Value::String(string) if secret => BLOT.clone_into(string),
+        Value::String(string) => *string = embedded(string).unwrap_or_else(|| text(string).into_owned()),
+        Value::Array(values) => values.iter_mut().for_each(|value| blot(value, secret)),
         Value::Object(object) => {
-            let found = object.iter();
-            let found: Vec<(&String, Value)> =
-                found.filter_map(|(key, value)| Some((key, blotted(value, is_secret(key))?))).collect();
-            let in_keys = object.keys().any(|key| find_key(key).is_some());
-            if found.is_empty() && !in_keys {
-                return None;
-            }
-            let mut clean = object.clone();
-            found.into_iter().for_each(|(key, value)| clean[key] = value);
-            if in_keys {
-                clean = clean.into_iter().map(|(key, value)| (text(&key).into_owned(), value)).collect();
-            }
-            Some(Value::Object(clean))
+            let clean = mem::take(object).into_iter().map(|(key, mut value)| {
+                blot(&mut value, is_secret(&key));
+                (text(&key).into_owned(), value)
+            });
+            *object = clean.collect();
         }
     }
 }
 
 /// A text that is a JSON object with secrets, as the arguments of a tool call may be, without them.
 fn embedded(text: &str) -> Option<String> {
-    let value = serde_json::from_str(text.trim_start().starts_with('{').then_some(text)?).ok()?;
-    blotted(&value, false).map(|clean| clean.to_string())
+    // Without a name and without escapes, nothing is secret in it that is not seen from outside.
+    let hides = || is_hinted(text) || text.contains('\\') || find_key(text).is_some();
+    (text.trim_start().starts_with('{') && hides()).then(|| parsed(text))?
+}
+
+/// A JSON text with secrets without them.
+fn parsed(text: &str) -> Option<String> {
+    let mut value = serde_json::from_str(text).ok()?;
+    if is_clean(&value, false) {
+        return None;
+    }
+    blot(&mut value, false);
+    Some(value.to_string())
 }
 
 /// A text without what looks like a key.
@@ -174,12 +171,15 @@ fn find_key(text: &str) -> Option<(usize, usize)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[track_caller]
     fn check_header(name: &'static str, value: &'static str, expected: &str) {
-        let value = header(&HeaderName::from_static(name), &HeaderValue::from_static(value));
-        assert_eq!(value, expected, "{name}");
+        let value = HeaderValue::from_static(value);
+        let kept = header(&HeaderName::from_static(name), &value).unwrap_or(value);
+        assert_eq!(kept, expected, "{name}");
     }
 
     #[test]
@@ -324,6 +324,43 @@ mod tests {
         ];
         for (input, expected) in cases {
             assert_eq!(clean(input), expected);
+        }
+    }
+
+    const TEXTS: [&str; 7] =
+        ["", "hi", BLOT, "sk-0123456789abcdef", "a sk-0123456789abcdef.", " {\"token\":\"x\"}", "{}"];
+
+    /// Values with keys and texts that are secret, that are not, and that hide others.
+    fn values() -> impl Strategy<Value = Value> {
+        let texts = || proptest::sample::select(&TEXTS[..]).prop_map(str::to_owned);
+        let names = proptest::sample::select(&["content", "apiKey", "max_tokens", "arguments"][..]);
+        let keys = prop_oneof![texts(), names.prop_map(str::to_owned)];
+        let leaf =
+            prop_oneof![Just(Value::Null), any::<i8>().prop_map(Value::from), texts().prop_map(Value::from)];
+        leaf.prop_recursive(3, 24, 4, move |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                proptest::collection::vec((keys.clone(), inner.clone()), 0..4).prop_map(Value::from_iter),
+                // As the arguments of a tool call.
+                inner.prop_map(|value| Value::from(value.to_string())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_is_clean_if_there_is_nothing_to_blot_out(value in values()) {
+            let mut blotted = value.clone();
+            blot(&mut blotted, false);
+            prop_assert_eq!(is_clean(&value, false), blotted == value);
+            prop_assert!(is_clean(&blotted, false), "{}", blotted);
+        }
+
+        #[test]
+        fn a_text_that_is_not_parsed_has_no_secrets(value in values()) {
+            if value.is_object() {
+                prop_assert_eq!(embedded(&value.to_string()), parsed(&value.to_string()));
+            }
         }
     }
 }

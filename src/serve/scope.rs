@@ -1,6 +1,6 @@
 //! The scope of a request: what its base URL, or its headers, choose without the client's code knowing.
 
-use http::HeaderMap;
+use http::header::{HeaderMap, HeaderName};
 
 use crate::plan::fault::combine;
 pub(crate) use crate::plan::fault::percent::decode;
@@ -32,10 +32,11 @@ pub(crate) fn split<'a>(path: &'a str, headers: &HeaderMap) -> Result<(Scope, &'
         }
     }
     path[..path.len() - rest.len()].clone_into(&mut scope.prefix);
-    if let Some(name) = header(headers, "x-llmirage-session")? {
+    if let Some(name) = headers.get(&SESSION) {
+        let name = name.to_str().map_err(|_| format!("{SESSION} is not text"))?;
         name.clone_into(&mut scope.session);
     }
-    let lines = headers.get_all(FAULT).iter().map(|value| value.to_str());
+    let lines = headers.get_all(&FAULT).iter().map(|value| value.to_str());
     let lines: Vec<&str> = lines.collect::<Result<_, _>>().map_err(|_| format!("{FAULT} is not text"))?;
     if !lines.is_empty() {
         // Clients and proxies join lines of one name like this; a word has no white space.
@@ -60,13 +61,6 @@ fn segment<'a>(path: &'a str, prefix: &str) -> Option<(&'a str, &'a str)> {
     Some(rest.split_at(end)).filter(|(segment, _)| !segment.is_empty())
 }
 
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, String> {
-    match headers.get(name) {
-        None => Ok(None),
-        Some(value) => value.to_str().map(Some).map_err(|_| format!("{name} is not text")),
-    }
-}
-
 /// Adds a fault, or chooses a scenario.
 fn choose(scope: &mut Scope, spec: &str) -> Result<(), String> {
     match spec.parse().map_err(|error| format!("fault {spec:?}: {error}"))? {
@@ -80,7 +74,8 @@ fn choose(scope: &mut Scope, spec: &str) -> Result<(), String> {
     Ok(())
 }
 
-const FAULT: &str = "x-llmirage-fault";
+const SESSION: HeaderName = HeaderName::from_static("x-llmirage-session");
+const FAULT: HeaderName = HeaderName::from_static("x-llmirage-fault");
 
 /// How long a session's name may be.
 const MAX_SESSION: usize = 256;

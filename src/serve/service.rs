@@ -3,6 +3,7 @@
 //! Each step either answers or passes on: host → scope → own routes → preflight → dialect → early faults →
 //! key → body → checks → fixture → plan.
 
+use std::mem;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -129,7 +130,7 @@ impl Service {
     /// What is answered, or who answers.
     async fn decide(
         &self,
-        parts: request::Parts,
+        mut parts: request::Parts,
         incoming: Incoming,
         exchange: &mut Exchange<'_>,
     ) -> Decided {
@@ -151,7 +152,7 @@ impl Service {
         }
         let waits = parts.headers.contains_key(EXPECT);
         let origin = parts.headers.get(ORIGIN).cloned();
-        let (version, extensions) = (parts.version, parts.extensions.clone());
+        let (version, extensions) = (parts.version, mem::take(&mut parts.extensions));
         let call = match Bound::of(parts) {
             Bound::Answered(timeline) => {
                 exchange.leave(&incoming);

@@ -26,6 +26,7 @@ pub(crate) mod names;
 pub(crate) mod openai;
 pub(crate) mod shape;
 
+mod at;
 mod head;
 mod layout;
 mod limits;
@@ -36,6 +37,7 @@ mod tools;
 mod validate;
 
 pub(crate) use head::{Lines, http_date};
+pub(crate) use messages::ROLES;
 pub(crate) use paths::query_value;
 pub(crate) use retry::RetryAfter;
 

@@ -88,10 +88,8 @@ fn is_gpt5(model: &str) -> bool {
     let Some(rest) = model.strip_prefix("gpt-") else {
         return false;
     };
-    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-    let named = matches!(rest[digits.len()..].chars().next(), None | Some('-' | '.'));
     // "gpt-35-turbo" is Azure's spelling of 3.5: no family is beyond 9 yet.
-    named && digits.len() == 1 && digits.as_str() >= "5" && !rest.contains("-chat")
+    matches!(rest.as_bytes(), [b'5'..=b'9'] | [b'5'..=b'9', b'-' | b'.', ..]) && !rest.contains("-chat")
 }
 
 /// Prefixes of the names of models that do not chat. (C gpt-3.5-turbo-instruct; I babbage, davinci)

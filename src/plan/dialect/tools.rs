@@ -1,22 +1,26 @@
 //! What OpenAI's validator refuses of `tools`, `functions`, `tool_choice` and `response_format`.
 
+use std::fmt::Display;
+
 use serde_json::{Map, Value};
 
+use super::at::{Field, Item};
 use super::messages::text;
 use super::validate::given;
 use crate::plan::reject::Violation;
+use crate::plan::value::get;
 
 /// Checks what a chat completion offers to the model.
 pub(super) fn check(body: &Map<String, Value>) -> Result<(), Violation> {
     for (at, tool) in list(body, "tools")? {
-        let kind = text(tool, &at, "type")?;
+        let kind = text(tool, at, "type")?;
         if !KINDS.contains(&kind) {
-            return Err(Violation::invalid_value(&format!("{at}.type"), kind, KINDS));
+            return Err(Violation::invalid_value(&Field(at, "type").to_string(), kind, KINDS));
         }
-        name(object(tool, &at, kind)?, &format!("{at}.{kind}"))?;
+        name(object(tool, at, kind)?, Field(at, kind))?;
     }
     for (at, function) in list(body, "functions")? {
-        name(function, &at)?;
+        name(function, at)?;
     }
     choice(body)?;
     format(body)
@@ -25,41 +29,38 @@ pub(super) fn check(body: &Map<String, Value>) -> Result<(), Violation> {
 /// An object of the request.
 type Object<'a> = &'a Map<String, Value>;
 
-/// The elements of a list of objects with their paths; the list has 1 to 128 if it is there.
-fn list<'a>(body: &'a Map<String, Value>, param: &str) -> Result<Vec<(String, Object<'a>)>, Violation> {
-    let Some(items) = given(body, param).and_then(Value::as_array) else {
-        return Ok(Vec::new());
+/// The elements of a list of objects with their places; the list has 1 to 128 if it is there.
+fn list<'a>(
+    body: &'a Map<String, Value>,
+    param: &'static str,
+) -> Result<impl Iterator<Item = (Item<&'static str>, Object<'a>)>, Violation> {
+    let items = match given(body, param).and_then(Value::as_array) {
+        None => &[],
+        Some(items) if items.is_empty() => return Err(Violation::empty_array(param)),
+        Some(items) if items.len() > 128 => return Err(Violation::long_array(param, 128, items.len())),
+        Some(items) => items.as_slice(),
     };
-    match items.len() {
-        0 => return Err(Violation::empty_array(param)),
-        len if len > 128 => return Err(Violation::long_array(param, 128, len)),
-        _ => {}
-    }
     let objects = items.iter().filter_map(Value::as_object).enumerate();
-    Ok(objects.map(|(index, object)| (format!("{param}[{index}]"), object)).collect())
+    Ok(objects.map(move |(index, object)| (Item(param, index), object)))
 }
 
-fn object<'a>(
-    from: &'a Map<String, Value>,
-    at: &str,
-    key: &str,
-) -> Result<&'a Map<String, Value>, Violation> {
-    match from.get(key) {
+fn object<'a>(from: Object<'a>, at: impl Display, key: &str) -> Result<Object<'a>, Violation> {
+    match get(from, key) {
         Some(Value::Object(object)) => Ok(object),
-        None => Err(Violation::missing(&format!("{at}.{key}"))),
-        Some(other) => Err(Violation::wrong_type(&format!("{at}.{key}"), "an object", other)),
+        None => Err(Violation::missing(&Field(at, key).to_string())),
+        Some(other) => Err(Violation::wrong_type(&Field(at, key).to_string(), "an object", other)),
     }
 }
 
 /// Checks the name of a function: 1 to 64 letters, digits, underscores and dashes.
-fn name(function: &Map<String, Value>, at: &str) -> Result<(), Violation> {
+fn name(function: Object<'_>, at: impl Display + Copy) -> Result<(), Violation> {
     let name = text(function, at, "name")?;
-    let param = format!("{at}.name");
+    let param = || Field(at, "name").to_string();
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     match name.len() {
-        0 => Err(Violation::short_string(&param)),
-        _ if !name.bytes().all(allowed) => Err(Violation::pattern(&param, "^[a-zA-Z0-9_-]+$")),
-        len if len > 64 => Err(Violation::long_string(&param, 64, len)),
+        0 => Err(Violation::short_string(&param())),
+        _ if !name.bytes().all(allowed) => Err(Violation::pattern(&param(), "^[a-zA-Z0-9_-]+$")),
+        len if len > 64 => Err(Violation::long_string(&param(), 64, len)),
         _ => Ok(()),
     }
 }
@@ -72,8 +73,7 @@ fn choice(body: &Map<String, Value>) -> Result<(), Violation> {
         Some(Value::Object(choice)) => {
             let kind = text(choice, "tool_choice", "type")?;
             if KINDS.contains(&kind) {
-                let at = format!("tool_choice.{kind}");
-                text(object(choice, "tool_choice", kind)?, &at, "name")?;
+                text(object(choice, "tool_choice", kind)?, Field("tool_choice", kind), "name")?;
             }
             Ok(())
         }

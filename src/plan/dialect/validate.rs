@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::names::ModelClass;
 use super::{messages, tools};
 use crate::plan::reject::{Number, Violation};
+use crate::plan::value::get;
 
 /// Checks the body of a chat completion for `model`. `extra` are parameters of this provider alone.
 ///
@@ -33,7 +34,12 @@ pub(crate) fn chat(body: &Map<String, Value>, model: &str, extra: &[&str]) -> Re
 
 /// A parameter that is there and not null, which means absent.
 pub(super) fn given<'a>(body: &'a Map<String, Value>, param: &str) -> Option<&'a Value> {
-    body.get(param).filter(|value| !value.is_null())
+    get(body, param).filter(|value| !value.is_null())
+}
+
+/// The place of a parameter among the documented ones.
+fn place(param: &str) -> Option<usize> {
+    PARAMETERS.binary_search_by_key(&param, |(name, _)| name).ok()
 }
 
 fn presence(body: &Map<String, Value>, extra: &[&str]) -> Result<(), Violation> {
@@ -41,9 +47,7 @@ fn presence(body: &Map<String, Value>, extra: &[&str]) -> Result<(), Violation> 
         return Err(Violation::missing("messages"));
     }
     let known = |param: &str| {
-        matches!(param, "messages" | "model" | "stream")
-            || PARAMETERS.iter().any(|(name, _)| *name == param)
-            || extra.contains(&param)
+        matches!(param, "messages" | "model" | "stream") || place(param).is_some() || extra.contains(&param)
     };
     if let Some(param) = body.keys().find(|param| !known(param)) {
         return Err(Violation::unknown(param));
@@ -59,12 +63,18 @@ fn types(body: &Map<String, Value>) -> Result<(), Violation> {
     if let Some(stream) = given(body, "stream").filter(|stream| !stream.is_boolean()) {
         return Err(Violation::not_boolean("stream", stream));
     }
-    for (param, kind) in PARAMETERS {
-        if let Some(value) = given(body, param).filter(|value| !kind.holds(value)) {
-            return Err(kind.violation(param, value));
+    let wrong = body.iter().filter_map(|(param, value)| {
+        let place = place(param)?;
+        (!value.is_null() && !PARAMETERS[place].1.holds(value)).then_some((place, value))
+    });
+    // The order is the validator's, whatever that of the body.
+    match wrong.min_by_key(|(place, _)| *place) {
+        Some((place, value)) => {
+            let (param, kind) = PARAMETERS[place];
+            Err(kind.violation(param, value))
         }
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// What this model does not take at all.
@@ -187,7 +197,7 @@ impl Kind {
 const STREAM_OPTIONS: &[&str] = &["include_obfuscation", "include_usage"];
 
 /// The documented parameters of a chat completion, but for `messages`, `model` and `stream`, which
-/// have checks of their own (openai-python 3.54.0).
+/// have checks of their own (openai-python 3.54.0). In the order of the alphabet, in which they are checked.
 const PARAMETERS: &[(&str, Kind)] = &[
     ("audio", Kind::Object),
     ("frequency_penalty", Kind::Decimal),
@@ -236,3 +246,48 @@ const RANGES: &[(&str, Number, &str, &str)] = &[
     ("top_logprobs", Number::Integer, "0", "20"),
     ("top_p", Number::Decimal, "0", "1"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_parameter_has_its_place() {
+        for (at, (param, _)) in PARAMETERS.iter().enumerate() {
+            assert_eq!(place(param), Some(at), "{param}");
+        }
+    }
+
+    /// Bodies with parameters in any order, each with a value of any type.
+    fn bodies() -> impl Strategy<Value = Map<String, Value>> {
+        let params: Vec<&str> =
+            PARAMETERS.iter().map(|(param, _)| *param).chain(["messages", "foo"]).collect();
+        let values = vec![
+            json!(null),
+            json!(true),
+            json!(1),
+            json!(0.5),
+            json!("a"),
+            json!({}),
+            json!(["a"]),
+            json!([{}]),
+        ];
+        let pair = (proptest::sample::select(params), proptest::sample::select(values));
+        proptest::collection::vec(pair, 0..12)
+            .prop_map(|pairs| pairs.into_iter().map(|(param, value)| (param.to_owned(), value)).collect())
+    }
+
+    proptest! {
+        #[test]
+        fn types_are_checked_in_the_validators_order_whatever_that_of_the_body(body in bodies()) {
+            let first = PARAMETERS.iter().find_map(|(param, kind)| {
+                let value = body.get(*param).filter(|value| !value.is_null() && !kind.holds(value))?;
+                Some(kind.violation(param, value))
+            });
+            prop_assert_eq!(types(&body).err(), first);
+        }
+    }
+}

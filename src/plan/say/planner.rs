@@ -17,7 +17,7 @@ use crate::plan::ready::{self, Pace, Ready};
 use crate::plan::reply::{Answer, Content, ErrorReply, Prepared, Step, Usage};
 use crate::plan::request::{Endpoint, Request};
 use crate::plan::said::{Counts, Said};
-use crate::plan::spoken::{Spoken, prompt_tokens};
+use crate::plan::spoken::Spoken;
 use crate::plan::sse::Draft;
 use crate::plan::timeline::{Body, Event, EventKind, Events, Filling, Head, Header, Timeline};
 use crate::plan::tokens::Vocabulary;
@@ -229,7 +229,8 @@ impl<'a> Planner<'a> {
         let scripted = matches!(self.reply.content, Content::Script(_));
         let needed = self.shape.usage || scripted || !self.request.stream();
         let (prompt_details, details) = (usage.prompt_tokens_details, usage.completion_tokens_details);
-        let count_prompt = || if needed { prompt_tokens(self.request, self.vocabulary) } else { 0 };
+        let count_prompt =
+            || if needed { self.reply.prompts.tokens(self.request, self.vocabulary) } else { 0 };
         let reasoning = details.reasoning_tokens.unwrap_or(spoken.reasoning);
         let said = (0..self.request.n()).map(|index| spoken.choice(index).tokens);
         let said = said.fold(reasoning, u64::saturating_add);
