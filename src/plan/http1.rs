@@ -323,6 +323,7 @@ pub fn is_chunked(head: &Head) -> bool {
 }
 
 fn write_head(out: &mut Vec<u8>, head: &Head, version: Version) {
+    out.reserve(USUAL_HEAD);
     let version: &[u8] = if version < Version::HTTP_11 { b"HTTP/1.0 " } else { b"HTTP/1.1 " };
     let mut write = |parts: [&[u8]; 4]| parts.iter().for_each(|part| out.extend_from_slice(part));
     write([version, head.status.as_str().as_bytes(), b" ", reason(head).as_bytes()]);
@@ -331,6 +332,9 @@ fn write_head(out: &mut Vec<u8>, head: &Head, version: Version) {
     }
     out.extend_from_slice(b"\r\n\r\n");
 }
+
+/// How many bytes a head has, about.
+const USUAL_HEAD: usize = 2048;
 
 fn is(header: &Header, name: &str) -> bool {
     header.name.eq_ignore_ascii_case(name)

@@ -206,11 +206,10 @@ fn facts<'a>(
 ) -> Facts<'a> {
     Facts {
         profile: shape.profile,
-        seed: shape.seed,
         processing,
         tokens: estimate(request),
         model: request.model(),
-        ..bare_facts(&request.call, occasion)
+        ..seeded_facts(&request.call, occasion, shape.seed)
     }
 }
 
@@ -222,10 +221,14 @@ fn own_seed(call: &Call, occasion: &Occasion<'_>) -> Seed {
 
 /// What is known of a request by its head. A model is known where the path names a deployment.
 fn bare_facts<'a>(call: &'a Call, occasion: &Occasion<'_>) -> Facts<'a> {
+    seeded_facts(call, occasion, own_seed(call, occasion))
+}
+
+fn seeded_facts<'a>(call: &'a Call, occasion: &Occasion<'_>, seed: Seed) -> Facts<'a> {
     Facts {
         call,
         model: call.route.deployment.as_deref().unwrap_or_default(),
-        seed: own_seed(call, occasion),
+        seed,
         now: occasion.now,
         wall: occasion.wall,
         profile: Profile::NEWEST,

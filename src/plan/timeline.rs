@@ -270,4 +270,15 @@ impl Header {
         });
         Self { name: name.into(), value }
     }
+
+    /// The same, without a copy of the value.
+    pub(crate) fn of(name: &'static str, value: String) -> Self {
+        match value.bytes().all(|byte| (32..127).contains(&byte)) {
+            true => {
+                let value = HeaderValue::from_maybe_shared(Bytes::from(value));
+                Self { name: name.into(), value: value.expect("visible ASCII is a header value") }
+            }
+            false => Self::new(name, value),
+        }
+    }
 }

@@ -23,7 +23,7 @@ impl Lines {
         self.0.push(match value.into() {
             // Most are always the same, and need no copy.
             Cow::Borrowed(value) => Header { name: name.into(), value: HeaderValue::from_static(value) },
-            Cow::Owned(value) => Header::new(name, value),
+            Cow::Owned(value) => Header::of(name, value),
         });
         self
     }
