@@ -2,14 +2,14 @@
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
@@ -27,7 +27,7 @@ pub(crate) async fn serve<I>(service: Service, open: OpenLine, io: I, socket: So
 where
     I: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    open.until_cut(run(service, &open, io, socket)).await;
+    open.until_cut(pin!(run(service, &open, io, socket))).await;
 }
 
 /// Why hyper does not go on with a connection.
@@ -49,33 +49,41 @@ where
     I: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let line = open.line();
-    let lines = Arc::clone(&service.state.lines);
-    let max_hold = service.state.config.max_hold;
     let mut transport = Transport::new(io, Arc::clone(line), socket);
     let end = loop {
         let (end, bare) = speak(&service, line, transport).await;
         transport = bare;
         let End::Forward(forwarded) = end else { break end };
-        match forwarded.answer(&mut transport).await {
+        match Box::pin(forwarded.answer(&mut transport)).await {
             After::Kept => {}
             After::Closed => break End::Met(Reuse::Close),
             After::Reset => break End::Met(Reuse::Reset),
             After::Left => return,
         }
     };
+    // Rare, and longer than what most connections need: it takes room only where it happens.
+    Box::pin(finish(end, open, transport, &service)).await;
+}
+
+/// Ends a connection that hyper does not go on with.
+async fn finish<I>(end: End, open: &OpenLine, transport: Transport<I>, service: &Service)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let (line, lines, max_hold) = (open.line(), &service.state.lines, service.state.config.max_hold);
     // Reading is not bounded as that of a request's head is.
     let _busy = line.begin_request();
     match end {
-        End::Takeover(takeover) => takeover.play(transport, &lines).await,
-        End::Done if line.is_unread() => takeover::close(transport, takeover::LINGER, &lines).await,
+        End::Takeover(takeover) => takeover.play(transport, lines).await,
+        End::Done if line.is_unread() => takeover::close(transport, takeover::LINGER, lines).await,
         // What is to be forwarded has been.
         End::Done | End::Forward(_) => {}
         End::Idle { reset: true } | End::Met(Reuse::Reset) => {
-            transport.reset_drained(max_hold, &lines).await;
+            transport.reset_drained(max_hold, lines).await;
         }
-        End::Met(Reuse::Blackhole) => takeover::hold(transport, max_hold, &lines).await,
+        End::Met(Reuse::Blackhole) => takeover::hold(transport, max_hold, lines).await,
         End::Idle { reset: false } | End::Met(Reuse::Close) => {
-            takeover::close(transport, takeover::LINGER.min(max_hold), &lines).await;
+            takeover::close(transport, takeover::LINGER.min(max_hold), lines).await;
         }
     }
 }
@@ -89,13 +97,15 @@ where
     let max_hold = service.state.config.max_hold;
     let answer = service_fn(|request| {
         let (service, line) = (service.clone(), Arc::clone(line));
-        async move {
+        // hyper has room for it as long as the connection is open; like this it is needed only until
+        // the answer begins.
+        Box::pin(async move {
             // It came in one piece with the request before it.
             if line.meet() {
                 return std::future::pending().await;
             }
             Ok::<_, Infallible>(service.respond(request, &line).await)
-        }
+        })
     });
     let mut http = http();
     // Whoever answers in our place gets the names as the client wrote them.
@@ -112,8 +122,10 @@ where
             // Its errors are the client's: it left, or it does not speak HTTP.
             Poll::Ready(_) => Poll::Ready(End::Done),
             Poll::Pending => match line.take_over() {
-                Some(Handover::Play(takeover)) => Poll::Ready(End::Takeover(Box::new(takeover))),
-                Some(Handover::Forward(forwarded)) => Poll::Ready(End::Forward(Box::new(forwarded))),
+                Some(handover) => Poll::Ready(match *handover {
+                    Handover::Play(takeover) => End::Takeover(Box::new(takeover)),
+                    Handover::Forward(forwarded) => End::Forward(Box::new(forwarded)),
+                }),
                 // Nothing is owed to a client that has not asked yet, or not all of it.
                 None if draining && line.is_idle() => Poll::Ready(End::Done),
                 None => idle.poll(cx, line),
@@ -155,9 +167,8 @@ impl Idle {
 /// hyper, with every limit set that it has.
 fn http() -> http1::Builder {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(IDLE_LIMIT)
-        .max_headers(MAX_HEADERS)
+    // Its own limit on heads also runs while a connection is idle: the transport's is the one that is used.
+    http.max_headers(MAX_HEADERS)
         .max_header_size(MAX_HEAD)
         .max_buf_size(MAX_HEAD + 1024)
         // Planned heads have their own date, or none.
@@ -166,9 +177,6 @@ fn http() -> http1::Builder {
         .writev(false);
     http
 }
-
-/// How long a kept connection may be idle. A head that has begun has 10 s, see `transport`.
-const IDLE_LIMIT: Duration = Duration::from_secs(90);
 
 /// How many headers a request may have; more are answered 431.
 const MAX_HEADERS: usize = 100;

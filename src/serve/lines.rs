@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -106,22 +106,22 @@ impl OpenLine {
     }
 
     /// What `future` yields, or `None` once the server cuts its connections.
-    pub(crate) async fn until_cut<F: Future>(&self, future: F) -> Option<F::Output> {
+    pub(crate) async fn until_cut<F: Future + Unpin>(&self, future: F) -> Option<F::Output> {
         self.until(CUT, future).await
     }
 
     /// What `future` yields, or `None` once the server begins to stop.
-    pub(crate) async fn until_draining<F: Future>(&self, future: F) -> Option<F::Output> {
+    pub(crate) async fn until_draining<F: Future + Unpin>(&self, future: F) -> Option<F::Output> {
         self.until(DRAINING, future).await
     }
 
-    async fn until<F: Future>(&self, phase: u8, future: F) -> Option<F::Output> {
-        let mut future = pin!(future);
+    /// What is waited for is pinned by the caller: a future that took it over would be thrice as large.
+    async fn until<F: Future + Unpin>(&self, phase: u8, mut future: F) -> Option<F::Output> {
         poll_fn(|cx| {
             self.line.watch(cx);
             match self.lines.phase.load(Ordering::Acquire) >= phase {
                 true => Poll::Ready(None),
-                false => future.as_mut().poll(cx).map(Some),
+                false => Pin::new(&mut future).poll(cx).map(Some),
             }
         })
         .await
@@ -146,8 +146,9 @@ pub(crate) struct Line {
     source: Option<Source>,
     /// Who to wake when the server stops.
     waker: Mutex<Option<Waker>>,
-    /// Put here by the service, played by the task once hyper has nothing left to write.
-    handover: Mutex<Option<Handover>>,
+    /// Put here by the service, played by the task once hyper has nothing left to write. Most connections
+    /// never have one.
+    handover: Mutex<Option<Box<Handover>>>,
     /// Whether the transport holds bytes that hyper could not write yet.
     unflushed: AtomicBool,
     /// Whether a request is being answered.
@@ -214,11 +215,11 @@ impl Line {
 
     /// Leaves a response to the task that owns the connection.
     pub(crate) fn hand_over(&self, handover: Handover) {
-        *self.handover.lock().unwrap_or_else(PoisonError::into_inner) = Some(handover);
+        *self.handover.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(handover));
     }
 
     /// The response that was handed over, once nothing else is waiting to be written.
-    pub(crate) fn take_over(&self) -> Option<Handover> {
+    pub(crate) fn take_over(&self) -> Option<Box<Handover>> {
         if self.unflushed.load(Ordering::Relaxed) {
             return None;
         }
