@@ -154,10 +154,11 @@ async fn listen_again(address: SocketAddr) -> TcpListener {
 /// crowd that connects is let in faster than it comes.
 async fn serve<S: Secure>(service: Service, open: OpenLine, socket: TcpStream, queue: Queue, secure: S) {
     let said = {
-        let first = pin!(clock::before(clock::now() + transport::IDLE_LIMIT, socket.readable()));
+        let mut byte = [0];
+        let first = pin!(clock::before(clock::now() + transport::IDLE_LIMIT, socket.peek(&mut byte)));
         open.until_draining(first).await
     };
-    if let Some(Some(Ok(()))) = said {
+    if let Some(Some(Ok(_))) = said {
         Box::pin(speak(service, open, socket, queue, secure)).await;
     }
 }
@@ -229,11 +230,7 @@ mod tests {
         let silent = serve(service.clone(), open(), socket, Queue::Unknown, Plain);
         let (socket, _client) = accepted().await;
         let speaking = speak(service.clone(), open(), socket, Queue::Unknown, Plain);
-        eprintln!(
-            "{} {} {}",
-            size_of_val(&silent),
-            size_of_val(&speaking),
-            size_of::<super::super::lines::Line>()
-        );
+        assert!(size_of_val(&silent) <= 1024, "{}", size_of_val(&silent));
+        assert!(size_of_val(&speaking) <= 3072, "{}", size_of_val(&speaking));
     }
 }

@@ -2,13 +2,15 @@
 //! early.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::ops::AddAssign;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use llmirage::plan::fixture::AfterLast;
 use llmirage::plan::limits::Per;
 use llmirage::plan::timeline::Ending;
-use llmirage::serve::{Entry, Outcome};
+use llmirage::serve::{Builder, Entry, Outcome};
 use llmirage::{Fixture, Limit, Matcher, MockServer, Pacing, Reply};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -191,7 +193,7 @@ fn said(answer: &Answer) -> &'static str {
     }
 }
 
-async fn be_a_client(address: std::net::SocketAddr, index: usize) -> Seen {
+async fn be_a_client(address: SocketAddr, index: usize) -> Seen {
     let (session, mut seen) = (index % SESSIONS, Seen::default());
     let connect = async || BufReader::new(TcpStream::connect(address).await.unwrap());
     let mut client = connect().await;
@@ -210,7 +212,7 @@ async fn be_a_client(address: std::net::SocketAddr, index: usize) -> Seen {
     seen
 }
 
-fn fixtures(builder: llmirage::serve::Builder) -> llmirage::serve::Builder {
+fn fixtures(builder: Builder) -> Builder {
     let user = |text: &str| Matcher::user_equals(text);
     builder
         .fixture(Fixture::named("few").when(user("few")).reply(Reply::text("Few")).times(3))
@@ -243,34 +245,30 @@ fn numbers(count: usize) -> Vec<u64> {
     (1..=count as u64).collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn whatever_the_crowd_each_hit_is_given_once_and_each_request_has_one_outcome() {
-    let told = std::sync::Arc::new(std::sync::Mutex::new(BTreeMap::<u64, usize>::new()));
-    let telling = std::sync::Arc::clone(&told);
-    let server = fixtures(MockServer::builder())
-        .journal_limit(2 * CLIENTS * REQUESTS)
-        .on_settled(move |entry| telling.lock().unwrap().entry(entry.id).or_default().add_assign(1))
-        .start()
-        .await
-        .unwrap();
-    let start = Instant::now();
-    let address = server.address();
-    let clients: Vec<_> = (0..CLIENTS).map(|index| tokio::spawn(be_a_client(address, index))).collect();
-    let mut seen = Seen::default();
-    for client in clients {
-        for ((session, what), count) in client.await.unwrap().0 {
-            *seen.0.entry((session, what)).or_default() += count;
-        }
+/// What all clients ask for.
+fn expected() -> Seen {
+    let mut expected = Seen::default();
+    for (index, number) in (0..CLIENTS).flat_map(|index| (0..REQUESTS).map(move |number| (index, number))) {
+        let what = match Act::of(index, number) {
+            Act::Few { .. } => "few",
+            Act::Turns { .. } => "turns",
+            Act::Leave => "left",
+            Act::Limited => "limited",
+            Act::Unmatched => "unmatched",
+            Act::Models => "models",
+        };
+        expected.count(index % SESSIONS, what);
     }
-    let entries = server.journal().settled(CLIENTS * REQUESTS).await;
-    let refilled = usize::try_from(start.elapsed().as_secs()).unwrap() * 5 / 60 + 1;
+    expected
+}
 
-    // No request is lost, none is there twice, and each has ended once.
-    assert_eq!(entries.iter().map(|entry| entry.id).collect::<Vec<_>>(), numbers(CLIENTS * REQUESTS));
-    let told = told.lock().unwrap();
-    assert_eq!(told.keys().copied().collect::<Vec<_>>(), numbers(CLIENTS * REQUESTS));
+/// No request is lost, none is there twice, and each has ended as it should.
+fn check_outcomes(entries: &[Entry], told: &BTreeMap<u64, usize>) {
+    let all = numbers(CLIENTS * REQUESTS);
+    assert_eq!(entries.iter().map(|entry| entry.id).collect::<Vec<_>>(), all);
+    assert_eq!(told.keys().copied().collect::<Vec<_>>(), all);
     assert!(told.values().all(|times| *times == 1));
-    for entry in &entries {
+    for entry in entries {
         let left = entry.fixture.as_deref() == Some("slow");
         match entry.outcome {
             Outcome::ClientLeft { .. } => assert!(left, "{entry:?}"),
@@ -278,47 +276,56 @@ async fn whatever_the_crowd_each_hit_is_given_once_and_each_request_has_one_outc
             _ => panic!("{entry:?}"),
         }
     }
+}
 
-    let mut expected = Seen::default();
-    for index in 0..CLIENTS {
-        for number in 0..REQUESTS {
-            expected.count(
-                index % SESSIONS,
-                match Act::of(index, number) {
-                    Act::Few { .. } => "few",
-                    Act::Turns { .. } => "turns",
-                    Act::Leave => "left",
-                    Act::Limited => "limited",
-                    Act::Unmatched => "unmatched",
-                    Act::Models => "models",
-                },
-            );
+/// Each fixture was hit as often as it was asked for, and each hit had its own reply; the limit let five through,
+/// and as many more as were refilled.
+fn check_session(entries: &[Entry], session: usize, seen: &Seen, refilled: usize) {
+    let (expected, seen) = (expected(), |what| seen.get(session, what));
+    let expected = |what| expected.get(session, what);
+    for what in ["left", "unmatched", "models"] {
+        assert_eq!(seen(what), expected(what), "{what} in {session}");
+    }
+    let admitted = expected("limited") - seen("limited");
+    assert!((5..=5 + refilled).contains(&admitted), "{admitted} of {} in {session}", expected("limited"));
+    // Who was let through has asked for turns, too.
+    let turns = expected("turns") + admitted;
+    let each = [turns.div_ceil(3), (turns + 1) / 3, turns / 3];
+    assert_eq!([seen("Red"), seen("Blue"), seen("Green")], each, "in {session}");
+    let many = expected("few") - 3;
+    assert_eq!([seen("Few"), seen("Many")], [3, many], "in {session}");
+    for (fixture, count) in [("few", 3), ("many", many), ("turns", turns), ("slow", expected("left"))] {
+        assert_eq!(hits(entries, session, fixture), numbers(count), "{fixture} in {session}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whatever_the_crowd_each_hit_is_given_once_and_each_request_has_one_outcome() {
+    let told = Arc::new(Mutex::new(BTreeMap::<u64, usize>::new()));
+    let telling = Arc::clone(&told);
+    let server = fixtures(MockServer::builder())
+        .journal_limit(2 * CLIENTS * REQUESTS)
+        .on_settled(move |entry| telling.lock().unwrap().entry(entry.id).or_default().add_assign(1))
+        .start()
+        .await
+        .unwrap();
+    let (start, address) = (Instant::now(), server.address());
+    let clients: Vec<_> = (0..CLIENTS).map(|index| tokio::spawn(be_a_client(address, index))).collect();
+    let mut seen = Seen::default();
+    for client in clients {
+        for (what, count) in client.await.unwrap().0 {
+            seen.0.entry(what).or_default().add_assign(count);
         }
     }
-    let mut many = 0;
+    let entries = server.journal().settled(CLIENTS * REQUESTS).await;
+    let refilled = usize::try_from(start.elapsed().as_secs()).unwrap() * 5 / 60 + 1;
+    check_outcomes(&entries, &told.lock().unwrap());
     for session in 0..SESSIONS {
-        let (seen, expected) = (|what| seen.get(session, what), |what| expected.get(session, what));
-        for what in ["left", "unmatched", "models"] {
-            assert_eq!(seen(what), expected(what), "{what} in {session}");
-        }
-        // Who was let through by the limit has asked for turns, too.
-        let limited = seen("limited");
-        let admitted = expected("limited") - limited;
-        assert!((5..=5 + refilled).contains(&admitted), "{admitted} of {} in {session}", expected("limited"));
-        let turns = expected("turns") + admitted;
-        let in_turns = [turns.div_ceil(3), (turns + 1) / 3, turns / 3];
-        assert_eq!([seen("Red"), seen("Blue"), seen("Green")], in_turns, "in {session}");
-        assert_eq!([seen("Few"), seen("Many")], [3, expected("few") - 3], "in {session}");
-        let fixtures =
-            [("few", 3), ("many", expected("few") - 3), ("turns", turns), ("slow", expected("left"))];
-        for (fixture, count) in fixtures {
-            assert_eq!(hits(&entries, session, fixture), numbers(count), "{fixture} in {session}");
-        }
-        many += expected("few") - 3;
+        check_session(&entries, session, &seen, refilled);
     }
-    let unmatched: usize = (0..SESSIONS).map(|session| expected.get(session, "unmatched")).sum();
-    drop(told);
+    let all = |what| (0..SESSIONS).map(|session| expected().get(session, what)).sum::<usize>();
     let summary = server.shutdown().await;
-    assert_eq!(summary.unmatched, unmatched as u64);
+    assert_eq!(summary.unmatched, all("unmatched") as u64);
+    let many = all("few") - 3 * SESSIONS;
     assert_eq!(summary.unmet, [format!("fixture \"many\": expected 1000000 hits, got {many}")]);
 }
