@@ -164,8 +164,12 @@ async fn serve<S: Secure>(service: Service, open: OpenLine, socket: TcpStream, q
 }
 
 async fn speak<S: Secure>(service: Service, open: OpenLine, socket: TcpStream, queue: Queue, secure: S) {
-    let handshake = pin!(clock::before(clock::now() + HANDSHAKE_LIMIT, secure.secure(socket)));
-    if let Some(Some(Ok(stream))) = open.until_draining(handshake).await {
+    // Gone before the connection takes its room.
+    let shaken = {
+        let handshake = pin!(clock::before(clock::now() + HANDSHAKE_LIMIT, secure.secure(socket)));
+        open.until_draining(handshake).await
+    };
+    if let Some(Some(Ok(stream))) = shaken {
         let socket = Socket { queue, raw: |stream| Some(S::socket(stream)) };
         connection::serve(service, open, stream, socket).await;
     }
