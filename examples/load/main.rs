@@ -70,8 +70,9 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         true => println!("{:#}", report.json()),
         false => print!("{}", report.text()),
     }
-    match report.is_right() {
-        true => Ok(()),
-        false => Err("events came early or answers failed, see above".into()),
+    match (report.is_right(), report.is_small()) {
+        (true, true) => Ok(()),
+        (false, _) => Err("events came early or answers failed, see above".into()),
+        (true, false) => Err("the binary is too large, see above".into()),
     }
 }

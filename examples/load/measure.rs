@@ -32,7 +32,7 @@ const fn alone(name: &'static str, decimals: usize) -> Metric {
 
 const READY: Metric = compared("ready after, ms", 1);
 const IDLE: Metric = compared("idle memory, MiB", 1);
-const BINARY: Metric = alone("binary, MiB", 1);
+pub(crate) const BINARY: Metric = alone("binary, MiB", 1);
 const ANSWERS: Metric = compared("answers/s", 0);
 const EVENTS: Metric = compared("events/s", 0);
 const CPU_ANSWER: Metric = compared("CPU per answer, µs", 1);

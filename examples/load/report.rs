@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::args::Args;
 use crate::machine::Machine;
-use crate::measure::{CLIENT, EARLY, FAILED, Found, Metric};
+use crate::measure::{BINARY, CLIENT, EARLY, FAILED, Found, Metric};
 use crate::section::Section;
 use crate::server::Subject;
 
@@ -65,6 +65,13 @@ impl<'a> Report<'a> {
         let rows = self.blocks.iter().flat_map(|block| &block.rows);
         let mut wrong = rows.filter(|row| row.metric == EARLY || row.metric == FAILED);
         wrong.all(|row| row.values[Subject::Llmirage as usize].iter().all(|count| *count == 0.0))
+    }
+
+    /// Whether the binary, if it was looked at, is no larger than it may be.
+    pub(crate) fn is_small(&self) -> bool {
+        let rows = self.blocks.iter().flat_map(|block| &block.rows);
+        let mut sizes = rows.filter(|row| row.metric == BINARY).flat_map(|row| row.values.iter().flatten());
+        sizes.all(|size| *size <= MAX_BINARY)
     }
 
     /// An aligned table for a terminal.
@@ -227,5 +234,8 @@ fn number(value: f64, decimals: usize) -> String {
         _ => grouped,
     }
 }
+
+/// How large the binary may be, in MiB.
+const MAX_BINARY: f64 = 20.0;
 
 const HEAD: [&str; 6] = ["", "llmirage", "raw", "hyper", "÷ raw", "÷ hyper"];

@@ -191,6 +191,10 @@ pub struct ServeArgs {
     #[arg(long, value_name = "N", env = "LLMIRAGE_MAX_CONNECTIONS", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
     pub(super) max_connections: u32,
 
+    /// How many threads serve connections [default: one per core]
+    #[arg(long, value_name = "N", env = "LLMIRAGE_THREADS", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Limits")]
+    pub(super) threads: Option<u16>,
+
     /// The longest wait between two events of an answer
     ///
     /// Longer waits of fixtures are cut to this, so that no test hangs.

@@ -20,6 +20,8 @@ pub(super) struct Serve {
     pub(super) builder: Builder,
     /// Where the fixtures come from.
     pub(super) fixtures: Fixtures,
+    /// How many threads serve connections, unless one per core.
+    pub(super) threads: Option<usize>,
     /// Where the base URL is written.
     pub(super) ready_file: Option<PathBuf>,
     /// The clock of bodies and ids, and so of the log.
@@ -81,6 +83,7 @@ impl Serve {
         Ok(Self {
             builder: secure(builder, args.tls.unwrap_or(Certificate::Off))?,
             fixtures: Fixtures::new(args.paths),
+            threads: args.threads.map(usize::from),
             ready_file: args.ready_file,
             clock,
             quiet: args.quiet,

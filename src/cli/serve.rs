@@ -24,7 +24,11 @@ type Watching = (Watch, Live);
 
 /// Serves until a signal ends it.
 pub(super) fn run(options: Serve) -> Result<(), Failure> {
-    let threads = runtime::Builder::new_multi_thread().enable_all().build();
+    let mut threads = runtime::Builder::new_multi_thread();
+    if let Some(count) = options.threads {
+        threads.worker_threads(count);
+    }
+    let threads = threads.enable_all().build();
     let threads =
         threads.map_err(|source| Failure::System { task: "start threads", source: source.into() })?;
     let (log, written) = Log::start()?;

@@ -6,9 +6,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
-
-use super::MockServer;
 use super::clock::Clock;
 use super::entry::Entry;
 use super::forward::{Forward, Forwarding};
@@ -17,6 +14,7 @@ use super::service::Service;
 use super::state::State;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
+use super::{MockServer, accept};
 use crate::error::{LoadErrors, StartError};
 use crate::files;
 use crate::plan::fault::combine;
@@ -305,12 +303,8 @@ impl Builder {
         #[cfg(not(feature = "tls"))]
         let _ = &mut self;
         let service = self.service()?;
-        let listening = async {
-            let listener = TcpListener::bind(address).await?;
-            let local = listener.local_addr()?;
-            Ok((listener, local))
-        };
-        let (listener, local) = listening.await.map_err(|source| StartError::Listen { address, source })?;
+        let listening = accept::listen(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
+        let (local, listener) = listening.map_err(|source| StartError::Listen { address, source })?;
         #[cfg(feature = "tls")]
         return Ok(MockServer::serve(service, listener, local, tls));
         #[cfg(not(feature = "tls"))]

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::{Future, pending, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use http::Response;
 use http_body_util::Empty;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
@@ -31,7 +31,7 @@ pub(crate) async fn serve<I>(service: Service, open: OpenLine, io: I, socket: So
 where
     I: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    open.until_cut(run(service, &open, io, socket)).await;
+    open.until_cut(pin!(run(service, &open, io, socket))).await;
 }
 
 /// Why hyper does not go on with a connection.
@@ -53,19 +53,17 @@ where
     I: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let line = open.line();
-    let lines = Arc::clone(&service.state.lines);
-    let max_hold = service.state.config.max_hold;
     let http = http(&service);
     let mut transport = Transport::new(io, Arc::clone(line), socket);
     let end = loop {
         let (end, bare) = listen(&http, &service, line, transport).await;
         transport = bare;
         match end {
-            End::Play(player) => match player.play(transport, &lines).await {
+            End::Play(player) => match player.play(transport, &service.state.lines).await {
                 Some(bare) => transport = bare,
                 None => return,
             },
-            End::Forward(forwarded) => match forwarded.answer(&mut transport).await {
+            End::Forward(forwarded) => match Box::pin(forwarded.answer(&mut transport)).await {
                 After::Kept => {}
                 After::Closed => break End::Met(Reuse::Close),
                 After::Reset => break End::Met(Reuse::Reset),
@@ -74,18 +72,28 @@ where
             End::Done | End::Idle { .. } | End::Met(_) => break end,
         }
     };
+    // Rare, and longer than what most connections need: it takes room only where it happens.
+    Box::pin(finish(end, open, transport, &service)).await;
+}
+
+/// Ends a connection that hyper does not go on with.
+async fn finish<I>(end: End, open: &OpenLine, transport: Transport<I>, service: &Service)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let (line, lines, max_hold) = (open.line(), &service.state.lines, service.state.config.max_hold);
     // Reading is not bounded as that of a request's head is.
     let _busy = line.begin_request();
     match end {
-        End::Done if line.is_unread() => farewell::close(transport, LINGER, &lines).await,
+        End::Done if line.is_unread() => farewell::close(transport, LINGER, lines).await,
         // What is to be played or forwarded has been.
         End::Done | End::Play(_) | End::Forward(_) => {}
         End::Idle { reset: true } | End::Met(Reuse::Reset) => {
-            transport.reset_drained(max_hold, &lines).await;
+            transport.reset_drained(max_hold, lines).await;
         }
-        End::Met(Reuse::Blackhole) => farewell::hold(transport, max_hold, &lines).await,
+        End::Met(Reuse::Blackhole) => farewell::hold(transport, max_hold, lines).await,
         End::Idle { reset: false } | End::Met(Reuse::Close) => {
-            farewell::close(transport, LINGER.min(max_hold), &lines).await;
+            farewell::close(transport, LINGER.min(max_hold), lines).await;
         }
     }
 }
@@ -101,12 +109,16 @@ where
     I: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let lines = &service.state.lines;
-    let read = service_fn(|request| async move {
-        // It may have come in one piece with the request before it, and meet what that left.
-        if !line.meet() {
-            service.respond(request, line).await;
-        }
-        pending::<Result<Response<Empty<Bytes>>, Infallible>>().await
+    // The task has room for it as long as the connection is open; like this it is needed only until it is known who
+    // answers.
+    let read = service_fn(|request| {
+        Box::pin(async move {
+            // It may have come in one piece with the request before it, and meet what that left.
+            if !line.meet() {
+                service.respond(request, line).await;
+            }
+            pending::<Result<Response<Empty<Bytes>>, Infallible>>().await
+        })
     });
     let mut hyper = http.serve_connection(TokioIo::new(transport), read);
     let mut draining = false;
@@ -163,18 +175,14 @@ impl Idle {
 /// hyper, with every limit set that it has.
 fn http(service: &Service) -> http1::Builder {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(IDLE_LIMIT)
-        .max_headers(MAX_HEADERS)
+    // Its own limit on heads also runs while a connection is idle: the transport's is the one that is used.
+    http.max_headers(MAX_HEADERS)
         .max_header_size(MAX_HEAD)
         .max_buf_size(MAX_HEAD + 1024)
         // Whoever answers in our place gets the names as the client wrote them.
         .preserve_header_case(service.state.config.forwarding.is_some());
     http
 }
-
-/// How long a kept connection may be idle. A head that has begun has 10 s, see `transport`.
-const IDLE_LIMIT: Duration = Duration::from_secs(90);
 
 /// How many headers a request may have; more are answered 431.
 const MAX_HEADERS: usize = 100;

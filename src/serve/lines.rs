@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -106,22 +106,22 @@ impl OpenLine {
     }
 
     /// What `future` yields, or `None` once the server cuts its connections.
-    pub(crate) async fn until_cut<F: Future>(&self, future: F) -> Option<F::Output> {
+    pub(crate) async fn until_cut<F: Future + Unpin>(&self, future: F) -> Option<F::Output> {
         self.until(CUT, future).await
     }
 
     /// What `future` yields, or `None` once the server begins to stop.
-    pub(crate) async fn until_draining<F: Future>(&self, future: F) -> Option<F::Output> {
+    pub(crate) async fn until_draining<F: Future + Unpin>(&self, future: F) -> Option<F::Output> {
         self.until(DRAINING, future).await
     }
 
-    async fn until<F: Future>(&self, phase: u8, future: F) -> Option<F::Output> {
-        let mut future = pin!(future);
+    /// What is waited for is pinned by the caller: a future that took it over would be thrice as large.
+    async fn until<F: Future + Unpin>(&self, phase: u8, mut future: F) -> Option<F::Output> {
         poll_fn(|cx| {
             self.line.watch(cx);
             match self.lines.phase.load(Ordering::Acquire) >= phase {
                 true => Poll::Ready(None),
-                false => future.as_mut().poll(cx).map(Some),
+                false => Pin::new(&mut future).poll(cx).map(Some),
             }
         })
         .await

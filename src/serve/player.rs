@@ -57,37 +57,46 @@ pub(crate) enum Then {
 
 impl Player {
     /// Plays the response, and ends the connection as planned. If it can be used again, it is given back.
-    pub(crate) async fn play<I>(mut self, mut io: Transport<I>, lines: &Lines) -> Option<Transport<I>>
+    pub(crate) async fn play<I>(
+        mut self: Box<Self>,
+        mut io: Transport<I>,
+        lines: &Lines,
+    ) -> Option<Transport<I>>
     where
         I: AsyncRead + AsyncWrite + Unpin + Send,
     {
         // An error means that the client left or stalled; the settlement, dropped, says so.
         self.write(&mut io, lines).await.ok()?;
-        match self.then {
-            Then::Keep => {
-                self.line.set_aftermath(Aftermath::of(self.ending));
-                self.settle();
-                return Some(io);
-            }
-            Then::Close if self.line.is_unread() => {
-                self.settle();
-                close(io, LINGER, lines).await;
-            }
-            Then::Close => {
-                self.settle();
-                // Who does not take a FIN has left.
-                let _ = io.shutdown().await;
-            }
-            Then::End => {
-                self.hold(&mut io, lines).await.ok()?;
-                self.end(io, lines).await;
-            }
+        if self.then == Then::Keep {
+            self.line.set_aftermath(Aftermath::of(self.ending));
+            self.settle();
+            return Some(io);
         }
+        // Rare, and longer than what most connections need: it takes room only where it happens.
+        Box::pin(self.leave(io, lines)).await;
         None
     }
 
+    async fn leave<I>(mut self: Box<Self>, mut io: Transport<I>, lines: &Lines)
+    where
+        I: AsyncRead + AsyncWrite + Unpin,
+    {
+        if self.then == Then::End {
+            if self.hold(&mut io, lines).await.is_ok() {
+                self.end(io, lines).await;
+            }
+            return;
+        }
+        self.settle();
+        match self.line.is_unread() {
+            true => close(io, LINGER, lines).await,
+            // Who does not take a FIN has left.
+            false => drop(io.shutdown().await),
+        }
+    }
+
     /// Ends the connection as the response ends.
-    async fn end<I>(mut self, mut io: Transport<I>, lines: &Lines)
+    async fn end<I>(mut self: Box<Self>, mut io: Transport<I>, lines: &Lines)
     where
         I: AsyncRead + AsyncWrite + Unpin,
     {
@@ -323,7 +332,7 @@ mod tests {
     async fn play(timeline: Timeline) -> (Vec<(u128, usize)>, u128) {
         let (start, line) = (clock::now(), Arc::<Line>::default());
         let (ending, ends_at) = (timeline.ending, timeline.ends_at);
-        let player = Player {
+        let player = Box::new(Player {
             writer: Writer::new(timeline, Version::HTTP_11),
             ending,
             ends_at,
@@ -333,7 +342,7 @@ mod tests {
             settlement: None,
             max_hold: Duration::ZERO,
             _busy: line.begin_request(),
-        };
+        });
         let mut writes = Writes { start, seen: Vec::new() };
         let kept = player.play(Transport::new(&mut writes, line, Socket::none()), &Lines::default()).await;
         assert!(kept.is_some());

@@ -2,8 +2,9 @@
 //!
 //! It knows whether hyper has bytes it could not write yet (then the socket cannot be taken over), and
 //! it ends connections that stand still: a reader that takes nothing for 30 s (not even from the
-//! kernel's send queue), a request head that is not whole within 10 s. hyper's own head timeout also runs while a kept connection is idle; here
-//! it is that idle limit, so that clients with a pool do not lose their connection after 10 s.
+//! kernel's send queue), a request head that is not whole 10 s after its first byte, a connection on which
+//! nothing is said for 90 s. hyper has one limit for the latter two, so it is not used: clients with a pool
+//! would lose their connections, or a head could trickle.
 
 use std::io;
 use std::pin::Pin;
@@ -13,8 +14,9 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
 
-use super::clock::Patience;
+use super::clock::{self, Alarm, Patience};
 use super::drain::{Drained, Socket, Unsent};
 use super::forward::Client;
 use super::lines::{Line, Lines};
@@ -33,17 +35,26 @@ pub(crate) struct Transport<I> {
     unsent: Unsent,
     /// How many looks there were.
     looks: u32,
-    /// Runs from the first byte of a request to the end of its head; for the first request from the
-    /// moment the connection is open.
-    head: Patience,
+    /// By when the next request is to have begun, or its head to be whole.
+    next: Next,
+    alarm: Alarm,
     /// How many heads were whole when bytes were last read.
     heads: usize,
 }
 
+/// What the next request is waited for.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    /// For nothing yet.
+    Unknown,
+    /// To begin by then.
+    Begun(Instant),
+    /// To have a whole head by then.
+    Whole(Instant),
+}
+
 impl<I> Transport<I> {
     pub(crate) fn new(io: I, line: Arc<Line>, socket: Socket<I>) -> Self {
-        let mut head = Patience::new(HEAD_LIMIT);
-        head.start();
         let write = Patience::new(WRITE_LIMIT / LOOKS);
         Self {
             io,
@@ -53,7 +64,8 @@ impl<I> Transport<I> {
             write,
             unsent: Unsent::Unknown,
             looks: 0,
-            head,
+            next: Next::Unknown,
+            alarm: Alarm::default(),
             heads: 0,
         }
     }
@@ -116,7 +128,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Transport<I> {
         let this = &mut *self;
         if this.heads != this.line.heads() {
             this.heads = this.line.heads();
-            this.head.reset();
+            this.next = Next::Unknown;
         }
         let before = buf.filled().len();
         let poll = match this.early.is_empty() {
@@ -138,13 +150,16 @@ impl<I: AsyncRead + Unpin> AsyncRead for Transport<I> {
                 buf.set_filled(before);
                 return Poll::Pending;
             }
-            this.head.start();
+            if !matches!(this.next, Next::Whole(_)) {
+                this.next = Next::Whole(clock::now() + HEAD_LIMIT);
+            }
             return poll;
         }
-        match this.head.poll(cx) {
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            Poll::Pending => Poll::Pending,
+        if let Next::Unknown = this.next {
+            this.next = Next::Begun(clock::now() + IDLE_LIMIT);
         }
+        let (Next::Whole(deadline) | Next::Begun(deadline)) = this.next else { return Poll::Pending };
+        this.alarm.poll(cx, deadline).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -191,7 +206,10 @@ impl<I: AsyncRead + AsyncWrite + Unpin + Send> Client for Transport<I> {
 /// How much of a next request is taken while one is answered; then it is not noticed that a client leaves.
 const MAX_EARLY: usize = 16 * 1024;
 
-/// How long a request head may take.
+/// How long nothing may be said: at first, and between an answer and the next request.
+pub(super) const IDLE_LIMIT: Duration = Duration::from_secs(90);
+
+/// How long a request head may take, from its first byte.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long a write may make no progress.
@@ -208,7 +226,6 @@ mod tests {
     use tokio::io::AsyncWriteExt;
 
     use super::*;
-    use crate::serve::clock;
     use crate::serve::drain::Queue;
 
     /// Writes to a reader that takes nothing, while the kernel's queue gets shorter every 9 s for so many

@@ -14,6 +14,7 @@ mod attempts;
 mod captures;
 mod cli;
 mod composed_faults;
+mod crowds;
 mod event_faults;
 mod faults;
 mod files;

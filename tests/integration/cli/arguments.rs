@@ -43,6 +43,7 @@ fn values_that_cannot_be_read_say_what_is_expected() {
             "invalid value '10parsecs' for '--max-body <SIZE>': expected a size like 10MiB, 512KiB or 1000, got \"10parsecs\"",
         ),
         ("--max-connections 0", "invalid value '0' for '--max-connections <N>': 0 is not in 1..=4294967295"),
+        ("--threads 0", "invalid value '0' for '--threads <N>': 0 is not in 1..=1024"),
         (
             "--tls=cert.pem",
             "invalid value 'cert.pem' for '--tls[=<CERT,KEY>]': expected two PEM files, CERT,KEY, got \"cert.pem\"",

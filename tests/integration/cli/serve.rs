@@ -33,6 +33,16 @@ fn a_quiet_server_prints_its_url_and_nothing_else() {
     assert_eq!((output.code, output.stdout.as_str(), output.stderr.as_str()), (0, "", ""));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn as_many_threads_serve_as_was_said() {
+    for threads in [1, 5] {
+        let served = Dir::new().command(&format!("--threads {threads}")).serve();
+        assert_eq!(served.chat("hello").status, 200);
+        assert_eq!(served.threads(), threads);
+    }
+}
+
 #[test]
 fn the_ready_file_holds_the_url_while_the_server_runs() {
     let dir = Dir::new();
