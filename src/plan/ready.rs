@@ -169,11 +169,14 @@ impl Ready {
     }
 }
 
+/// Where in a value a gap begins, how long it is, and what fills it.
+type InValue = (usize, usize, With);
+
 /// Finds the gaps of one event. They are the values of keys, whose quotation marks are not escaped: nothing that a
 /// model says looks like one.
 fn find(event: &[u8], texts: &[String], counted: bool, gaps: &mut Vec<Gap>) {
     let before = gaps.len();
-    let mut add = |key: &str, with: &dyn Fn(&[u8]) -> Option<(usize, usize, With)>| {
+    let mut add = |key: &str, with: &dyn Fn(&[u8]) -> Option<InValue>| {
         let key = format!("\"{key}\":");
         let mut at = 0;
         while let Some(found) = event[at..].windows(key.len()).position(|window| window == key.as_bytes()) {
