@@ -30,6 +30,14 @@ impl Find {
     }
 }
 
+/// Checks that one secret is found in a text, this one, or none.
+#[cfg(test)]
+#[track_caller]
+fn check_only(all: fn(&[u8]) -> Vec<Find>, text: &str, expected: Option<&str>) {
+    let finds: Vec<&str> = all(text.as_bytes()).iter().map(|find| &text[find.start..find.end]).collect();
+    assert_eq!(finds, Vec::from_iter(expected), "{text}");
+}
+
 /// Every secret in a text, none of which has a character of another; what only stands for one is left out.
 pub(super) fn all(rule: Rule, view: &View) -> Vec<Find> {
     let text = view.plain();

@@ -31,12 +31,12 @@ const LONGEST: usize = 256;
 
 #[cfg(test)]
 mod tests {
+    use super::super::check_only;
     use super::*;
 
     #[track_caller]
     fn check(text: &str, expected: Option<&str>) {
-        let finds = all(text.as_bytes());
-        assert_eq!(finds.first().map(|find| &text[find.start..find.end]), expected, "{text}");
+        check_only(all, text, expected);
     }
 
     #[test]
