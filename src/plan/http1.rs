@@ -67,8 +67,9 @@ pub(crate) struct Writer {
     body: Reader,
     events: Events,
     framing: Framing,
-    ending: Ending,
-    ends_at: Duration,
+    /// How the response ends, and when.
+    pub(crate) ending: Ending,
+    pub(crate) ends_at: Duration,
     version: Version,
     is_chunked: bool,
     next: Next,

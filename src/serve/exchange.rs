@@ -31,8 +31,6 @@ pub(crate) struct Exchange<'a> {
     /// When the request was read.
     pub(crate) start: Instant,
     busy: Busy,
-    /// A body that is not read: if it were dropped, hyper would read on for it.
-    unread: Option<Incoming>,
 }
 
 impl<'a> Exchange<'a> {
@@ -40,7 +38,7 @@ impl<'a> Exchange<'a> {
     pub(crate) fn begin(state: &'a State, line: &'a Arc<Line>, parts: &request::Parts) -> Self {
         let (method, peer) = (parts.method.clone(), peer(parts));
         let (start, busy) = (clock::now(), line.begin_request());
-        Self { state, line, method, peer, origin: None, start, busy, unread: None }
+        Self { state, line, method, peer, origin: None, start, busy }
     }
 
     /// Leaves a body unread: the connection cannot be used again.
@@ -49,12 +47,6 @@ impl<'a> Exchange<'a> {
             self.peer.keep_alive = false;
             self.line.leave_unread();
         }
-    }
-
-    /// Leaves a body unread for as long as the answer takes.
-    pub(crate) fn keep_unread(&mut self, incoming: Incoming) {
-        self.leave(&incoming);
-        self.unread = Some(incoming);
     }
 
     /// The body, or why there is none; then the connection ends with the answer, unless the body was
@@ -83,6 +75,7 @@ impl<'a> Exchange<'a> {
             cors::allow(&mut timeline.head, origin);
         }
         let is_whole = head::is_whole(&timeline, &self.method);
+        let length = timeline.body.len();
         if self.method == Method::HEAD {
             (timeline.body, timeline.events) = (Body::default(), Events::default());
             // Even an empty body in chunks has a last one.
@@ -98,18 +91,15 @@ impl<'a> Exchange<'a> {
         http1::fit(&mut timeline.head, self.peer);
         if is_whole {
             // A client that knows no chunks is told the length.
-            http1::frame_for_status(&mut timeline.head, timeline.body.len());
+            http1::frame_for_status(&mut timeline.head, length);
         }
         let then = match is_whole {
             true if http1::says_close(&timeline.head) || !self.peer.keep_alive => Then::Close,
             true => Then::Keep,
             false => Then::End,
         };
-        let (ending, ends_at) = (timeline.ending, timeline.ends_at);
         self.line.hand_over(Handover::Play(Box::new(Player {
             writer: Writer::new(timeline, self.peer.version),
-            ending,
-            ends_at,
             then,
             start: self.start,
             line: Arc::clone(self.line),

@@ -158,7 +158,7 @@ pub(crate) struct Line {
     unread: AtomicBool,
     /// Whether the connection was given up because its reader takes nothing.
     stalled: AtomicBool,
-    /// What meets the connection after the response that hyper plays.
+    /// What meets the connection after the response.
     aftermath: Mutex<Aftermath>,
 }
 

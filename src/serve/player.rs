@@ -28,9 +28,6 @@ use crate::plan::timeline::Ending;
 pub(crate) struct Player {
     /// What is written, and when.
     pub(crate) writer: Writer,
-    /// How the response ends, and when.
-    pub(crate) ending: Ending,
-    pub(crate) ends_at: Duration,
     pub(crate) then: Then,
     /// Offsets count from here: the moment the request was read.
     pub(crate) start: Instant,
@@ -68,7 +65,7 @@ impl Player {
         // An error means that the client left or stalled; the settlement, dropped, says so.
         self.write(&mut io, lines).await.ok()?;
         if self.then == Then::Keep {
-            self.line.set_aftermath(Aftermath::of(self.ending));
+            self.line.set_aftermath(Aftermath::of(self.writer.ending));
             self.settle();
             return Some(io);
         }
@@ -101,7 +98,7 @@ impl Player {
         I: AsyncRead + AsyncWrite + Unpin,
     {
         let linger = LINGER.min(self.max_hold);
-        match self.ending {
+        match self.writer.ending {
             Ending::Complete
             | Ending::Close
             | Ending::Blackhole
@@ -112,7 +109,7 @@ impl Player {
             }
             Ending::HalfClose => {
                 self.settle();
-                let rest = (self.start + self.ends_at).saturating_duration_since(clock::now());
+                let rest = (self.start + self.writer.ends_at).saturating_duration_since(clock::now());
                 close(io, rest, lines).await;
             }
             Ending::Abandon => {
@@ -152,8 +149,8 @@ impl Player {
 
     /// Waits until the response is to end, or until the server stops.
     async fn hold<I: AsyncRead + Unpin>(&self, io: &mut I, lines: &Lines) -> io::Result<()> {
-        let deadline = self.start + self.ends_at;
-        match self.ending {
+        let deadline = self.start + self.writer.ends_at;
+        match self.writer.ending {
             Ending::HalfClose => Ok(()),
             Ending::Blackhole => {
                 before(deadline, Duration::ZERO, lines, pending::<()>()).await;
@@ -189,7 +186,7 @@ impl Player {
         while let Some(at) = self.writer.next_at() {
             let deadline = self.start + at;
             if self.is_over(io, &mut alarm, deadline, lines).await? {
-                self.ends_at = Duration::ZERO;
+                self.writer.ends_at = Duration::ZERO;
                 break;
             }
             // A server that is stopping closes each connection after the answer it is at, and says so.
@@ -259,12 +256,12 @@ impl Player {
 
     /// Whether what is left has no event, in a response that breaks.
     fn only_holds(&self) -> bool {
-        !self.ending.is_complete() && self.writer.is_past_events()
+        !self.writer.ending.is_complete() && self.writer.is_past_events()
     }
 
     /// Makes the server stop listening, before the client can know that the response is over.
     async fn refuse(&self, lines: &Lines) {
-        if let Ending::Refuse { refuse, .. } = self.ending {
+        if let Ending::Refuse { refuse, .. } = self.writer.ending {
             lines.door.close_for(refuse.min(self.max_hold)).await;
         }
     }
@@ -331,11 +328,8 @@ mod tests {
     /// Plays a response: when how much was written, and when it was over.
     async fn play(timeline: Timeline) -> (Vec<(u128, usize)>, u128) {
         let (start, line) = (clock::now(), Arc::<Line>::default());
-        let (ending, ends_at) = (timeline.ending, timeline.ends_at);
         let player = Box::new(Player {
             writer: Writer::new(timeline, Version::HTTP_11),
-            ending,
-            ends_at,
             then: Then::Keep,
             start,
             line: Arc::clone(&line),

@@ -174,7 +174,7 @@ impl Service {
         }
         exchange.origin = origin;
         if let Some((timeline, settlement)) = self.early(&call, exchange.start) {
-            exchange.keep_unread(incoming);
+            exchange.leave(&incoming);
             return Decided::planned(timeline, Some(settlement));
         }
         let fixtures = self.state.fixtures_for(&call.scope);

@@ -284,6 +284,22 @@ async fn a_client_that_keeps_its_side_open_does_not_hold_the_connection() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn http_1_0_is_told_the_length_instead_of_chunks() {
+    let timeline = stream(&[(0, "one"), (10, "two")], Ending::Complete);
+    let service = MockServer::builder().timeline(timeline).service().unwrap();
+    for (method, body) in [("POST", "onetwo"), ("HEAD", "")] {
+        let mut client = connect(&service, 1024);
+        let request = ask().replace("HTTP/1.1", "HTTP/1.0").replacen("POST", method, 1);
+        client.write_all(request.as_bytes()).await.unwrap();
+        let mut text = String::new();
+        client.read_to_string(&mut text).await.unwrap();
+        assert!(!text.contains("Transfer-Encoding"), "{text}");
+        assert!(text.contains("\r\ncontent-length: 6\r\n"), "{text}");
+        assert!(text.ends_with(&format!("\r\n\r\n{body}")), "{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn http_1_0_gets_the_body_as_it_is() {
     let timeline = stream(&[(0, "one"), (10, "two")], Ending::Close);
     let service = MockServer::builder().timeline(timeline).service().unwrap();
