@@ -5,6 +5,7 @@
 //! hit's own is known: ids, the time, random characters, the count of the prompt. This is invisible: with
 //! patterns or without, a plan has the same bytes (`tests::answers_are_the_same_with_and_without`).
 
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -23,13 +24,19 @@ use super::wire::{Filters, Obfuscation};
 mod tests;
 
 /// All that what is said depends on, but for what is a hit's own.
-#[derive(Debug)]
-pub(crate) struct Key {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Key<'a> {
+    asked: Asked,
+    shape: &'a Shape,
+}
+
+/// What of it is no part of the shape.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Asked {
     dialect: &'static str,
     stream: bool,
     forced: bool,
     functions: bool,
-    shape: Shape,
     counts: Counts,
 }
 
@@ -53,9 +60,9 @@ pub(crate) struct Pace {
     pub(crate) last: Duration,
 }
 
-impl Key {
+impl<'a> Key<'a> {
     /// The key of an answer; `None` where more of it is a hit's own than is known here.
-    pub(crate) fn of(request: &Request, shape: &Shape, counts: Counts, filters: &Filters) -> Option<Self> {
+    pub(crate) fn of(request: &Request, shape: &'a Shape, counts: Counts, filters: &Filters) -> Option<Self> {
         let stream = request.stream();
         let Filters { results, prompt_results, chunks, annotations, .. } = filters;
         let given =
@@ -63,34 +70,22 @@ impl Key {
         let measured = shape.latency_checkpoint.is_some() || shape.routing.is_some();
         let telemetry = stream && shape.usage && shape.details == Details::CacheWrite;
         let hidden = matches!(shape.obfuscation, None | Some(Obfuscation::Sent(_)));
-        let asked = matches!(shape.logprobs, Logprobs::Asked(_));
+        let likely = matches!(shape.logprobs, Logprobs::Asked(_));
         // A first chunk has the time 0 of no hit.
         let timeless = shape.created == 0;
-        if request.n() > 1 || asked || given || measured || telemetry || timeless || !hidden {
+        if request.n() > 1 || likely || given || measured || telemetry || timeless || !hidden {
             return None;
         }
         // A body that is not a stream has gaps for these.
         let counts = if stream { counts } else { Counts { prompt: 0, total: 0, ..counts } };
-        Some(Self {
+        let asked = Asked {
             dialect: request.call.route.dialect.name(),
             stream,
             forced: request.forces_a_function(),
             functions: request.offers_functions_only(),
-            shape: shape.clone(),
             counts,
-        })
-    }
-}
-
-impl PartialEq for Key {
-    fn eq(&self, other: &Self) -> bool {
-        let Self { dialect, stream, forced, functions, shape, counts } = self;
-        *stream == other.stream
-            && *forced == other.forced
-            && *functions == other.functions
-            && *counts == other.counts
-            && *dialect == other.dialect
-            && shape.is_alike(&other.shape)
+        };
+        Some(Self { asked, shape })
     }
 }
 
@@ -138,11 +133,7 @@ impl Ready {
         let mut gaps = Vec::new();
         let mut start = 0;
         for end in if ends.is_empty() { &whole[..] } else { &ends } {
-            let before = gaps.len();
-            find(&body[start..*end], &filling.texts, ends.is_empty(), &mut gaps);
-            for gap in &mut gaps[before..] {
-                (gap.start, gap.end) = (gap.start + start, gap.end + start);
-            }
+            find(&body, start..*end, &filling.texts, ends.is_empty(), &mut gaps);
             start = *end;
         }
         let mut ready = Self { pattern: Arc::new(Pattern::new(body, gaps)), kinds, ends, paced: None };
@@ -174,8 +165,8 @@ type InValue = (usize, usize, With);
 
 /// Finds the gaps of one event. They are the values of keys, whose quotation marks are not escaped: nothing that a
 /// model says looks like one.
-fn find(event: &[u8], texts: &[String], counted: bool, gaps: &mut Vec<Gap>) {
-    let before = gaps.len();
+fn find(body: &[u8], event: Range<usize>, texts: &[String], counted: bool, gaps: &mut Vec<Gap>) {
+    let (before, offset, event) = (gaps.len(), event.start, &body[event]);
     let mut add = |key: &str, with: &dyn Fn(&[u8]) -> Option<InValue>| {
         let key = format!("\"{key}\":");
         let mut at = 0;
@@ -183,7 +174,7 @@ fn find(event: &[u8], texts: &[String], counted: bool, gaps: &mut Vec<Gap>) {
             at += found + key.len();
             at += usize::from(event[at..].starts_with(b" "));
             if let Some((skipped, len, with)) = with(&event[at..]) {
-                let start = at + skipped;
+                let start = offset + at + skipped;
                 gaps.push(Gap { start, end: start + len, with });
             }
         }
@@ -226,33 +217,39 @@ pub(crate) struct Cache([OnceLock<Box<Seen>>; MOST]);
 /// A kind of request that was seen.
 #[derive(Debug)]
 struct Seen {
-    key: Key,
+    asked: Asked,
+    shape: Shape,
     ready: OnceLock<Arc<Ready>>,
 }
 
 impl Cache {
     /// The pattern for a key, if there is one.
-    pub(crate) fn get(&self, key: &Key) -> Option<&Arc<Ready>> {
-        self.seen().find(|seen| seen.key == *key)?.ready.get()
+    pub(crate) fn get(&self, key: Key<'_>) -> Option<&Arc<Ready>> {
+        self.seen(key)?.ready.get()
     }
 
     /// Keeps what `make` makes, if the key was seen before. An answer that is asked for once needs no pattern.
-    pub(crate) fn keep(&self, key: Key, make: impl FnOnce() -> Ready) {
-        if let Some(seen) = self.seen().find(|seen| seen.key == key) {
+    pub(crate) fn keep(&self, key: Key<'_>, make: impl FnOnce() -> Ready) {
+        if let Some(seen) = self.seen(key) {
             seen.ready.get_or_init(|| Arc::new(make()));
         } else if let Some(free) = self.0.iter().find(|slot| slot.get().is_none()) {
             // Somebody else may have been faster; then it is kept another time.
-            let _ = free.set(Box::new(Seen { key, ready: OnceLock::new() }));
+            let (asked, shape) = (key.asked, key.shape.clone());
+            let _ = free.set(Box::new(Seen { asked, shape, ready: OnceLock::new() }));
         }
     }
 
-    fn seen(&self) -> impl Iterator<Item = &Seen> {
+    fn seen(&self, key: Key<'_>) -> Option<&Seen> {
+        self.all().find(|seen| seen.asked == key.asked && seen.shape.is_alike(key.shape))
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Seen> {
         self.0.iter().map_while(|slot| slot.get().map(Box::as_ref))
     }
 
     #[cfg(test)]
     fn patterns(&self) -> usize {
-        self.seen().filter(|seen| seen.ready.get().is_some()).count()
+        self.all().filter(|seen| seen.ready.get().is_some()).count()
     }
 }
 

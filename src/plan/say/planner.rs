@@ -80,9 +80,11 @@ impl<'a> Planner<'a> {
             return whole(head, body, self.pacing.head.unwrap_or_default().0);
         }
         let setting = self.setting(answer, spoken);
-        let key = ready::Key::of(self.request, &self.shape, setting.counts, &self.reply.filters);
-        let key = key.filter(|_| self.reply.templates.is_none());
-        if let Some(ready) = key.as_ref().and_then(|key| self.reply.ready.get(key)) {
+        let key = match self.reply.templates {
+            None => ready::Key::of(self.request, &self.shape, setting.counts, &self.reply.filters),
+            Some(_) => None,
+        };
+        if let Some(ready) = key.and_then(|key| self.reply.ready.get(key)) {
             return self.again(ready, ready::filling(&self.shape, setting.counts, spoken));
         }
         if let Some(refusal) = self.too_heavy(spoken, &setting) {

@@ -1,7 +1,7 @@
 //! The body of a timeline: bytes, or a pattern that many bodies share and what this one has in its gaps.
 
 use std::fmt;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -86,7 +86,7 @@ impl Pattern {
     fn write(
         &self,
         out: &mut Vec<u8>,
-        part: std::ops::Range<usize>,
+        part: Range<usize>,
         gaps: &[Gap],
         texts: &[String],
         noise: &mut Stream,
