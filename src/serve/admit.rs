@@ -92,9 +92,9 @@ impl Service {
         let readable = is_json || asked.served || call.method == Method::GET;
         let request = ApiRequest { call, body: parsed.unwrap_or(Value::Null) };
         let at = read - self.state.started;
-        let entry = record::entry(&request, asked.body, is_json, at);
+        let kept = Arc::new(record::kept(&request, asked.body, is_json));
         // From here on there is an outcome, even if planning panics.
-        let draft = self.state.journal.draft(entry, Arc::clone(&self.state.lines));
+        let draft = self.state.journal.draft(kept, at, Arc::clone(&self.state.lines));
         let checked = match asked.reject.take() {
             Some(reject) => Err(reject),
             None if !readable => Err(Reject::InvalidJson),
@@ -108,14 +108,9 @@ impl Service {
             self.refuse(&reject, &request.call, limits, came.turn)
         });
         let Answered { id, timeline, fixture, unmatched, refusal } = answered;
-        let settlement = draft.begin(timeline.ending, |entry| {
-            entry.id = id;
-            entry.status = timeline.head.status;
-            (entry.fixture, entry.hit) = fixture.unzip();
-            entry.unmatched = unmatched;
-            entry.refusal = refusal;
-            entry.faults = record::faults(&timeline.faults);
-            entry.events_planned = timeline.events_in(timeline.events.len());
+        let settlement = draft.begin(id, timeline.ending, |told| {
+            record::planned(told, &timeline);
+            (told.fixture, told.unmatched, told.refusal) = (fixture, unmatched, refusal);
         });
         (timeline, settlement)
     }

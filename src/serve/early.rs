@@ -36,14 +36,10 @@ impl Service {
         };
         let timeline = plan_early(call, &occasion);
         let request = Request { call: call.clone(), body: Value::Null };
-        let entry = record::entry(&request, &Bytes::new(), false, read - self.state.started);
-        let draft = self.state.journal.draft(entry, Arc::clone(&self.state.lines));
-        let settlement = draft.begin(timeline.ending, |entry| {
-            entry.id = id;
-            entry.status = timeline.head.status;
-            entry.faults = record::faults(&timeline.faults);
-            entry.events_planned = timeline.events_in(timeline.events.len());
-        });
+        let kept = Arc::new(record::kept(&request, &Bytes::new(), false));
+        let (at, lines) = (read - self.state.started, Arc::clone(&self.state.lines));
+        let draft = self.state.journal.draft(kept, at, lines);
+        let settlement = draft.begin(id, timeline.ending, |told| record::planned(told, &timeline));
         Some((timeline, settlement))
     }
 }

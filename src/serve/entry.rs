@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, Method, StatusCode};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::Value;
@@ -21,7 +21,7 @@ pub struct Entry {
     pub session: String,
     /// The method.
     #[serde(serialize_with = "display")]
-    pub method: http::Method,
+    pub method: Method,
     /// The path below the scope, with its query.
     pub path: String,
     /// The dialect spoken: `openai`, `azure`.
@@ -42,7 +42,7 @@ pub struct Entry {
     pub retry: Option<u64>,
     /// The status code of the answer.
     #[serde(serialize_with = "display_status")]
-    pub status: http::StatusCode,
+    pub status: StatusCode,
     /// The fixture that answered; `None` for a request that was refused.
     pub fixture: Option<String>,
     /// Which hit of the fixture it was, from 1.
@@ -67,14 +67,97 @@ pub struct Entry {
     pub duration: Option<Duration>,
 }
 
-impl Entry {
+/// What an entry has of its request, without secrets and never large. Requests that are the same share it.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) session: String,
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) dialect: &'static str,
+    pub(crate) endpoint: &'static str,
+    pub(crate) model: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+    pub(crate) body_bytes: usize,
+    pub(crate) retry: Option<u64>,
+    /// About how many bytes all of it takes.
+    pub(crate) weight: usize,
+}
+
+/// What an entry has of the answer as it was planned.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) id: u64,
+    pub(crate) at: Duration,
+    pub(crate) status: StatusCode,
+    pub(crate) fixture: Option<(String, u64)>,
+    pub(crate) unmatched: bool,
+    pub(crate) refusal: Option<String>,
+    pub(crate) faults: Vec<String>,
+    pub(crate) events_planned: usize,
+}
+
+impl Kept {
+    /// The same, weighed.
+    pub(crate) fn weighed(mut self) -> Self {
+        let headers = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 64);
+        let texts = self.session.len() + self.path.len() + self.model.len() + self.body.len();
+        self.weight = size_of::<Self>() + headers.sum::<usize>() + texts;
+        self
+    }
+}
+
+impl Told {
+    /// Nothing yet, of a request that was read `at` this time from the start of the server.
+    pub(crate) fn nothing(id: u64, at: Duration) -> Self {
+        Self {
+            id,
+            at,
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            fixture: None,
+            unmatched: false,
+            refusal: None,
+            faults: Vec::new(),
+            events_planned: 0,
+        }
+    }
+
     /// About how many bytes it takes.
     pub(crate) fn weight(&self) -> usize {
-        let headers = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 64);
-        let refusal = self.refusal.as_ref().map_or(0, String::len);
+        let fixture = self.fixture.as_ref().map_or(0, |(name, _)| name.len());
         let faults = self.faults.iter().map(|fault| fault.len() + size_of::<String>());
-        let texts = self.session.len() + self.path.len() + self.model.len() + refusal;
-        size_of::<Self>() + headers.sum::<usize>() + faults.sum::<usize>() + texts + self.body.len()
+        size_of::<Self>() + fixture + self.refusal.as_ref().map_or(0, String::len) + faults.sum::<usize>()
+    }
+}
+
+impl Entry {
+    /// The entry of a request while its answer runs.
+    pub(crate) fn running(kept: &Kept, told: &Told) -> Self {
+        let (fixture, hit) = told.fixture.clone().unzip();
+        Self {
+            id: told.id,
+            session: kept.session.clone(),
+            method: kept.method.clone(),
+            path: kept.path.clone(),
+            dialect: kept.dialect,
+            endpoint: kept.endpoint,
+            model: kept.model.clone(),
+            headers: kept.headers.clone(),
+            body: kept.body.clone(),
+            body_bytes: kept.body_bytes,
+            retry: kept.retry,
+            status: told.status,
+            fixture,
+            hit,
+            unmatched: told.unmatched,
+            refusal: told.refusal.clone(),
+            faults: told.faults.clone(),
+            events_planned: told.events_planned,
+            events_sent: 0,
+            outcome: Outcome::Running,
+            at: told.at,
+            duration: None,
+        }
     }
 
     /// The request's body as JSON; `None` where it is not JSON or was too large to keep.
@@ -152,11 +235,11 @@ impl Outcome {
     }
 }
 
-fn display<S: Serializer>(value: &http::Method, serializer: S) -> Result<S::Ok, S::Error> {
+fn display<S: Serializer>(value: &Method, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(value.as_str())
 }
 
-fn display_status<S: Serializer>(status: &http::StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
+fn display_status<S: Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u16(status.as_u16())
 }
 

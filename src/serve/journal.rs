@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::clock;
-use super::entry::{Entry, Outcome};
+use super::entry::{Entry, Kept, Outcome, Told};
 use super::lines::{Line, Lines};
 use super::redact;
 use crate::plan::timeline::Ending;
@@ -48,12 +48,12 @@ struct Ring {
     weight: usize,
 }
 
-/// An entry as it was when it began, and how it ended since. Cheap to clone, so that entries are
-/// copied for readers without the lock.
+/// What an entry is made from once it is read. Cheap to clone, so that readers copy it without the lock.
 #[derive(Clone)]
 struct Record {
-    entry: Arc<Entry>,
-    weight: usize,
+    id: u64,
+    kept: Arc<Kept>,
+    told: Arc<Told>,
     end: Option<End>,
 }
 
@@ -90,7 +90,7 @@ impl Journal {
             let index = ring.find(id)?;
             ring.records[index].clone()
         };
-        self.shows(&record.entry).then(|| record.to_entry())
+        self.shows(&record.kept).then(|| record.to_entry())
     }
 
     /// Waits until `n` requests have ended, and returns all that have, oldest first.
@@ -105,10 +105,10 @@ impl Journal {
         loop {
             let mut changed = pin!(self.shared.changed.notified());
             changed.as_mut().enable();
-            let settled = |record: &&Record| record.end.is_some() && self.shows(&record.entry);
+            let settled = |record: &&Record| record.end.is_some() && self.shows(&record.kept);
             let count = self.ring().records.iter().filter(settled).count();
             if count >= n {
-                return self.records(usize::MAX, |record| record.end.is_some());
+                return self.latest(usize::MAX, |entry| entry.outcome.is_settled());
             }
             changed.await;
         }
@@ -116,24 +116,20 @@ impl Journal {
 
     /// The last `limit` entries that `wanted` picks, oldest first.
     pub(crate) fn latest(&self, limit: usize, wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
-        self.records(limit, |record| wanted(&record.entry))
-    }
-
-    fn records(&self, limit: usize, wanted: impl Fn(&Record) -> bool) -> Vec<Entry> {
-        let records: Vec<_> = {
-            let ring = self.ring();
-            let shown = ring.records.iter().rev().filter(|record| self.shows(&record.entry));
-            shown.filter(|record| wanted(record)).take(limit).cloned().collect()
-        };
-        records.iter().rev().map(Record::to_entry).collect()
+        let records: Vec<_> =
+            self.ring().records.iter().filter(|record| self.shows(&record.kept)).cloned().collect();
+        let entries = records.iter().rev().map(Record::to_entry).filter(wanted).take(limit);
+        let mut entries: Vec<_> = entries.collect();
+        entries.reverse();
+        entries
     }
 
     /// Forgets all entries that it shows. Those still running get their outcome nonetheless: who
     /// listens is told.
     pub(crate) fn clear(&self) {
         let mut ring = self.ring();
-        ring.records.retain(|record| !self.shows(&record.entry));
-        ring.weight = ring.records.iter().map(|record| record.weight).sum();
+        ring.records.retain(|record| !self.shows(&record.kept));
+        ring.weight = ring.records.iter().map(Record::weight).sum();
     }
 
     /// The id of an entry to come.
@@ -141,33 +137,33 @@ impl Journal {
         self.shared.last.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// An entry that is not complete yet. Whatever happens, it will be in the journal.
-    pub(crate) fn draft(&self, entry: Entry, lines: Arc<Lines>) -> Draft {
-        Draft { journal: self.clone(), lines, entry: Some(entry) }
+    /// The entry of a request that was read `at` this time from the start of the server, whose answer is being
+    /// decided. Whatever happens, it will be in the journal.
+    pub(crate) fn draft(&self, kept: Arc<Kept>, at: Duration, lines: Arc<Lines>) -> Draft {
+        Draft { journal: self.clone(), lines, at, kept: Some(kept) }
     }
 
-    fn store(&self, entry: &Arc<Entry>) {
-        let record = Record { entry: Arc::clone(entry), weight: entry.weight(), end: None };
+    fn store(&self, record: Record) {
         let forgotten = self.ring().insert(record, self.shared.limit);
         // What it takes to drop them, nobody else waits for.
         drop(forgotten);
     }
 
-    fn settle(&self, entry: &Arc<Entry>, end: End) {
+    fn settle(&self, record: &Record) {
         {
             let mut ring = self.ring();
-            if let Some(index) = ring.find(entry.id) {
-                ring.records[index].end = Some(end);
+            if let Some(index) = ring.find(record.id) {
+                ring.records[index].end = record.end;
             }
         }
         self.shared.changed.notify_waiters();
         if let Some(call) = &self.shared.on_settled {
-            call(&Record { entry: Arc::clone(entry), weight: 0, end: Some(end) }.to_entry());
+            call(&record.to_entry());
         }
     }
 
-    fn shows(&self, entry: &Entry) -> bool {
-        self.session.as_ref().is_none_or(|session| *session == entry.session)
+    fn shows(&self, kept: &Kept) -> bool {
+        self.session.as_ref().is_none_or(|session| *session == kept.session)
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {
@@ -178,27 +174,37 @@ impl Journal {
 impl Ring {
     /// Inserts a record, and takes out the oldest ones beyond the limits.
     fn insert(&mut self, record: Record, limit: usize) -> Vec<Record> {
+        self.weight += record.weight();
         // Ids are given at admission, so that the journal has the order in which fixtures were hit.
-        let place = self.records.partition_point(|before| before.entry.id < record.entry.id);
-        self.weight += record.weight;
-        self.records.insert(place, record);
+        match self.records.back() {
+            Some(last) if record.id < last.id => {
+                let place = self.records.partition_point(|before| before.id < record.id);
+                self.records.insert(place, record);
+            }
+            _ => self.records.push_back(record),
+        }
         let mut forgotten = Vec::new();
         while self.records.len() > limit || self.weight > MAX_WEIGHT {
             let Some(oldest) = self.records.pop_front() else { break };
-            self.weight -= oldest.weight;
+            self.weight -= oldest.weight();
             forgotten.push(oldest);
         }
         forgotten
     }
 
     fn find(&self, id: u64) -> Option<usize> {
-        self.records.binary_search_by_key(&id, |record| record.entry.id).ok()
+        self.records.binary_search_by_key(&id, |record| record.id).ok()
     }
 }
 
 impl Record {
+    /// About how many bytes it takes. What it shares with others counts as its own.
+    fn weight(&self) -> usize {
+        self.kept.weight + self.told.weight()
+    }
+
     fn to_entry(&self) -> Entry {
-        let mut entry = Entry::clone(&self.entry);
+        let mut entry = Entry::running(&self.kept, &self.told);
         if let Some(End { outcome, duration }) = self.end {
             entry.events_sent = outcome.events();
             entry.duration = Some(duration);
@@ -223,38 +229,39 @@ impl fmt::Debug for Journal {
 pub(crate) struct Draft {
     journal: Journal,
     lines: Arc<Lines>,
-    entry: Option<Entry>,
+    at: Duration,
+    kept: Option<Arc<Kept>>,
 }
 
 impl Draft {
-    /// Stores the entry, with what the answer turned out to be.
-    pub(crate) fn begin(mut self, ending: Ending, complete: impl FnOnce(&mut Entry)) -> Settlement {
-        let mut entry = self.entry.take().expect("a draft begins once");
-        complete(&mut entry);
-        self.open(entry, ending)
+    /// Stores the entry, with what the answer with this id turned out to be.
+    pub(crate) fn begin(mut self, id: u64, ending: Ending, complete: impl FnOnce(&mut Told)) -> Settlement {
+        let kept = self.kept.take().expect("a draft begins once");
+        let mut told = Told::nothing(id, self.at);
+        complete(&mut told);
+        self.open(kept, told, ending)
     }
 
-    fn open(&self, entry: Entry, ending: Ending) -> Settlement {
-        let entry = Arc::new(entry);
-        self.journal.store(&entry);
+    fn open(&self, kept: Arc<Kept>, told: Told, ending: Ending) -> Settlement {
+        let record = Record { id: told.id, kept, told: Arc::new(told), end: None };
+        self.journal.store(record.clone());
         Settlement {
             journal: self.journal.clone(),
             lines: Arc::clone(&self.lines),
             line: None,
             ending,
-            entry,
+            record,
             began: clock::now(),
             events: 0,
-            open: true,
         }
     }
 }
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        if let Some(mut entry) = self.entry.take() {
-            entry.id = self.journal.next_id();
-            self.open(entry, Ending::Complete).settle(Outcome::Failed { events: 0 });
+        if let Some(kept) = self.kept.take() {
+            let told = Told::nothing(self.journal.next_id(), self.at);
+            self.open(kept, told, Ending::Complete).settle(Outcome::Failed { events: 0 });
         }
     }
 }
@@ -262,16 +269,15 @@ impl Drop for Draft {
 /// Gives an entry its outcome, exactly once: by a method, or by being dropped, which means that the
 /// client left, that it stalled, or that the server was stopped.
 ///
-/// It has the entry itself: the journal may have forgotten it by then.
+/// It has the record itself: the journal may have forgotten it by then.
 pub(crate) struct Settlement {
     journal: Journal,
     lines: Arc<Lines>,
     line: Option<Arc<Line>>,
     ending: Ending,
-    entry: Arc<Entry>,
+    record: Record,
     began: tokio::time::Instant,
     events: usize,
-    open: bool,
 }
 
 impl Settlement {
@@ -288,9 +294,8 @@ impl Settlement {
     /// The entry, settled as if everything that was planned had gone out.
     pub(crate) fn foreseen(mut self, events: usize) -> Entry {
         self.progress(events);
-        let (entry, outcome) = (Arc::clone(&self.entry), self.planned());
-        self.settle(outcome);
-        Record { entry, weight: 0, end: Some(End { outcome, duration: Duration::ZERO }) }.to_entry()
+        self.settle(self.planned());
+        Entry { duration: Some(Duration::ZERO), ..self.record.to_entry() }
     }
 
     /// Everything that was planned is out, and the response ends as planned.
@@ -307,8 +312,8 @@ impl Settlement {
     }
 
     fn settle(&mut self, outcome: Outcome) {
-        self.open = false;
-        self.journal.settle(&self.entry, End { outcome, duration: clock::now() - self.began });
+        self.record.end = Some(End { outcome, duration: clock::now() - self.began });
+        self.journal.settle(&self.record);
     }
 
     /// Why the answer did not go out.
@@ -330,7 +335,7 @@ impl Settlement {
 
 impl Drop for Settlement {
     fn drop(&mut self) {
-        if self.open {
+        if self.record.end.is_none() {
             self.settle(self.broken());
         }
     }
@@ -339,7 +344,7 @@ impl Drop for Settlement {
 impl fmt::Debug for Settlement {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Settlement")
-            .field("id", &self.entry.id)
+            .field("id", &self.record.id)
             .field("events", &self.events)
             .finish_non_exhaustive()
     }
@@ -360,20 +365,20 @@ mod tests {
     use crate::plan::timeline::{Event, EventKind};
     use crate::serve::record;
 
-    /// An entry, with a body of this length.
-    fn entry(body: usize) -> Entry {
+    /// What is kept of a request with a body of this length.
+    fn kept(body: usize) -> Arc<Kept> {
         let (head, ()) = http::Request::post("/v1/chat/completions").body(()).unwrap().into_parts();
         let scope = crate::plan::request::Scope::default();
         let call = crate::plan::request::Call::new(head.method, "/".to_owned(), None, head.headers, scope);
         let request = crate::plan::Request { call, body: serde_json::Value::Null };
-        record::entry(&request, &Bytes::from("x".repeat(body)), false, Duration::ZERO)
+        Arc::new(record::kept(&request, &Bytes::from("x".repeat(body)), false))
     }
 
     #[test]
     fn a_panic_before_an_answer_is_planned_leaves_an_entry_that_failed() {
         let journal = Journal::new(10, None);
         let panicking = AssertUnwindSafe(|| {
-            let _draft = journal.draft(entry(0), Arc::default());
+            let _draft = journal.draft(kept(0), Duration::ZERO, Arc::default());
             panic!("planning failed");
         });
         assert!(catch_unwind(panicking).is_err());
@@ -403,10 +408,12 @@ mod tests {
     #[test]
     fn the_oldest_entries_are_forgotten_once_all_are_too_large() {
         let journal = Journal::new(100_000, None);
-        for id in 1..=1200 {
-            drop(journal.draft(Entry { id, ..entry(70_000) }, Arc::default()));
+        for _ in 0..1200 {
+            drop(journal.draft(kept(70_000), Duration::ZERO, Arc::default()));
         }
-        let weight: usize = journal.entries().iter().map(Entry::weight).sum();
+        let weight: usize = journal.ring().records.iter().map(Record::weight).sum();
+        let bodies: usize = journal.entries().iter().map(|entry| entry.body.len()).sum();
+        assert!(bodies < weight && weight == journal.ring().weight);
         assert!(weight <= MAX_WEIGHT && weight > MAX_WEIGHT - 100_000, "{weight}");
         journal.clear();
         assert_eq!(journal.ring().weight, 0);

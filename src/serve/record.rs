@@ -1,27 +1,23 @@
-//! From a request to the entry that the journal keeps of it: without secrets, and never large.
+//! From a request to what the journal keeps of it: without secrets, and never large.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use bytes::Bytes;
-use http::StatusCode;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::entry::{Entry, Outcome};
+use super::entry::{Kept, Told};
 use super::redact;
-use crate::plan::Request;
+use crate::plan::{Request, Timeline};
 
-/// The entry of a request that was read `at` this time from the start of the server; what is known
-/// only once it is answered is empty.
-pub(crate) fn entry(request: &Request, body: &Bytes, is_json: bool, at: Duration) -> Entry {
+/// What is kept of a request.
+pub(crate) fn kept(request: &Request, body: &Bytes, is_json: bool) -> Kept {
     let call = &request.call;
     let retry = call.headers.get(&RETRY);
-    let kept = match is_json {
+    let text = match is_json {
         true => redact::json(body, &request.body),
         false => Cow::Owned(redact::text(&String::from_utf8_lossy(body)).into_owned()),
     };
-    Entry {
-        id: 0,
+    Kept {
         session: redact::text(&call.scope.session).into_owned(),
         method: call.method.clone(),
         path: cut(redact::target(&call.path, call.query.as_deref()).into(), MOST),
@@ -29,31 +25,24 @@ pub(crate) fn entry(request: &Request, body: &Bytes, is_json: bool, at: Duration
         endpoint: call.route.endpoint.name(),
         model: cut(redact::text(request.model()), MOST),
         headers: headers(&call.headers),
-        body: cut(kept, MOST_BODY),
+        body: cut(text, MOST_BODY),
         body_bytes: body.len(),
         retry: retry.and_then(|value| value.to_str().ok()?.parse().ok()),
-        status: StatusCode::INTERNAL_SERVER_ERROR,
-        fixture: None,
-        hit: None,
-        unmatched: false,
-        refusal: None,
-        faults: Vec::new(),
-        events_planned: 0,
-        events_sent: 0,
-        outcome: Outcome::Running,
-        at,
-        duration: None,
+        weight: 0,
     }
+    .weighed()
+}
+
+/// Keeps what an answer turned out to be.
+pub(crate) fn planned(told: &mut Told, timeline: &Timeline) {
+    told.status = timeline.head.status;
+    told.faults = timeline.faults.iter().map(|fault| cut(redact::text(fault), MOST)).collect();
+    told.events_planned = timeline.events_in(timeline.events.len());
 }
 
 /// The reason of a refusal, as it is kept.
 pub(crate) fn refusal(message: &str) -> String {
     cut(redact::text(message), MOST)
-}
-
-/// The faults of a timeline, as they are kept.
-pub(crate) fn faults(faults: &[String]) -> Vec<String> {
-    faults.iter().map(|fault| cut(redact::text(fault), MOST)).collect()
 }
 
 /// The headers, each value cut, and together never more than [`MOST_HEADERS`]. They are copies: hyper's are parts of
