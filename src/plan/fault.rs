@@ -279,7 +279,7 @@ mod tests {
 
     use super::*;
     use crate::plan::Request;
-    use crate::plan::timeline::{Ending, Event, Head, Timeline};
+    use crate::plan::timeline::{Ending, Event, Head, Headers, Timeline};
 
     /// Five events of four bytes: role, two pieces, finish, done.
     fn timeline() -> Timeline {
@@ -290,7 +290,8 @@ mod tests {
             end: 4 * (index + 1),
             kind,
         };
-        let head = Head { at: Duration::ZERO, status: StatusCode::OK, reason: None, headers: Vec::new() };
+        let head =
+            Head { at: Duration::ZERO, status: StatusCode::OK, reason: None, headers: Headers::default() };
         let events: Vec<_> = kinds.into_iter().enumerate().map(event).collect();
         Timeline::whole(head, Bytes::from_static(b"aaaabbbbccccddddeeee"), events)
     }

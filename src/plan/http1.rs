@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, TRAILER, TRANSFER_ENCODING};
 use http::{HeaderValue, StatusCode, Version};
 
-use super::timeline::{Ending, Event, EventKind, Events, Framing, Head, Header, Reader, Timeline};
+use super::timeline::{Ending, Event, EventKind, Events, Framing, Head, Header, Reader, Timeline, Until};
 
 /// A response as it goes over the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,6 +180,8 @@ impl Writer {
     fn frame(&mut self, out: &mut Vec<u8>, at: Duration) -> bool {
         let (sent, next) = (self.sent, frame(&self.events, self.sent, at));
         let is_data = self.is_chunked && next.end > sent.end;
+        // All at once: to grow twice takes longer than to write.
+        out.reserve(next.end - sent.end + AROUND);
         if is_data && sent.end == self.chunk_end {
             self.chunk_end = if self.framing.sliced { chunk(&self.events, next) } else { next.end };
             write_size(out, self.chunk_end - sent.end);
@@ -284,7 +286,7 @@ pub(crate) fn frame_for_status(head: &mut Head, length: usize) {
         |header: &Header| [CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| is(header, name.as_str()));
     if matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
         head.headers.retain(|header| !is_framing(header));
-    } else if !head.headers.iter().any(is_framing) {
+    } else if head.headers.framed().until == Until::Untold {
         let value = HeaderValue::from(length);
         head.headers.push(Header { name: CONTENT_LENGTH.as_str().into(), value });
     }
@@ -301,8 +303,7 @@ pub(crate) fn say_close(head: &mut Head) {
 
 /// Whether a head says that the connection ends with the response.
 pub(crate) fn says_close(head: &Head) -> bool {
-    let mut connections = head.headers.iter().filter(|header| is(header, CONNECTION.as_str()));
-    connections.any(|header| header.value.as_bytes().eq_ignore_ascii_case(b"close"))
+    head.headers.framed().says_close
 }
 
 /// How many bytes a head has in HTTP/1.1.
@@ -319,8 +320,7 @@ pub fn reason(head: &Head) -> &str {
 
 /// Whether the head announces a chunked body.
 pub fn is_chunked(head: &Head) -> bool {
-    let mut encodings = head.headers.iter().filter(|header| is(header, TRANSFER_ENCODING.as_str()));
-    encodings.any(|header| header.value.as_bytes().eq_ignore_ascii_case(b"chunked"))
+    head.headers.framed().is_chunked
 }
 
 fn write_head(out: &mut Vec<u8>, head: &Head, version: Version) {
@@ -328,11 +328,12 @@ fn write_head(out: &mut Vec<u8>, head: &Head, version: Version) {
     let version: &[u8] = if version < Version::HTTP_11 { b"HTTP/1.0 " } else { b"HTTP/1.1 " };
     let mut write = |parts: [&[u8]; 4]| parts.iter().for_each(|part| out.extend_from_slice(part));
     write([version, head.status.as_str().as_bytes(), b" ", reason(head).as_bytes()]);
-    for Header { name, value } in &head.headers {
-        write([b"\r\n", name.as_bytes(), b": ", value.as_bytes()]);
-    }
+    head.headers.write(out);
     out.extend_from_slice(b"\r\n\r\n");
 }
+
+/// How many bytes stand around the data of a chunk, or of the last two, at most.
+const AROUND: usize = 32;
 
 /// How many bytes a head has, about.
 const USUAL_HEAD: usize = 2048;
@@ -364,7 +365,8 @@ mod tests {
                     Header::new("Content-Type", "text/event-stream"),
                     Header::new("Transfer-Encoding", "chunked"),
                     Header::new("Connection", "keep-alive"),
-                ],
+                ]
+                .into(),
             },
             events: events.iter().enumerate().map(events_of).collect(),
             body: events.concat().into(),

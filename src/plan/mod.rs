@@ -25,6 +25,7 @@ pub mod json;
 pub mod limits;
 pub mod load;
 pub mod matcher;
+pub(crate) mod mold;
 pub mod pacing;
 pub(crate) mod prompt;
 pub(crate) mod ready;

@@ -15,13 +15,13 @@ use super::dialect::shape::{Details, Logprobs, Shape};
 use super::pacing::Pacing;
 use super::request::Request;
 use super::said::Counts;
-use super::seed::Seed;
+use super::seed::{Digits, Draw, Seed};
 use super::spoken::Spoken;
-use super::timeline::{Event, EventKind, Events, Filling, Gap, Pattern, With};
+use super::timeline::{Event, EventKind, Events, Gap, Pattern, Texts, With};
 use super::wire::{Filters, Obfuscation};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// All that what is said depends on, but for what is a hit's own.
 #[derive(Clone, Copy, Debug)]
@@ -89,30 +89,37 @@ impl<'a> Key<'a> {
     }
 }
 
-/// What one hit has in the gaps.
-pub(crate) fn filling(shape: &Shape, counts: Counts, spoken: &Spoken) -> Filling {
-    let mut texts = vec![String::new(); FIRST_CALL];
-    texts[ID].clone_from(&shape.id);
-    texts[CREATED] = shape.created.to_string();
-    texts[PROMPT] = counts.prompt.to_string();
-    texts[TOTAL] = counts.total.to_string();
-    let calls = spoken.choice(0).calls.iter().enumerate();
-    texts.extend(calls.map(|(number, call)| match &call.id {
-        Some(id) => id.clone(),
-        None => call_id(shape.seed, 0, number),
-    }));
-    Filling { texts, noise: shape.seed.stream(NOISE) }
+/// What one hit has in the gaps, but for random characters.
+pub(crate) fn texts(shape: &Shape, counts: Counts, spoken: &Spoken) -> Texts {
+    let calls = &spoken.choice(0).calls;
+    let mut texts = Texts::with_capacity(FIRST_CALL + calls.len(), USUAL_TEXT * (2 + calls.len()));
+    texts.add(shape.id.as_bytes());
+    for number in [shape.created, counts.prompt, counts.total] {
+        texts.add(Digits::of(number).as_bytes());
+    }
+    for (number, call) in calls.iter().enumerate() {
+        match &call.id {
+            Some(id) => texts.add(id.as_bytes()),
+            None => texts.add(call_id(shape.seed, 0, number).as_bytes()),
+        }
+    }
+    texts
 }
+
+/// How long an id is, about.
+const USUAL_TEXT: usize = 40;
 
 /// The id of a call that its fixture gives none.
 pub(crate) fn call_id(seed: Seed, choice: usize, number: usize) -> String {
-    format!("call_{}", seed.base62(&format!("call {choice} {number}"), 24))
+    ["call_", &call_digits(choice, number).text(seed, 0)].concat()
 }
 
-/// The name of the stream of characters that hide how long a token is.
-pub(crate) const NOISE: &str = "obfuscation";
+/// What a hit draws for the id of a call.
+pub(crate) fn call_digits(choice: usize, number: usize) -> Draw {
+    Draw::base62(&format!("call {choice} {number}"), 24)
+}
 
-/// The numbers of the texts in gaps.
+/// The numbers of the texts in gaps, in order.
 const ID: usize = 0;
 const CREATED: usize = 1;
 const PROMPT: usize = 2;
@@ -120,23 +127,23 @@ const TOTAL: usize = 3;
 const FIRST_CALL: usize = 4;
 
 impl Ready {
-    /// The pattern of an answer with this filling, at this pace. `ends` are those of its events; a body that is no
+    /// The pattern of an answer with these texts in its gaps, at this pace. `ends` are those of its events; a body that is no
     /// stream has none.
     pub(crate) fn new(
         body: Bytes,
         ends: Vec<usize>,
         kinds: Vec<EventKind>,
-        filling: &Filling,
+        texts: &Texts,
         pacing: Pacing,
     ) -> Self {
         let whole = [body.len()];
         let mut gaps = Vec::new();
         let mut start = 0;
         for end in if ends.is_empty() { &whole[..] } else { &ends } {
-            find(&body, start..*end, &filling.texts, ends.is_empty(), &mut gaps);
+            find(&body, start..*end, texts, ends.is_empty(), &mut gaps);
             start = *end;
         }
-        let mut ready = Self { pattern: Arc::new(Pattern::new(body, gaps)), kinds, ends, paced: None };
+        let mut ready = Self { pattern: Arc::new(Pattern::new(body, gaps, texts)), kinds, ends, paced: None };
         if pacing.is_steady() {
             ready.paced = Some((pacing, ready.pace_now(&pacing, Seed::new(0))));
         }
@@ -165,14 +172,10 @@ type InValue = (usize, usize, With);
 
 /// Finds the gaps of one event. They are the values of keys, whose quotation marks are not escaped: nothing that a
 /// model says looks like one.
-fn find(body: &[u8], event: Range<usize>, texts: &[String], counted: bool, gaps: &mut Vec<Gap>) {
+fn find(body: &[u8], event: Range<usize>, texts: &Texts, counted: bool, gaps: &mut Vec<Gap>) {
     let (before, offset, event) = (gaps.len(), event.start, &body[event]);
     let mut add = |key: &str, with: &dyn Fn(&[u8]) -> Option<InValue>| {
-        let key = format!("\"{key}\":");
-        let mut at = 0;
-        while let Some(found) = event[at..].windows(key.len()).position(|window| window == key.as_bytes()) {
-            at += found + key.len();
-            at += usize::from(event[at..].starts_with(b" "));
+        for at in values(event, &format!("\"{key}\":")) {
             if let Some((skipped, len, with)) = with(&event[at..]) {
                 let start = offset + at + skipped;
                 gaps.push(Gap { start, end: start + len, with });
@@ -181,22 +184,17 @@ fn find(body: &[u8], event: Range<usize>, texts: &[String], counted: bool, gaps:
     };
     let number = |which: usize| {
         move |value: &[u8]| {
-            let after = value.strip_prefix(texts[which].as_bytes())?;
+            let after = value.strip_prefix(texts.get(which))?;
             let ends = !after.first().is_some_and(u8::is_ascii_digit);
-            ends.then_some((0, texts[which].len(), With::Text(which)))
+            ends.then_some((0, texts.get(which).len(), With::Text(which)))
         }
     };
     let id = |value: &[u8]| {
         let value = value.strip_prefix(b"\"")?;
-        let of = |which: &usize| {
-            value.strip_prefix(texts[*which].as_bytes()).is_some_and(|rest| rest.starts_with(b"\""))
-        };
+        let of =
+            |which: &usize| value.strip_prefix(texts.get(*which)).is_some_and(|rest| rest.starts_with(b"\""));
         let which = std::iter::once(ID).chain(FIRST_CALL..texts.len()).find(of)?;
-        Some((1, texts[which].len(), With::Text(which)))
-    };
-    let noise = |value: &[u8]| {
-        let len = value.strip_prefix(b"\"")?.iter().position(|byte| *byte == b'"')?;
-        Some((1, len, With::Noise))
+        Some((1, texts.get(which).len(), With::Text(which)))
     };
     add("id", &id);
     add("created", &number(CREATED));
@@ -205,9 +203,39 @@ fn find(body: &[u8], event: Range<usize>, texts: &[String], counted: bool, gaps:
             add("prompt_tokens", &number(PROMPT));
             add("total_tokens", &number(TOTAL));
         }
-        false => add("obfuscation", &noise),
+        false => gaps.extend(hiding(event).map(|gap| gap.later(offset))),
     }
     gaps[before..].sort_unstable_by_key(|gap| gap.start);
+}
+
+/// The gaps of the characters that hide how long a token is.
+pub(crate) fn hiding(text: &[u8]) -> impl Iterator<Item = Gap> {
+    values(text, "\"obfuscation\":").filter_map(|at| {
+        let len = text[at..].strip_prefix(b"\"")?.iter().position(|byte| *byte == b'"')?;
+        Some(Gap { start: at + 1, end: at + 1 + len, with: With::Noise })
+    })
+}
+
+/// Where the values of a key begin.
+fn values(text: &[u8], key: &str) -> impl Iterator<Item = usize> {
+    places(text, key.as_bytes()).map(move |at| {
+        let value = at + key.len();
+        value + usize::from(text[value..].starts_with(b" "))
+    })
+}
+
+/// Where a part of a text begins, wherever it stands.
+pub(crate) fn places(text: &[u8], part: &[u8]) -> impl Iterator<Item = usize> {
+    let (first, mut next) = (part[0], 0);
+    std::iter::from_fn(move || {
+        loop {
+            let at = next + text[next..].iter().position(|byte| *byte == first)?;
+            next = at + 1;
+            if text[at..].starts_with(part) {
+                return Some(at);
+            }
+        }
+    })
 }
 
 /// The patterns of one reply, each for requests of another kind; of later kinds there are none.

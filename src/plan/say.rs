@@ -192,7 +192,7 @@ pub(crate) fn plan_early(call: &Call, occasion: &Occasion<'_>) -> Timeline {
 }
 
 /// How the envelope of the answer to a request looks.
-fn shape(request: &Request, wire: &Wire, occasion: &Occasion<'_>) -> Shape {
+pub(super) fn shape(request: &Request, wire: &Wire, occasion: &Occasion<'_>) -> Shape {
     let (server, seed) = (Seed::new(occasion.seed), own_seed(&request.call, occasion));
     request.call.route.dialect.shape(request, wire, occasion.now, server, seed)
 }
@@ -215,8 +215,12 @@ fn facts<'a>(
 
 /// The seed of one response: nothing in it depends on which server answers, or when.
 fn own_seed(call: &Call, occasion: &Occasion<'_>) -> Seed {
-    let seed = Seed::new(occasion.seed).child(&call.scope.session).child(occasion.fixture);
-    seed.child(&occasion.hit.to_string())
+    common_seed(call, occasion).numbered(occasion.hit)
+}
+
+/// What the seeds of all hits come from.
+pub(super) fn common_seed(call: &Call, occasion: &Occasion<'_>) -> Seed {
+    Seed::new(occasion.seed).child(&call.scope.session).child(occasion.fixture)
 }
 
 /// What is known of a request by its head. A model is known where the path names a deployment.

@@ -227,6 +227,12 @@ impl FixtureSet {
         })
     }
 
+    /// Whether a fixture gives every hit the same reply, for ever.
+    pub(crate) fn is_constant(&self, index: usize) -> bool {
+        let fixture = self.fixtures.get(index).map(|running| &running.fixture);
+        fixture.is_some_and(|fixture| fixture.replies.len() == 1 && !fixture.is_exhaustible())
+    }
+
     /// Why no candidate was admitted, for the client.
     pub fn used_up(&self, candidates: &[usize]) -> String {
         let names = candidates.iter().filter_map(|index| self.fixtures.get(*index));

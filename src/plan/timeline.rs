@@ -11,10 +11,17 @@ use http::{HeaderValue, StatusCode};
 
 mod body;
 mod events;
+mod framed;
+mod headers;
+mod pattern;
 
 pub use body::Body;
-pub(crate) use body::{Filling, Gap, Pattern, Reader, With};
+pub(crate) use body::Reader;
 pub use events::Events;
+pub(crate) use framed::Until;
+pub(crate) use headers::HeadPattern;
+pub use headers::Headers;
+pub(crate) use pattern::{Filling, Gap, Pattern, Texts, With};
 
 /// One response, decided to the byte. Offsets count from the moment the request was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +53,7 @@ pub struct Head {
     /// The reason phrase where it is not the code's usual one (Azure says `401 PermissionDenied`).
     pub reason: Option<Cow<'static, str>>,
     /// The headers in the order and case they are sent, framing headers included.
-    pub headers: Vec<Header>,
+    pub headers: Headers,
 }
 
 /// A header line; the name keeps its case.

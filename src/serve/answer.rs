@@ -21,7 +21,7 @@ pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Timeline {
         Header::new("cache-control", "no-store"),
         Header::new("x-content-type-options", "nosniff"),
     ];
-    let head = Head { at: Duration::ZERO, status, reason: None, headers };
+    let head = Head { at: Duration::ZERO, status, reason: None, headers: headers.into() };
     let event = Event { at: Duration::ZERO, end: body.len(), kind: EventKind::Body };
     Timeline::whole(head, Bytes::from(body), vec![event])
 }

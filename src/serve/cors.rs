@@ -30,7 +30,8 @@ pub(crate) fn preflight(method: &Method, headers: &HeaderMap) -> Option<Timeline
         lines.push(line(&ACCESS_CONTROL_ALLOW_HEADERS, names));
     }
     lines.push(line(&ACCESS_CONTROL_MAX_AGE, &HeaderValue::from_static("600")));
-    let head = Head { at: Duration::ZERO, status: StatusCode::NO_CONTENT, reason: None, headers: lines };
+    let head =
+        Head { at: Duration::ZERO, status: StatusCode::NO_CONTENT, reason: None, headers: lines.into() };
     Some(Timeline::whole(head, Bytes::new(), Vec::new()))
 }
 

@@ -1,10 +1,9 @@
 //! Whether a client can tell from a head where the response ends, so that another can follow it.
 
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{Method, StatusCode};
 
 use crate::plan::http1;
-use crate::plan::timeline::{Ending, Framing, Timeline};
+use crate::plan::timeline::{Ending, Framing, Timeline, Until};
 
 /// Whether the response to a request of this method ends as HTTP wants it, and its head says truly where.
 pub(crate) fn is_whole(timeline: &Timeline, method: &Method) -> bool {
@@ -31,27 +30,16 @@ fn is_ordinary(timeline: &Timeline) -> bool {
 
 /// Whether the head says truly, and once, how long the body is.
 pub(crate) fn is_framed(timeline: &Timeline, method: &Method) -> bool {
-    let mut lengths = 0;
-    let mut chunked = 0;
-    for header in &timeline.head.headers {
-        if header.name.eq_ignore_ascii_case(CONTENT_LENGTH.as_str()) {
-            let length = header.value.to_str().ok().and_then(|text| text.parse::<usize>().ok());
-            if length != Some(timeline.body.len()) && *method != Method::HEAD {
-                return false;
-            }
-            lengths += 1;
-        } else if header.name.eq_ignore_ascii_case(TRANSFER_ENCODING.as_str()) {
-            if !header.value.as_bytes().eq_ignore_ascii_case(b"chunked") {
-                return false;
-            }
-            chunked += 1;
-        }
-    }
+    let until = timeline.head.headers.framed().until;
     match timeline.head.status {
         StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => {
-            lengths + chunked == 0 && timeline.body.is_empty()
+            until == Until::Untold && timeline.body.is_empty()
         }
-        _ => lengths + chunked == 1,
+        _ => match until {
+            Until::Length(length) => length == Some(timeline.body.len()) || *method == Method::HEAD,
+            Until::Chunks => true,
+            Until::Untold | Until::Unclear => false,
+        },
     }
 }
 

@@ -282,7 +282,7 @@ mod tests {
     use crate::plan::Timeline;
     use crate::plan::http1::MAX_FRAME;
     use crate::plan::timeline::EventKind::{Content, Part};
-    use crate::plan::timeline::{Event, EventKind, Head, Header};
+    use crate::plan::timeline::{Event, EventKind, Head, Header, Headers};
     use crate::serve::drain::Socket;
 
     /// Takes everything, and remembers how much came when, in milliseconds.
@@ -321,7 +321,8 @@ mod tests {
             Event { at: Duration::from_millis(*at), end, kind: *kind }
         };
         let events: Vec<_> = events.iter().map(event).collect();
-        let head = Head { at: Duration::ZERO, status: StatusCode::OK, reason: None, headers: Vec::new() };
+        let head =
+            Head { at: Duration::ZERO, status: StatusCode::OK, reason: None, headers: Headers::default() };
         Timeline::whole(head, vec![b'x'; end], events)
     }
 

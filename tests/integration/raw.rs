@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 use jiff::Timestamp;
-use llmirage::plan::timeline::{Ending, Event, EventKind, Head, Header, Timeline};
+use llmirage::plan::timeline::{Ending, Event, EventKind, Head, Header, Headers, Timeline};
 use llmirage::serve::Service;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::net::TcpStream;
@@ -53,7 +53,7 @@ pub(crate) fn json(status: u16, body: &str) -> Timeline {
     timeline
 }
 
-pub(crate) fn headers(lines: &[(&'static str, &str)]) -> Vec<Header> {
+pub(crate) fn headers(lines: &[(&'static str, &str)]) -> Headers {
     lines.iter().map(|(name, value)| Header::new(*name, value)).collect()
 }
 

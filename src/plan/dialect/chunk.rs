@@ -7,10 +7,9 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::super::ready::NOISE;
 use super::super::reply::TokenLogprob;
 use super::super::said::{Counts, Opening, Said};
-use super::super::seed::{Stream, noise};
+use super::super::seed::Noise;
 use super::super::sse::Draft;
 use super::super::wire::Obfuscation;
 use super::shape::{Details, Logprobs, OpeningKeys, Shape};
@@ -47,13 +46,13 @@ pub(crate) struct Hiding<'a> {
     /// How many of the given characters or texts are used up.
     used: usize,
     /// What comes then.
-    stream: Stream,
+    noise: Noise,
 }
 
 impl<'a> Hiding<'a> {
     pub(crate) fn new(shape: &'a Shape) -> Self {
-        let stream = shape.seed.stream(NOISE);
-        Self { given: shape.obfuscation.as_ref(), used: 0, stream }
+        let noise = Noise::of(shape.seed);
+        Self { given: shape.obfuscation.as_ref(), used: 0, noise }
     }
 
     /// Writes the text of a chunk that needs so many characters.
@@ -74,7 +73,9 @@ impl<'a> Hiding<'a> {
             }
             _ => {}
         }
-        noise(&mut self.stream, rest, out);
+        let start = out.len();
+        out.resize(start + rest, 0);
+        self.noise.fill(&mut out[start..]);
     }
 }
 

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use rand::RngExt;
 
 use super::Facts;
+use crate::plan::seed::{Digits, Draw};
 use crate::plan::timeline::{Head, Header};
 
 /// Header lines in the order they are sent.
@@ -40,7 +41,7 @@ impl Lines {
 
     /// The head with these lines and the code's usual reason phrase, due at once.
     pub(crate) fn head(self, status: StatusCode) -> Head {
-        Head { at: Duration::ZERO, status, reason: None, headers: self.0 }
+        Head { at: Duration::ZERO, status, reason: None, headers: self.0.into() }
     }
 }
 
@@ -65,12 +66,20 @@ pub(crate) fn compact_date(unix: u64) -> String {
     date(unix, "%Y%m%d%H%M%S")
 }
 
-/// How long it took in milliseconds, made up where the plan does not say.
-pub(crate) fn processing_ms(facts: &Facts<'_>) -> u128 {
+/// How long it took in milliseconds, made up where the plan does not say, and so much more.
+pub(crate) fn processing_ms<const MORE: u32>(facts: &Facts<'_>) -> String {
     if facts.processing.is_zero() {
-        return facts.seed.stream("openai-processing-ms").random_range(100..300u32).into();
+        return facts.draw(&drawn_ms::<MORE>());
     }
-    facts.processing.as_millis()
+    (facts.processing.as_millis() + u128::from(MORE)).to_string()
+}
+
+/// What is made up for it.
+pub(crate) const fn drawn_ms<const MORE: u32>() -> Draw {
+    Draw::made("openai-processing-ms", 3, |stream, _, place| {
+        let millis = stream.random_range(100..300u32) + MORE;
+        place.copy_from_slice(Digits::of(millis.into()).last::<3>());
+    })
 }
 
 fn date(unix: u64, format: &str) -> String {

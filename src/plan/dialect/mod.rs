@@ -14,7 +14,7 @@ use super::reject::Reject;
 use super::reply::ErrorReply;
 use super::request::{Call, Request, Route};
 use super::said::{Counts, Said};
-use super::seed::Seed;
+use super::seed::{Draw, Seed};
 use super::sse::Draft;
 use super::timeline::Head;
 use super::wire::{Filters, Profile, Verdicts, Wire};
@@ -66,6 +66,9 @@ pub(crate) trait Dialect: fmt::Debug + Sync {
 
     /// Status line and headers of a success, of the endpoint that was called.
     fn success(&self, facts: &Facts<'_>, form: Form) -> Head;
+
+    /// What the heads of successes draw. With a draw that is not told here an answer is planned anew for every hit.
+    fn draws(&self) -> &'static [Draw];
 
     /// Status line, headers and body of a request refused.
     fn reject(&self, reject: &Reject, facts: &Facts<'_>) -> (Head, Bytes);
@@ -123,6 +126,13 @@ pub(crate) struct Facts<'a> {
     pub tokens: u64,
     /// What the limits of the fixtures leave.
     pub limits: Allowance,
+}
+
+impl Facts<'_> {
+    /// What this response draws.
+    pub(crate) fn draw(&self, draw: &Draw) -> String {
+        draw.text(self.seed, self.now)
+    }
 }
 
 /// What kind of body follows a head.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::super::seed::{BASE62, Seed};
+use super::super::seed::{BASE62, Draw, Seed};
 use super::super::wire::{Obfuscation, Profile, Wire};
 
 /// What a dialect's writers depend on, and nothing else.
@@ -150,9 +150,12 @@ pub(crate) fn completion_id(wire: &Wire, created: u64, seed: Seed) -> String {
             *digit = BASE62[(rest % 62) as usize];
             rest /= 62;
         }
-        format!("chatcmpl-{}{}", String::from_utf8_lossy(&time), seed.base62("id", 24))
+        format!("chatcmpl-{}{}", String::from_utf8_lossy(&time), COMPLETION_ID.text(seed, created))
     })
 }
+
+/// What a hit draws for the id of its completion.
+pub(crate) const COMPLETION_ID: Draw = Draw::base62("id", 24);
 
 /// `fp_` and ten digits: a property of the deployment, so of server seed and model, not of the request.
 pub(crate) fn fingerprint(server: Seed, model: &str) -> String {

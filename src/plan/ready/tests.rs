@@ -7,7 +7,7 @@ use crate::plan::say::{Occasion, plan};
 use crate::plan::set::{FixtureSet, Hits, Source};
 use crate::plan::{Pacing, Request};
 
-fn load(reply: &Value) -> FixtureSet {
+pub(crate) fn load(reply: &Value) -> FixtureSet {
     let text = json!({ "fixtures": [{ "name": "a", "reply": reply }] }).to_string();
     FixtureSet::load(vec![Source::File { path: "a.json".into(), text }]).unwrap()
 }
@@ -18,11 +18,12 @@ fn text() -> impl Strategy<Value = String> {
     prop::collection::vec(prop::sample::select(words.to_vec()), 1..6).prop_map(|words| words.concat())
 }
 
-fn reply() -> impl Strategy<Value = Value> {
+pub(crate) fn reply() -> impl Strategy<Value = Value> {
     let call = (text(), prop::option::of(prop::sample::select(vec!["call_1", "a\"b"])));
     let call = call.prop_map(|(value, id)| json!({ "name": "f", "arguments": { "id": value }, "id": id }));
     let calls = prop::option::weighted(0.4, prop::collection::vec(call, 1..3));
-    let profile = prop::option::of(prop::sample::select(vec!["2023-03", "2024-02", "2025-08", "2026-09"]));
+    let profiles = ["2023-03", "2023-11", "2024-02", "2024-10", "2025-05", "2025-08", "2026-02", "2026-09"];
+    let profile = prop::option::of(prop::sample::select(profiles.to_vec()));
     let id = prop::option::weighted(0.2, prop::sample::select(vec!["chatcmpl-1", "\"", ""]));
     let mode = prop::sample::select(vec!["default", "asynchronous", "off"]);
     let usage = prop::option::weighted(0.2, 0..20_u64);
@@ -55,7 +56,7 @@ fn without_nulls(value: &mut Value) {
     }
 }
 
-fn request() -> impl Strategy<Value = Request> {
+pub(crate) fn request() -> impl Strategy<Value = Request> {
     let path = prop::sample::select(vec![
         "/v1/chat/completions",
         "/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21",

@@ -4,8 +4,6 @@ use std::borrow::Cow;
 use std::cell::LazyCell;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::{HEAVIEST, Occasion, facts, failure, shape, whole};
 use crate::plan::compose::{self, Composition, Setting};
 use crate::plan::dialect::names::ModelClass;
@@ -17,9 +15,10 @@ use crate::plan::ready::{self, Pace, Ready};
 use crate::plan::reply::{Answer, Content, ErrorReply, Prepared, Step, Usage};
 use crate::plan::request::{Endpoint, Request};
 use crate::plan::said::{Counts, Said};
+use crate::plan::seed::Noise;
 use crate::plan::spoken::Spoken;
 use crate::plan::sse::Draft;
-use crate::plan::timeline::{Body, Event, EventKind, Events, Filling, Head, Header, Timeline};
+use crate::plan::timeline::{Body, Event, EventKind, Events, Head, Header, Texts, Timeline};
 use crate::plan::tokens::Vocabulary;
 use crate::plan::wire::FilterMode;
 
@@ -85,7 +84,7 @@ impl<'a> Planner<'a> {
             Some(_) => None,
         };
         if let Some(ready) = key.and_then(|key| self.reply.ready.get(key)) {
-            return self.again(ready, ready::filling(&self.shape, setting.counts, spoken));
+            return self.again(ready, ready::texts(&self.shape, setting.counts, spoken));
         }
         if let Some(refusal) = self.too_heavy(spoken, &setting) {
             return refusal;
@@ -100,23 +99,21 @@ impl<'a> Planner<'a> {
                 let kinds = composition.said.iter().map(Said::kind).collect();
                 let ends = timeline.events.iter().map(|event| event.end);
                 let ends = ends.filter(|_| self.request.stream()).collect();
-                let filling = ready::filling(&self.shape, setting.counts, spoken);
-                Ready::new(timeline.body.bytes().clone(), ends, kinds, &filling, self.pacing)
+                let texts = ready::texts(&self.shape, setting.counts, spoken);
+                Ready::new(timeline.body.bytes().clone(), ends, kinds, &texts, self.pacing)
             });
         }
         timeline
     }
 
     /// What was said before, with what is this hit's own.
-    fn again(&self, ready: &Ready, filling: Filling) -> Timeline {
+    fn again(&self, ready: &Ready, texts: Texts) -> Timeline {
         let dialect = self.request.call.route.dialect;
         let Pace { events, first, last } = ready.pace(&self.pacing, self.shape.seed);
+        let body = Body::of(&ready.pattern, texts, Noise::of(self.shape.seed));
         match self.request.stream() {
-            true => {
-                let head = dialect.success(&self.facts(first), Form::Stream);
-                self.timeline(head, Body::filled(&ready.pattern, filling), events, first)
-            }
-            false => self.whole(ready.pattern.fill(&filling), last),
+            true => self.timeline(dialect.success(&self.facts(first), Form::Stream), body, events, first),
+            false => self.whole(body, last),
         }
     }
 
@@ -164,11 +161,12 @@ impl<'a> Planner<'a> {
         let at =
             self.pacing.due(&kinds, &composition.pauses, self.shape.seed).last().copied().unwrap_or_default();
         let choices = compose::wholes(spoken, setting);
-        self.whole(dialect.completion(choices, setting.counts, &self.shape, &self.reply.filters).into(), at)
+        self.whole(dialect.completion(choices, setting.counts, &self.shape, &self.reply.filters), at)
     }
 
     /// A success with a body that is not streamed.
-    fn whole(&self, body: Bytes, at: Duration) -> Timeline {
+    fn whole(&self, body: impl Into<Body>, at: Duration) -> Timeline {
+        let body = body.into();
         let head = self.request.call.route.dialect.success(&self.facts(at), Form::Json(body.len()));
         let events = vec![Event { at, end: body.len(), kind: EventKind::Body }];
         self.timeline(head, body, events, at)

@@ -1,12 +1,13 @@
 //! The body of a timeline: bytes, or a pattern that many bodies share and what this one has in its gaps.
 
 use std::fmt;
-use std::ops::{Deref, Range};
+use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
-use crate::plan::seed::{self, Stream};
+use super::{Filling, Pattern, Texts};
+use crate::plan::seed::Noise;
 
 /// A body. Its bytes are decided, but those of a pattern are written only when they are asked for: a slow stream
 /// holds no more than it is about to send.
@@ -22,99 +23,22 @@ enum Form {
 #[derive(Clone)]
 struct Filled {
     pattern: Arc<Pattern>,
-    filling: Filling,
+    filling: Arc<Filling>,
     whole: OnceLock<Bytes>,
 }
 
-/// What many bodies have in common.
-#[derive(Debug)]
-pub(crate) struct Pattern {
-    /// One of these bodies.
-    bytes: Bytes,
-    /// Where the others differ, in order.
-    gaps: Vec<Gap>,
-}
-
-/// A place where bodies of one pattern differ.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Gap {
-    pub(crate) start: usize,
-    pub(crate) end: usize,
-    pub(crate) with: With,
-}
-
-/// What a gap is filled with.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum With {
-    /// The text of this number.
-    Text(usize),
-    /// As many random characters as it is long.
-    Noise,
-}
-
-/// What one body has in the gaps of its pattern.
-#[derive(Clone)]
-pub(crate) struct Filling {
-    pub(crate) texts: Vec<String>,
-    /// Where the random characters come from, from the first gap to the last.
-    pub(crate) noise: Stream,
-}
-
-impl Pattern {
-    /// The pattern of a body with these gaps, in order.
-    pub(crate) fn new(bytes: Bytes, gaps: Vec<Gap>) -> Self {
-        Self { bytes, gaps }
-    }
-
-    /// The body with this filling. Texts may be longer or shorter than those of the pattern.
-    pub(crate) fn fill(&self, filling: &Filling) -> Bytes {
-        let mut out = Vec::new();
-        let mut noise = filling.noise.clone();
-        self.write(&mut out, 0..self.bytes.len(), &self.gaps, &filling.texts, &mut noise);
-        out.into()
-    }
-
-    /// Whether all texts are as long as those of the pattern.
-    fn fits(&self, filling: &Filling) -> bool {
-        self.gaps.iter().all(|gap| match gap.with {
-            With::Text(index) => filling.texts[index].len() == gap.end - gap.start,
-            With::Noise => true,
-        })
-    }
-
-    /// Writes a part of the body that has these gaps, whole.
-    fn write(
-        &self,
-        out: &mut Vec<u8>,
-        part: Range<usize>,
-        gaps: &[Gap],
-        texts: &[String],
-        noise: &mut Stream,
-    ) {
-        out.reserve(part.len() + SLACK);
-        let mut at = part.start;
-        for gap in gaps {
-            out.extend_from_slice(&self.bytes[at..gap.start]);
-            match gap.with {
-                With::Text(index) => out.extend_from_slice(texts[index].as_bytes()),
-                With::Noise => seed::noise(noise, gap.end - gap.start, out),
-            }
-            at = gap.end;
-        }
-        out.extend_from_slice(&self.bytes[at..part.end]);
-    }
-}
-
-/// How much longer than its pattern a part becomes without growing again.
-const SLACK: usize = 16;
-
 impl Body {
-    /// A body of this pattern.
-    pub(crate) fn filled(pattern: &Arc<Pattern>, filling: Filling) -> Self {
-        if !pattern.fits(&filling) {
-            return pattern.fill(&filling).into();
+    /// The body of this pattern with these texts.
+    pub(crate) fn of(pattern: &Arc<Pattern>, texts: Texts, noise: Noise) -> Self {
+        match pattern.fits(&texts) {
+            true => Self::filled(pattern, Filling::of(texts, noise)),
+            false => pattern.stretch(&texts, noise).into(),
         }
-        let pattern = Arc::clone(pattern);
+    }
+
+    /// The body of this pattern with this filling.
+    pub(crate) fn filled(pattern: &Arc<Pattern>, filling: impl Into<Arc<Filling>>) -> Self {
+        let (pattern, filling) = (Arc::clone(pattern), filling.into());
         Self(Form::Filled(Box::new(Filled { pattern, filling, whole: OnceLock::new() })))
     }
 
@@ -130,7 +54,7 @@ impl Body {
     pub fn len(&self) -> usize {
         match &self.0 {
             Form::Bytes(bytes) => bytes.len(),
-            Form::Filled(filled) => filled.pattern.bytes.len(),
+            Form::Filled(filled) => filled.pattern.len(),
         }
     }
 
@@ -143,7 +67,7 @@ impl Body {
     pub(crate) fn reader(self) -> Reader {
         let noise = match &self.0 {
             Form::Bytes(_) => None,
-            Form::Filled(filled) => Some(filled.filling.noise.clone()),
+            Form::Filled(filled) => Some(filled.filling.noise()),
         };
         Reader { body: self, at: 0, gap: 0, noise }
     }
@@ -157,7 +81,7 @@ pub(crate) struct Reader {
     /// How many gaps that were.
     gap: usize,
     /// The rest of the noise; `None` once the body is there as a whole.
-    noise: Option<Stream>,
+    noise: Option<Noise>,
 }
 
 impl Reader {
@@ -170,11 +94,10 @@ impl Reader {
     pub(crate) fn write_until(&mut self, end: usize, out: &mut Vec<u8>) {
         let start = std::mem::replace(&mut self.at, end);
         if let (Form::Filled(filled), Some(noise)) = (&self.body.0, &mut self.noise) {
-            let rest = &filled.pattern.gaps[self.gap..];
-            let gaps = &rest[..rest.iter().take_while(|gap| gap.start < end).count()];
+            let gaps = filled.pattern.gaps_until(self.gap, end);
             self.gap += gaps.len();
             if gaps.last().is_none_or(|gap| gap.end <= end) {
-                filled.pattern.write(out, start..end, gaps, &filled.filling.texts, noise);
+                filled.pattern.write(out, start..end, gaps, &filled.filling, noise);
                 return;
             }
         }
@@ -244,6 +167,7 @@ impl fmt::Debug for Reader {
 mod tests {
     use super::*;
     use crate::plan::seed::Seed;
+    use crate::plan::timeline::{Gap, With};
 
     /// `a=1 b=xxxx a=1 c=yy`, with gaps where the values are.
     fn pattern() -> Arc<Pattern> {
@@ -254,41 +178,47 @@ mod tests {
             gap(13, 14, With::Text(0)),
             gap(17, 19, With::Noise),
         ];
-        Arc::new(Pattern::new(Bytes::from_static(b"a=1 b=xxxx a=1 c=yy"), gaps))
+        Arc::new(Pattern::new(Bytes::from_static(b"a=1 b=xxxx a=1 c=yy"), gaps, &texts("1")))
     }
 
-    fn filling(text: &str) -> Filling {
-        Filling { texts: vec![text.to_owned()], noise: Seed::new(7).stream("noise") }
+    fn texts(text: &str) -> Texts {
+        let mut texts = Texts::with_capacity(1, text.len());
+        texts.add(text.as_bytes());
+        texts
+    }
+
+    fn body(text: &str) -> Body {
+        Body::of(&pattern(), texts(text), Noise::of(Seed::new(7)))
     }
 
     #[test]
     fn gaps_are_filled_in_order_and_the_rest_is_the_patterns() {
-        let mut noise = Vec::new();
-        seed::noise(&mut Seed::new(7).stream("noise"), 6, &mut noise);
-        let noise = String::from_utf8(noise).unwrap();
+        let mut drawn = [0; 6];
+        Noise::of(Seed::new(7)).fill(&mut drawn);
+        let noise = str::from_utf8(&drawn).unwrap();
         let expected = format!("a=2 b={} a=2 c={}", &noise[..4], &noise[4..]);
-        assert_eq!(Body::filled(&pattern(), filling("2")), expected.as_str());
-        let longer = Body::filled(&pattern(), filling("two"));
+        assert_eq!(body("2"), expected.as_str());
+        let longer = body("two");
         assert_eq!(longer, expected.replace('2', "two").as_str());
         assert_eq!(longer.len(), 23);
     }
 
     #[test]
     fn wherever_it_is_read_in_parts_the_parts_are_the_whole() {
-        let body = Body::filled(&pattern(), filling("2"));
-        for first in 0..=body.len() {
-            for second in first..=body.len() {
-                let mut reader = Body::filled(&pattern(), filling("2")).reader();
+        let whole = body("2");
+        for first in 0..=whole.len() {
+            for second in first..=whole.len() {
+                let mut reader = body("2").reader();
                 let mut read = Vec::new();
-                [first, second, body.len()].iter().for_each(|end| reader.write_until(*end, &mut read));
-                assert_eq!(body, read, "{first} {second}");
+                [first, second, whole.len()].iter().for_each(|end| reader.write_until(*end, &mut read));
+                assert_eq!(whole, read, "{first} {second}");
             }
         }
     }
 
     #[test]
     fn what_is_read_part_by_part_is_never_held_as_a_whole() {
-        let mut reader = Body::filled(&pattern(), filling("2")).reader();
+        let mut reader = body("2").reader();
         for end in [4, 11, 15, 19] {
             reader.write_until(end, &mut Vec::new());
         }

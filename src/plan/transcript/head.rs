@@ -42,7 +42,7 @@ pub(super) fn of(status: StatusCode, response: &RecordedResponse, length: usize,
         let kind = headers.iter().position(|header| header.name.eq_ignore_ascii_case("content-type"));
         headers.insert(kind.map_or(headers.len(), |kind| kind + 1), header);
     }
-    Head { at, status, reason: response.reason.clone().map(Cow::Owned), headers }
+    Head { at, status, reason: response.reason.clone().map(Cow::Owned), headers: headers.into() }
 }
 
 /// How a body is framed.

@@ -6,17 +6,37 @@
 use http::StatusCode;
 use rand::RngExt;
 
-use super::super::head::{Lines, compact_date, http_date, processing_ms};
+use super::super::head::{Lines, compact_date, drawn_ms, http_date, processing_ms};
 use super::super::limits::Bucket;
 use super::super::names::deployed;
 use super::super::{Facts, Form};
 use super::is_v1;
 use crate::plan::limits::Allowance;
+use crate::plan::seed::{Digits, Draw, Stream};
 use crate::plan::timeline::Head;
 use crate::plan::wire::Profile;
 
 /// The region of every resource of this server.
 pub(super) const REGION: &str = "East US 2";
+
+/// What the heads of successes draw.
+pub(super) const DRAWS: &[Draw] =
+    &[APIM_REQUEST_ID, REQUEST_ID, drawn_ms::<0>(), NUMBERED, STARTED, LONG_DIGITS, DIGITS];
+
+const APIM_REQUEST_ID: Draw = Draw::uuid("apim-request-id");
+const REQUEST_ID: Draw = Draw::uuid("x-request-id");
+const NUMBERED: Draw = Draw::made("azureml-model-session", 18, |stream, now, place| {
+    let (number, started) = session(stream, now);
+    place[..3].copy_from_slice(Digits::of(number.into()).last::<3>());
+    place[3] = b'-';
+    place[4..].copy_from_slice(started.as_bytes());
+});
+const STARTED: Draw = Draw::made("azureml-model-session", 14, |stream, now, place| {
+    let (_, started) = session(stream, now);
+    place.copy_from_slice(started.as_bytes());
+});
+const LONG_DIGITS: Draw = Draw::hex("azureml-model-session digits", 16);
+const DIGITS: Draw = Draw::hex("azureml-model-session digits", 12);
 
 /// The head of a success.
 pub(super) fn success(facts: &Facts<'_>, form: Form) -> Head {
@@ -74,11 +94,7 @@ pub(super) fn model(lines: &mut Lines, facts: &Facts<'_>) {
     lines.add_if(age >= Profile::new(2023, 12, 1), "x-ms-rai-invoked", "true");
     lines.add("x-request-id", request_id(facts));
     lines.add_if(age < Profile::new(2024, 1, 1), "azureml-model-group", "online");
-    lines.add_if(
-        age < Profile::new(2024, 1, 1),
-        "openai-processing-ms",
-        format!("{}.209", processing_ms(facts)),
-    );
+    lines.add_if(age < Profile::new(2024, 1, 1), "openai-processing-ms", processing_ms::<0>(facts) + ".209");
     lines.add_if(age >= NAMED && !facts.model.is_empty(), "x-ms-deployment-name", facts.model.to_owned());
     lines.add_if(age >= RENEWED, "x-ms-is-spilled-over", "false");
     lines.add_if(age >= RENEWED, "skip-error-remapping", "true");
@@ -89,7 +105,7 @@ pub(super) fn model(lines: &mut Lines, facts: &Facts<'_>) {
     }
     lines.add("azureml-model-session", session);
     let envoy = (Profile::new(2024, 10, 1)..NAMED).contains(&age);
-    lines.add_if(envoy, "x-envoy-upstream-service-time", processing_ms(facts).to_string());
+    lines.add_if(envoy, "x-envoy-upstream-service-time", processing_ms::<0>(facts));
     if !early {
         client_request_id(lines, facts);
     }
@@ -111,12 +127,12 @@ pub(super) fn client_request_id(lines: &mut Lines, facts: &Facts<'_>) {
 
 /// The gateway's id of this request.
 pub(super) fn apim_request_id(facts: &Facts<'_>) -> String {
-    facts.seed.uuid("apim-request-id")
+    facts.draw(&APIM_REQUEST_ID)
 }
 
 /// The backend's id of this request.
 pub(super) fn request_id(facts: &Facts<'_>) -> String {
-    facts.seed.uuid("x-request-id")
+    facts.draw(&REQUEST_ID)
 }
 
 /// The limits of the fixtures; else those of a small deployment, of which this request is the only one in its
@@ -169,20 +185,22 @@ fn old_backend(facts: &Facts<'_>) -> bool {
 }
 
 /// The name of the model's session: until December 2025 a number and when it was started, since
-/// then that time and some digits. Here it was started 12 to 24 hours ago. (C)
+/// then that time and some digits. (C)
 fn model_session(facts: &Facts<'_>) -> String {
-    let mut stream = facts.seed.stream("azureml-model-session");
-    let number = stream.random_range(1..300u32);
-    let started = facts.now.saturating_sub(stream.random_range(43_200..86_400u64));
-    let started = compact_date(started);
     match facts.profile {
         age if age < Profile::new(2024, 1, 1) => "dep-1".to_owned(),
-        age if age < Profile::new(2025, 12, 1) => format!("d{number:03}-{started}"),
+        age if age < Profile::new(2025, 12, 1) => format!("d{}", facts.draw(&NUMBERED)),
         age => {
-            let digits = if age < RENEWED { 16 } else { 12 };
-            format!("d{started}-{}", facts.seed.hex("azureml-model-session digits", digits))
+            let digits = facts.draw(if age < RENEWED { &LONG_DIGITS } else { &DIGITS });
+            format!("d{}-{digits}", facts.draw(&STARTED))
         }
     }
+}
+
+/// The number of a session, and the time when it was started: 12 to 24 hours ago.
+fn session(stream: &mut Stream, now: u64) -> (u32, String) {
+    let number = stream.random_range(1..300u32);
+    (number, compact_date(now.saturating_sub(stream.random_range(43_200..86_400u64))))
 }
 
 /// `x-ms-client-request-id` is the gateway's own id where the client sent none.

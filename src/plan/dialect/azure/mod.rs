@@ -12,7 +12,7 @@ use crate::plan::reject::{Reject, Violation};
 use crate::plan::reply::ErrorReply;
 use crate::plan::request::{Call, Endpoint, Request, Route};
 use crate::plan::said::{Counts, Said};
-use crate::plan::seed::Seed;
+use crate::plan::seed::{Draw, Seed};
 use crate::plan::sse::Draft;
 use crate::plan::timeline::Head;
 use crate::plan::wire::{FilterMode, Filters, Profile, Verdicts, Wire};
@@ -88,6 +88,10 @@ impl Dialect for Azure {
 
     fn success(&self, facts: &Facts<'_>, form: Form) -> Head {
         headers::success(facts, form)
+    }
+
+    fn draws(&self) -> &'static [Draw] {
+        headers::DRAWS
     }
 
     fn reject(&self, reject: &Reject, facts: &Facts<'_>) -> (Head, Bytes) {

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::super::head::{Lines, cookie_date, http_date, processing_ms};
+use super::super::head::{Lines, cookie_date, drawn_ms, http_date, processing_ms};
 use super::super::limits::Bucket;
 use super::super::names::snapshot;
 use super::super::{Facts, Form};
 use super::duration::GoDuration;
 use crate::plan::limits::Allowance;
 use crate::plan::request::Endpoint;
+use crate::plan::seed::Draw;
 use crate::plan::timeline::Head;
 use crate::plan::wire::Profile;
 
@@ -23,6 +24,19 @@ pub(super) const ORGANIZATION: &str = "llmirage-tests";
 pub(super) const ORGANIZATION_ID: &str = "org-llmirage0000000000000000";
 /// The project of every key of this server.
 const PROJECT: &str = "proj_llmirage0000000000000000";
+
+/// What the heads of successes draw.
+pub(super) const DRAWS: &[Draw] =
+    &[drawn_ms::<0>(), drawn_ms::<UPSTREAM>(), REQUEST_ID, BOT, SIGNATURE, VISITOR, RAY];
+
+const REQUEST_ID: Draw = Draw::hex("x-request-id", 32);
+const BOT: Draw = Draw::base62("__cf_bm", 43);
+const SIGNATURE: Draw = Draw::base62("__cf_bm signature", 86);
+const VISITOR: Draw = Draw::base62("_cfuvid", 43);
+const RAY: Draw = Draw::hex("cf-ray", 8);
+
+/// How much longer than the backend the service in front of it says it took, in milliseconds.
+const UPSTREAM: u32 = 17;
 
 /// The head of a success.
 pub(super) fn success(facts: &Facts<'_>, form: Form) -> Head {
@@ -166,14 +180,10 @@ impl Answer<'_> {
         lines.add_if(age >= EXPOSE_RAY, "access-control-expose-headers", "CF-Ray");
         lines.add_if(age < CHARSET, "openai-model", snapshot(facts.model).into_owned());
         lines.add("openai-organization", ORGANIZATION);
-        lines.add("openai-processing-ms", processing_ms(facts).to_string());
+        lines.add("openai-processing-ms", processing_ms::<0>(facts));
         lines.add_if(age >= PROJECTS, "openai-project", PROJECT);
         lines.add("openai-version", "2020-10-01");
-        lines.add_if(
-            ENVOY.contains(&age),
-            "x-envoy-upstream-service-time",
-            (processing_ms(facts) + 17).to_string(),
-        );
+        lines.add_if(ENVOY.contains(&age), "x-envoy-upstream-service-time", processing_ms::<UPSTREAM>(facts));
         lines.add_if(age >= NEW_ORDER, "Server", "cloudflare");
     }
 
@@ -181,12 +191,8 @@ impl Answer<'_> {
         let age = facts.profile;
         lines.add("openai-version", "2020-10-01");
         lines.add("x-request-id", request_id(facts));
-        lines.add("openai-processing-ms", processing_ms(facts).to_string());
-        lines.add_if(
-            ENVOY.contains(&age),
-            "x-envoy-upstream-service-time",
-            (processing_ms(facts) + 8).to_string(),
-        );
+        lines.add("openai-processing-ms", processing_ms::<0>(facts));
+        lines.add_if(ENVOY.contains(&age), "x-envoy-upstream-service-time", processing_ms::<8>(facts));
         lines.add_if(age >= WASM, "x-openai-proxy-wasm", "v0.1");
         lines.add_if(age >= NEW_ORDER, "Server", "cloudflare");
         lines.add_if(age < LATE_HSTS, "strict-transport-security", hsts(age));
@@ -224,10 +230,9 @@ fn cookies(lines: &mut Lines, facts: &Facts<'_>, gateway: bool) {
     }
     let expires = facts.now.saturating_add(1_800);
     let now = facts.now.to_string();
-    let (id, signature) = (facts.seed.base62("__cf_bm", 43), facts.seed.base62("__cf_bm signature", 86));
+    let (id, signature) = (facts.draw(&BOT), facts.draw(&SIGNATURE));
     let bot = ["__cf_bm=", &id, "-", &now, "-1.0.1.1-", &signature].concat();
-    let visitor =
-        || format!("_cfuvid={}-{}000-0.0.1.1-604800000", facts.seed.base62("_cfuvid", 43), facts.now);
+    let visitor = || format!("_cfuvid={}-{}000-0.0.1.1-604800000", facts.draw(&VISITOR), facts.now);
     if age < NEW_COOKIES {
         let tail = "domain=.api.openai.com; HttpOnly; Secure; SameSite=None";
         lines.add("Set-Cookie", format!("{bot}; path=/; expires={}; {tail}", cookie_date(expires)));
@@ -247,13 +252,13 @@ fn cookies(lines: &mut Lines, facts: &Facts<'_>, gateway: bool) {
 /// the data centre. (C 170 of 170 within 21 s)
 pub(crate) fn ray(facts: &Facts<'_>) -> String {
     let clock = facts.now.saturating_sub(1_350_000_000).saturating_mul(25) / 4;
-    format!("{:08x}{}-LHR", clock & 0xffff_ffff, facts.seed.hex("cf-ray", 8))
+    format!("{:08x}{}-LHR", clock & 0xffff_ffff, facts.draw(&RAY))
 }
 
 /// `req_` and 32 hexadecimal digits; without the prefix until early 2024. (N)
 pub(super) fn request_id(facts: &Facts<'_>) -> String {
     let prefix = if facts.profile < Profile::new(2024, 2, 15) { "" } else { "req_" };
-    [prefix, &facts.seed.hex("x-request-id", 32)].concat()
+    [prefix, &facts.draw(&REQUEST_ID)].concat()
 }
 
 fn hsts(age: Profile) -> &'static str {

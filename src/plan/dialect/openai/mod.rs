@@ -14,7 +14,7 @@ use crate::plan::reject::{Reject, Violation};
 use crate::plan::reply::ErrorReply;
 use crate::plan::request::{Call, Endpoint, Request, Route};
 use crate::plan::said::{Counts, Said};
-use crate::plan::seed::Seed;
+use crate::plan::seed::{Draw, Seed};
 use crate::plan::sse::Draft;
 use crate::plan::timeline::Head;
 use crate::plan::wire::{Filters, Profile, Verdicts, Wire};
@@ -69,6 +69,10 @@ impl Dialect for OpenAi {
 
     fn success(&self, facts: &Facts<'_>, form: Form) -> Head {
         headers::success(facts, form)
+    }
+
+    fn draws(&self) -> &'static [Draw] {
+        headers::DRAWS
     }
 
     fn reject(&self, reject: &Reject, facts: &Facts<'_>) -> (Head, Bytes) {

@@ -64,7 +64,7 @@ fn response(lines: &str) -> Response {
         false => ("Content-Type", "text/event-stream; charset=utf-8".to_owned()),
     };
     let headers = vec![Header::new(name, value)];
-    let head = Head { at: Duration::ZERO, status: StatusCode::OK, reason: None, headers };
+    let head = Head { at: Duration::ZERO, status: StatusCode::OK, reason: None, headers: headers.into() };
     let ends_at = pieces.last().map_or(head.at, |piece| piece.at);
     Response {
         head,

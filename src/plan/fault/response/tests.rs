@@ -11,7 +11,7 @@ fn response(pieces: &[(EventKind, &'static str)]) -> Response {
         bytes: Bytes::from_static(bytes.as_bytes()),
     };
     let headers = vec![Header::new("content-length", "9")];
-    let head = Head { at: Duration::ZERO, status: StatusCode::OK, reason: None, headers };
+    let head = Head { at: Duration::ZERO, status: StatusCode::OK, reason: None, headers: headers.into() };
     let pieces: Vec<_> = pieces.iter().enumerate().map(piece).collect();
     let ends_at = pieces.last().map_or(Duration::ZERO, |piece| piece.at);
     Response {
@@ -173,7 +173,7 @@ fn a_length_is_mended_where_one_is_announced() {
     assert_eq!(response.head.header("Content-Length").unwrap(), "18");
     response.head.headers.clear();
     response.mend_length();
-    assert_eq!(response.head.headers, []);
+    assert_eq!(*response.head.headers, []);
 }
 
 #[test]

@@ -34,7 +34,8 @@ pub(super) fn trail(at: At, response: &mut Response, name: &str, value: &str, er
     }
     let names: Vec<&str> = trailers.iter().map(|trailer| trailer.name.as_ref()).collect();
     let names = names.join(", ");
-    response.head.headers.push(Header::new(case(&response.head, TRAILER.as_str(), "Trailer"), names));
+    let name = case(&response.head, TRAILER.as_str(), "Trailer");
+    response.head.headers.push(Header::new(name, names));
     let mut tail = BytesMut::from(&b"0\r\n"[..]);
     for Header { name, value } in &trailers {
         tail.extend_from_slice(name.as_bytes());
