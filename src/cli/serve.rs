@@ -49,7 +49,11 @@ async fn serve(options: Serve, log: &Log) -> Result<(), Failure> {
     let question = Question::for_set(&fixtures);
     let observer = Arc::new(Observer::new(log.clone(), stamp(options.clock), options.quiet));
     let told = Arc::clone(&observer);
-    let builder = options.builder.fixtures(fixtures).on_settled(move |entry| told.settled(entry));
+    let mut builder = options.builder.fixtures(fixtures);
+    // Entries are made for who asks.
+    if !options.quiet || options.strict {
+        builder = builder.on_settled(move |entry| told.settled(entry));
+    }
     let server = builder.start().await.map_err(Failure::Start)?;
     let authority = server.ca_pem().map(|pem| Authority::write(pem, server.address().port())).transpose()?;
     if let Some(ready) = &ready {

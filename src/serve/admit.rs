@@ -13,24 +13,36 @@ use super::builder::Unmatched;
 use super::clock::Clock;
 use super::echo;
 use super::journal::Settlement;
+use super::recall::Known;
 use super::record;
 use super::redact;
 use super::service::Service;
 use crate::plan::fault::when::Turn;
 use crate::plan::limits::{Allowance, estimate};
+use crate::plan::mold::Mold;
 use crate::plan::reject::Reject;
-use crate::plan::request::{Call, Endpoint};
+use crate::plan::request::{Call, Endpoint, Scope};
 use crate::plan::say::{plan_instead, plan_limited, plan_models, plan_reject};
 use crate::plan::{FixtureSet, Occasion, Request as ApiRequest, Timeline, plan};
 
 /// A request as far as it was read.
 pub(super) struct Asked<'a> {
-    pub(super) fixtures: &'a FixtureSet,
+    pub(super) fixtures: &'a Arc<FixtureSet>,
     /// Whether a fixture serves the path itself.
     pub(super) served: bool,
     /// Why it is refused already.
     pub(super) reject: Option<Reject>,
     pub(super) body: &'a Bytes,
+    /// Whether it came before, byte for byte.
+    pub(super) again: bool,
+}
+
+/// A planned answer, whose journal entry waits for how it ends.
+pub(super) struct Admitted {
+    pub(super) timeline: Timeline,
+    pub(super) settlement: Settlement,
+    /// How the request is answered when it comes again, if it did so now.
+    pub(super) known: Option<Known>,
 }
 
 /// When a request came, and which of its kind it is.
@@ -49,6 +61,8 @@ struct Answered {
     unmatched: bool,
     /// Why the request is refused, in the words that the client reads.
     refusal: Option<String>,
+    /// Which fixture gives it, and what it is cast from.
+    mold: Option<(usize, Mold)>,
 }
 
 impl Service {
@@ -85,7 +99,7 @@ impl Service {
     }
 
     /// Finds who answers, plans the answer and opens the journal entry.
-    pub(super) fn admit(&self, call: Call, mut asked: Asked<'_>, read: Instant) -> (Timeline, Settlement) {
+    pub(super) fn admit(&self, call: Call, mut asked: Asked<'_>, read: Instant) -> Admitted {
         // Whether it is text is asked once, not for each string in it.
         let parsed = str::from_utf8(asked.body).ok().and_then(|text| serde_json::from_str(text).ok());
         let is_json = parsed.is_some();
@@ -94,7 +108,7 @@ impl Service {
         let at = read - self.state.started;
         let kept = Arc::new(record::kept(&request, asked.body, is_json));
         // From here on there is an outcome, even if planning panics.
-        let draft = self.state.journal.draft(kept, at, Arc::clone(&self.state.lines));
+        let draft = self.state.journal.draft(Arc::clone(&kept), at, Arc::clone(&self.state.lines));
         let checked = match asked.reject.take() {
             Some(reject) => Err(reject),
             None if !readable => Err(Reject::InvalidJson),
@@ -107,12 +121,16 @@ impl Service {
             let limits = self.state.left(&asked.fixtures.charges(&request), at);
             self.refuse(&reject, &request.call, limits, came.turn)
         });
-        let Answered { id, timeline, fixture, unmatched, refusal } = answered;
+        let Answered { id, timeline, fixture, unmatched, refusal, mold } = answered;
         let settlement = draft.begin(id, timeline.ending, |told| {
             record::planned(told, &timeline);
             (told.fixture, told.unmatched, told.refusal) = (fixture, unmatched, refusal);
         });
-        (timeline, settlement)
+        let known = mold.map(|(fixture, mold)| {
+            let Scope { session, scenario, .. } = request.call.scope;
+            Known { fixtures: Arc::clone(asked.fixtures), fixture, mold, session, scenario, kept }
+        });
+        Admitted { timeline, settlement, known }
     }
 
     fn answer(&self, request: &ApiRequest, asked: &Asked<'_>, came: Came) -> Result<Answered, Reject> {
@@ -149,7 +167,15 @@ impl Service {
                 let occasion = occasion(admission.fixture, admission.hit, limits);
                 let timeline = plan(admission.reply, request, &occasion);
                 let fixture = Some((admission.fixture.to_owned(), admission.hit));
-                return Ok(Answered { fixture, ..Answered::new(id, timeline) });
+                let first = candidates[0];
+                // Requests that are counted, here or by a limit, are not the same.
+                let same = asked.again
+                    && charges.is_empty()
+                    && !fixtures.is_selective()
+                    && fixtures.is_constant(first);
+                let mold = if same { Mold::of(admission.reply, request, &occasion) } else { None };
+                let mold = mold.map(|mold| (first, mold));
+                return Ok(Answered { fixture, mold, ..Answered::new(id, timeline) });
             }
         }
         if lists && call.method == Method::GET {
@@ -208,7 +234,7 @@ impl Service {
         Answered { refusal, ..Answered::new(self.state.journal.next_id(), timeline) }
     }
 
-    fn occasion<'a>(&'a self, fixture: &'a str, hit: u64) -> Occasion<'a> {
+    pub(super) fn occasion<'a>(&'a self, fixture: &'a str, hit: u64) -> Occasion<'a> {
         let config = &self.state.config;
         Occasion {
             fixture,
@@ -228,7 +254,7 @@ impl Service {
 
 impl Answered {
     fn new(id: u64, timeline: Timeline) -> Self {
-        Self { id, timeline, fixture: None, unmatched: false, refusal: None }
+        Self { id, timeline, fixture: None, unmatched: false, refusal: None, mold: None }
     }
 }
 

@@ -137,10 +137,18 @@ impl Alarm {
     fn poll_sleep(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
         match &mut self.wait {
             Wait::Sleep(sleep) => {
-                if sleep.deadline() != deadline {
+                if sleep.is_elapsed() || sleep.deadline() > deadline {
                     sleep.as_mut().reset(deadline);
                 }
-                sleep.as_mut().poll(cx)
+                // One that is set for earlier is left to ring: limits are put off with each request, and hardly ever
+                // waited for.
+                while sleep.as_mut().poll(cx).is_ready() {
+                    if sleep.deadline() >= deadline {
+                        return Poll::Ready(());
+                    }
+                    sleep.as_mut().reset(deadline);
+                }
+                Poll::Pending
             }
             wait @ (Wait::Not(_) | Wait::Source(_)) => {
                 #[expect(clippy::disallowed_methods, reason = "deadlines are waited for here only")]

@@ -22,8 +22,9 @@ use super::farewell::{self, LINGER};
 use super::forward::{After, Forwarded};
 use super::lines::{Aftermath, Handover, Line, OpenLine};
 use super::player::Player;
+use super::recall::{Known, Print, Sight};
 use super::service::Service;
-use super::transport::Transport;
+use super::transport::{First, Transport};
 use crate::plan::timeline::Reuse;
 
 /// Serves a connection until it ends or the server cuts it.
@@ -34,12 +35,14 @@ where
     open.until_cut(pin!(run(service, &open, io, socket))).await;
 }
 
-/// Why hyper does not go on with a connection.
+/// What comes next on a connection.
 enum End {
-    /// It is done with it.
+    /// Nothing: both are done with it.
     Done,
-    /// A response is to be played on the bare socket.
-    Play(Box<Player>),
+    /// hyper is to read a request, whose first bytes are here.
+    Read,
+    /// A response is to be played on the bare socket; and how its request is answered when it comes again.
+    Play { player: Box<Player>, known: Option<Box<Known>> },
     /// Someone else answers.
     Forward(Box<Forwarded>),
     /// It was idle for as long as it may be, and ends with a RST or a FIN.
@@ -56,10 +59,18 @@ where
     let http = http(&service);
     let mut transport = Transport::new(io, Arc::clone(line), socket);
     let end = loop {
-        let (end, bare) = listen(&http, &service, line, transport).await;
-        transport = bare;
+        let mut print = None;
+        let mut end = begin(&mut transport, &service, line, &mut print).await;
+        if let End::Read = end {
+            (end, transport) = listen(&http, &service, line, transport, print.is_some()).await;
+            if let (Some(print), End::Play { known, .. }) = (print, &mut end) {
+                // Whatever else was read had a part in what it means.
+                let known = known.take().filter(|_| transport.is_read_up());
+                service.state.recall.keep(print, known.map(|known| *known));
+            }
+        }
         match end {
-            End::Play(player) => match player.play(transport, &service.state.lines).await {
+            End::Play { player, .. } => match player.play(transport, &service.state.lines).await {
                 Some(bare) => transport = bare,
                 None => return,
             },
@@ -69,7 +80,7 @@ where
                 After::Reset => break End::Met(Reuse::Reset),
                 After::Left => return,
             },
-            End::Done | End::Idle { .. } | End::Met(_) => break end,
+            End::Read | End::Done | End::Idle { .. } | End::Met(_) => break end,
         }
     };
     // Rare, and longer than what most connections need: it takes room only where it happens.
@@ -86,8 +97,8 @@ where
     let _busy = line.begin_request();
     match end {
         End::Done if line.is_unread() => farewell::close(transport, LINGER, lines).await,
-        // What is to be played or forwarded has been.
-        End::Done | End::Play(_) | End::Forward(_) => {}
+        // What is to be read, played or forwarded has been.
+        End::Done | End::Read | End::Play { .. } | End::Forward(_) => {}
         End::Idle { reset: true } | End::Met(Reuse::Reset) => {
             transport.reset_drained(max_hold, lines).await;
         }
@@ -98,12 +109,47 @@ where
     }
 }
 
+/// Waits for a request. One that is known is answered at once; the print of one that came before is left in `print`.
+async fn begin<I>(
+    transport: &mut Transport<I>,
+    service: &Service,
+    line: &Arc<Line>,
+    print: &mut Option<Print>,
+) -> End
+where
+    I: AsyncRead + Unpin,
+{
+    let mut idle = Idle { max_hold: service.state.config.max_hold, deadline: None, alarm: Alarm::default() };
+    transport.expect();
+    poll_fn(|cx| {
+        let first = transport.poll_first(cx, |bytes| {
+            let (looked, sight) = service.state.recall.look(bytes);
+            match sight {
+                Sight::First | Sight::Each => return None,
+                Sight::Known(known) if service.answer_again(&known, line) => return line.take_over(),
+                Sight::Again | Sight::Known(_) => *print = Some(looked),
+            }
+            None
+        });
+        match first {
+            Poll::Ready(Ok(First::Taken(handover))) => Poll::Ready(handover.into()),
+            Poll::Ready(Ok(First::Here)) => Poll::Ready(End::Read),
+            Poll::Ready(Ok(First::End) | Err(_)) => Poll::Ready(End::Done),
+            // Nothing is owed to a client that has not asked yet.
+            Poll::Pending if service.state.lines.is_draining() => Poll::Ready(End::Done),
+            Poll::Pending => idle.poll(cx, line),
+        }
+    })
+    .await
+}
+
 /// Has hyper read a request, until it is known who answers; gives the transport back.
 async fn listen<I>(
     http: &http1::Builder,
     service: &Service,
     line: &Arc<Line>,
     transport: Transport<I>,
+    again: bool,
 ) -> (End, Transport<I>)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send,
@@ -113,16 +159,12 @@ where
     // answers.
     let read = service_fn(|request| {
         Box::pin(async move {
-            // It may have come in one piece with the request before it, and meet what that left.
-            if !line.meet() {
-                service.respond(request, line).await;
-            }
+            service.respond(request, line, again).await;
             pending::<Result<Response<Empty<Bytes>>, Infallible>>().await
         })
     });
     let mut hyper = http.serve_connection(TokioIo::new(transport), read);
     let mut draining = false;
-    let mut idle = Idle { max_hold: service.state.config.max_hold, deadline: None, alarm: Alarm::default() };
     let end = poll_fn(|cx| {
         if !draining && lines.is_draining() {
             draining = true;
@@ -132,11 +174,10 @@ where
             // Its errors are the client's: it left, or it does not speak HTTP.
             Poll::Ready(_) => Poll::Ready(End::Done),
             Poll::Pending => match line.take_over() {
-                Some(Handover::Play(player)) => Poll::Ready(End::Play(player)),
-                Some(Handover::Forward(forwarded)) => Poll::Ready(End::Forward(forwarded)),
-                // Nothing is owed to a client that has not asked yet, or not all of it.
+                Some(handover) => Poll::Ready(handover.into()),
+                // Nothing is owed to a client that has not asked for all of it.
                 None if draining && line.is_idle() => Poll::Ready(End::Done),
-                None => idle.poll(cx, line),
+                None => Poll::Pending,
             },
         }
     })
@@ -145,6 +186,15 @@ where
     let mut transport = parts.io.into_inner();
     transport.unread(parts.read_buf);
     (end, transport)
+}
+
+impl From<Handover> for End {
+    fn from(handover: Handover) -> Self {
+        match handover {
+            Handover::Play { player, known } => Self::Play { player, known },
+            Handover::Forward(forwarded) => Self::Forward(forwarded),
+        }
+    }
 }
 
 /// Waits while a connection is idle after a response that something comes after.
@@ -157,8 +207,7 @@ struct Idle {
 
 impl Idle {
     fn poll(&mut self, cx: &mut Context<'_>, line: &Line) -> Poll<End> {
-        let aftermath = if line.is_idle() { line.aftermath() } else { Aftermath::Kept };
-        match aftermath {
+        match line.aftermath() {
             Aftermath::Idle { after, reset } => {
                 let deadline = *self.deadline.get_or_insert_with(|| clock::now() + after.min(self.max_hold));
                 self.alarm.poll(cx, deadline).map(|()| End::Idle { reset })

@@ -14,6 +14,7 @@ use super::forward::{Forward, Forwarded, Outgoing};
 use super::journal::Settlement;
 use super::lines::{Busy, Handover, Line};
 use super::player::{Player, Then};
+use super::recall::Known;
 use super::state::State;
 use super::{answer, cors, head};
 use crate::plan::Timeline;
@@ -30,15 +31,23 @@ pub(crate) struct Exchange<'a> {
     pub(crate) origin: Option<HeaderValue>,
     /// When the request was read.
     pub(crate) start: Instant,
+    /// Whether the request came before, byte for byte.
+    pub(crate) again: bool,
+    /// How it is answered, then.
+    pub(crate) known: Option<Known>,
     busy: Busy,
 }
 
 impl<'a> Exchange<'a> {
     /// The head of a request is whole.
-    pub(crate) fn begin(state: &'a State, line: &'a Arc<Line>, parts: &request::Parts) -> Self {
-        let (method, peer) = (parts.method.clone(), peer(parts));
+    pub(crate) fn begin(state: &'a State, line: &'a Arc<Line>, method: Method, peer: Peer) -> Self {
         let (start, busy) = (clock::now(), line.begin_request());
-        Self { state, line, method, peer, origin: None, start, busy }
+        Self { state, line, method, peer, origin: None, start, again: false, known: None, busy }
+    }
+
+    /// Whether the request is one as SDKs send it.
+    pub(crate) fn is_usual(&self) -> bool {
+        self.method == Method::POST && self.peer == USUAL
     }
 
     /// Leaves a body unread: the connection cannot be used again.
@@ -98,7 +107,7 @@ impl<'a> Exchange<'a> {
             true => Then::Keep,
             false => Then::End,
         };
-        self.line.hand_over(Handover::Play(Box::new(Player {
+        let player = Box::new(Player {
             writer: Writer::new(timeline, self.peer.version),
             then,
             start: self.start,
@@ -106,7 +115,8 @@ impl<'a> Exchange<'a> {
             settlement,
             max_hold: self.state.config.max_hold,
             _busy: self.busy,
-        })));
+        });
+        self.line.hand_over(Handover::Play { player, known: self.known.map(Box::new) });
     }
 
     /// Has someone else answer, on the bare socket.
@@ -135,8 +145,11 @@ impl NoBody {
     }
 }
 
+/// What most clients understand and want.
+pub(crate) const USUAL: Peer = Peer { version: Version::HTTP_11, keep_alive: true };
+
 /// What the client understands and wants.
-fn peer(parts: &request::Parts) -> Peer {
+pub(crate) fn peer(parts: &request::Parts) -> Peer {
     let values = parts.headers.get_all(CONNECTION).iter();
     let mut options = values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
     let close = options.any(|option| option.trim().eq_ignore_ascii_case("close"));

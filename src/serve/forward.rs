@@ -16,7 +16,7 @@ use hyper::body::Incoming;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::admit::Asked;
+use super::admit::{Admitted, Asked};
 use super::exchange::Exchange;
 use super::lines::Busy;
 use super::service::{Decided, Service};
@@ -140,12 +140,13 @@ impl Service {
         };
         exchange.start = clock::now();
         if !forwarding.always {
-            let fixtures = self.state.fixtures_for(&call.scope);
+            let fixtures = self.state.fixtures_for(call.scope.scenario);
             let parsed = serde_json::from_slice(&body).unwrap_or(Value::Null);
             let request = ApiRequest { call: call.clone(), body: parsed };
             if !fixtures.matching(&request).is_empty() {
-                let asked = Asked { fixtures: &fixtures, served: true, reject: None, body: &body };
-                let (timeline, settlement) = self.admit(call, asked, exchange.start);
+                let asked =
+                    Asked { fixtures: &fixtures, served: true, reject: None, body: &body, again: false };
+                let Admitted { timeline, settlement, .. } = self.admit(call, asked, exchange.start);
                 return Decided::planned(timeline, Some(settlement));
             }
         }

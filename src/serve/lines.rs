@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -16,6 +16,7 @@ use super::clock::Source;
 use super::door::Door;
 use super::forward::Forwarded;
 use super::player::Player;
+use super::recall::Known;
 use crate::plan::timeline::{Ending, Reuse};
 
 /// The open connections of one server.
@@ -152,8 +153,6 @@ pub(crate) struct Line {
     unflushed: AtomicBool,
     /// Whether a request is being answered.
     busy: AtomicBool,
-    /// How many requests there were.
-    heads: AtomicUsize,
     /// Whether a request's body was left unread: closing at once would reset the connection.
     unread: AtomicBool,
     /// Whether the connection was given up because its reader takes nothing.
@@ -165,8 +164,8 @@ pub(crate) struct Line {
 /// A response that is not hyper's.
 #[derive(Debug)]
 pub(crate) enum Handover {
-    /// One that was planned.
-    Play(Box<Player>),
+    /// One that was planned; and how its request is answered when it comes again, if that was asked.
+    Play { player: Box<Player>, known: Option<Box<Known>> },
     /// One that someone else gives.
     Forward(Box<Forwarded>),
 }
@@ -232,12 +231,7 @@ impl Line {
     /// The head of a request is whole; it is being answered until what is returned is dropped.
     pub(crate) fn begin_request(self: &Arc<Self>) -> Busy {
         self.busy.store(true, Ordering::Relaxed);
-        self.heads.fetch_add(1, Ordering::Relaxed);
         Busy(Arc::clone(self))
-    }
-
-    pub(crate) fn heads(&self) -> usize {
-        self.heads.load(Ordering::Relaxed)
     }
 
     pub(crate) fn is_busy(&self) -> bool {

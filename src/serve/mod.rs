@@ -43,6 +43,7 @@ mod host;
 mod journal;
 mod lines;
 mod player;
+mod recall;
 mod record;
 pub(crate) mod redact;
 mod scope;

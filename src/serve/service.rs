@@ -12,12 +12,12 @@ use http::{Request, StatusCode, request};
 use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::admit::Asked;
+use super::admit::{Admitted, Asked};
 use super::body::{self, Received};
 use super::bound::Bound;
 use super::drain::Socket;
 use super::entry::Entry;
-use super::exchange::{Exchange, NoBody};
+use super::exchange::{self, Exchange, NoBody};
 use super::forward::{Coming, Forward, Outgoing};
 use super::host::{self, Named};
 use super::journal::{Journal, Settlement};
@@ -105,22 +105,25 @@ impl Service {
             let entry = settlement.foreseen(timeline.events_in(timeline.events.len()));
             return (timeline, Some(entry));
         }
-        let fixtures = self.state.fixtures_for(&call.scope);
+        let fixtures = self.state.fixtures_for(call.scope.scenario);
         let served = self.serves(&call, &fixtures);
         let limit = self.state.config.max_body;
         let late = (body.len() > limit).then_some(Reject::BodyTooLarge { limit });
         let reject = self.refuse_early(&call, served).or(late);
-        let asked = Asked { fixtures: &fixtures, served, reject, body };
+        let asked = Asked { fixtures: &fixtures, served, reject, body, again: false };
         // Nothing that is foreseen depends on when: all come at the moment of the start.
-        let (timeline, settlement) = self.admit(call, asked, self.state.started);
+        let Admitted { timeline, settlement, .. } = self.admit(call, asked, self.state.started);
         let entry = settlement.foreseen(timeline.events_in(timeline.events.len()));
         (timeline, Some(entry))
     }
 
-    /// Decides who answers a request, and hands the connection over: hyper answers nothing.
-    pub(crate) async fn respond(&self, request: Request<Incoming>, line: &Arc<Line>) {
+    /// Decides who answers a request, and hands the connection over: hyper answers nothing. Of one that came `again` it
+    /// hands over how it is answered, too.
+    pub(crate) async fn respond(&self, request: Request<Incoming>, line: &Arc<Line>, again: bool) {
         let (parts, incoming) = request.into_parts();
-        let mut exchange = Exchange::begin(&self.state, line, &parts);
+        let (method, peer) = (parts.method.clone(), exchange::peer(&parts));
+        let mut exchange = Exchange::begin(&self.state, line, method, peer);
+        exchange.again = again;
         match self.decide(parts, incoming, &mut exchange).await {
             Decided::Planned(timeline, settlement) => exchange.play(*timeline, settlement),
             Decided::Forwarded(request, to) => exchange.forward(request, to),
@@ -172,12 +175,13 @@ impl Service {
             let coming = Coming { version, extensions, incoming, waits };
             return self.decide_forwarding(forwarding, call, coming, exchange).await;
         }
+        let again = exchange.again && origin.is_none() && !waits && exchange.is_usual();
         exchange.origin = origin;
         if let Some((timeline, settlement)) = self.early(&call, exchange.start) {
             exchange.leave(&incoming);
             return Decided::planned(timeline, Some(settlement));
         }
-        let fixtures = self.state.fixtures_for(&call.scope);
+        let fixtures = self.state.fixtures_for(call.scope.scenario);
         let served = self.serves(&call, &fixtures);
         let early = self.refuse_early(&call, served);
         let received = match early.is_some() && waits {
@@ -194,8 +198,9 @@ impl Service {
             Err(no_body @ NoBody::Broken) => return Decided::planned(no_body.refusal(), None),
         };
         exchange.start = clock::now();
-        let asked = Asked { fixtures: &fixtures, served, reject: early.or(late), body: &body };
-        let (timeline, settlement) = self.admit(call, asked, exchange.start);
+        let asked = Asked { fixtures: &fixtures, served, reject: early.or(late), body: &body, again };
+        let Admitted { timeline, settlement, known } = self.admit(call, asked, exchange.start);
+        exchange.known = known;
         Decided::planned(timeline, Some(settlement))
     }
 

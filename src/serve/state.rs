@@ -11,11 +11,12 @@ use super::builder::Config;
 use super::clock;
 use super::journal::Journal;
 use super::lines::Lines;
+use super::recall::Recall;
 use super::turns::Turns;
 use crate::plan::fault::when::Turn;
 use crate::plan::limits::{Allowance, Buckets, Charge, Limited};
-use crate::plan::request::{Call, Scope};
-use crate::plan::scenario::Scenarios;
+use crate::plan::request::Call;
+use crate::plan::scenario::{Scenario, Scenarios};
 use crate::plan::set::Hits;
 use crate::plan::{Fault, FixtureSet};
 
@@ -25,6 +26,7 @@ pub(crate) struct State {
     pub(crate) config: Config,
     pub(crate) journal: Journal,
     pub(crate) lines: Arc<Lines>,
+    pub(crate) recall: Recall,
     pub(crate) started: Instant,
     fixtures: RwLock<Arc<FixtureSet>>,
     scenarios: Scenarios,
@@ -58,6 +60,7 @@ impl State {
             config,
             journal,
             lines: Arc::default(),
+            recall: Recall::default(),
             started: clock::now(),
             fixtures: RwLock::new(Arc::new(fixtures)),
             scenarios: Scenarios::default(),
@@ -74,8 +77,8 @@ impl State {
     }
 
     /// Who answers a request: the scenario that it or the server chose, else the server's fixtures.
-    pub(crate) fn fixtures_for(&self, scope: &Scope) -> Arc<FixtureSet> {
-        match scope.scenario.or(self.config.scenario) {
+    pub(crate) fn fixtures_for(&self, scenario: Option<&'static Scenario>) -> Arc<FixtureSet> {
+        match scenario.or(self.config.scenario) {
             Some(scenario) => self.scenarios.fixtures(scenario),
             None => self.fixtures(),
         }
@@ -85,6 +88,8 @@ impl State {
     pub(crate) fn replace_fixtures(&self, fixtures: FixtureSet) {
         let fixtures = fixtures.with_limits(&self.config.limits).expect("they were checked at the start");
         *self.fixtures.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fixtures);
+        // What was matched with the others is of no use, and holds them.
+        self.recall.forget();
     }
 
     /// Counts a hit: gives `admit` the hits of a session, and the entry its id under the same lock, so

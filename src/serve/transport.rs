@@ -4,9 +4,11 @@
 //! it ends connections that stand still: a reader that takes nothing for 30 s (not even from the
 //! kernel's send queue), a request head that is not whole 10 s after its first byte, a connection on which
 //! nothing is said for 90 s. hyper has one limit for the latter two, so it is not used: clients with a pool
-//! would lose their connections, or a head could trickle.
+//! would lose their connections, or a head could trickle. And it reads the first bytes of each request itself, since
+//! there is no hyper until they come, and none for a request that is known.
 
 use std::io;
+use std::mem::{self, MaybeUninit};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -35,22 +37,22 @@ pub(crate) struct Transport<I> {
     unsent: Unsent,
     /// How many looks there were.
     looks: u32,
-    /// By when the next request is to have begun, or its head to be whole.
-    next: Next,
+    /// By when the next request is to have begun, or its head to be whole; not known before it is waited for.
+    next: Option<Instant>,
     alarm: Alarm,
-    /// How many heads were whole when bytes were last read.
-    heads: usize,
+    /// Whether more was read than the first bytes of the request.
+    more: bool,
 }
 
-/// What the next request is waited for.
-#[derive(Clone, Copy, Debug)]
-enum Next {
-    /// For nothing yet.
-    Unknown,
-    /// To begin by then.
-    Begun(Instant),
-    /// To have a whole head by then.
-    Whole(Instant),
+/// The first bytes of a request.
+#[derive(Debug)]
+pub(crate) enum First<T> {
+    /// They are all there is to read, and what was made of them.
+    Taken(T),
+    /// They are here, and still to be read.
+    Here,
+    /// There are none: the client has said its last.
+    End,
 }
 
 impl<I> Transport<I> {
@@ -64,15 +66,23 @@ impl<I> Transport<I> {
             write,
             unsent: Unsent::Unknown,
             looks: 0,
-            next: Next::Unknown,
+            next: None,
             alarm: Alarm::default(),
-            heads: 0,
+            more: false,
         }
     }
 
-    /// Takes back what was read too early.
+    /// Takes back what was read too early: it comes before what was not read yet.
     pub(crate) fn unread(&mut self, early: Bytes) {
-        self.early = early;
+        self.early = match self.early.is_empty() {
+            true => early,
+            false => [early, mem::take(&mut self.early)].concat().into(),
+        };
+    }
+
+    /// Whether what was read since the first bytes of a request is those alone.
+    pub(crate) fn is_read_up(&self) -> bool {
+        !self.more && self.early.is_empty()
     }
 
     /// Ends the connection with a RST, once the peer has acknowledged every byte; it is waited for at most
@@ -111,11 +121,50 @@ impl<I> Transport<I> {
     /// A write is blocked until there is much room. A slow reader may need longer for that, but the
     /// queue tells that it reads.
     fn look(&mut self) -> bool {
-        let before = std::mem::replace(&mut self.unsent, self.socket.queue.unsent());
+        let before = mem::replace(&mut self.unsent, self.socket.queue.unsent());
         let moved =
             matches!((before, self.unsent), (Unsent::Bytes(before), Unsent::Bytes(now)) if now < before);
         self.looks = if moved { 0 } else { self.looks + 1 };
         self.looks < LOOKS
+    }
+}
+
+impl<I: AsyncRead + Unpin> Transport<I> {
+    /// The next request is waited for from now on.
+    pub(crate) fn expect(&mut self) {
+        self.next = None;
+    }
+
+    /// Ready once the first bytes of a request are here. `take` is shown all that have come at once, but not what came
+    /// with the request before.
+    pub(crate) fn poll_first<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        take: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Poll<io::Result<First<T>>> {
+        if self.early.is_empty() {
+            let mut space = [MaybeUninit::uninit(); MAX_EARLY];
+            let mut buf = ReadBuf::uninit(&mut space);
+            if Pin::new(&mut self.io).poll_read(cx, &mut buf)?.is_pending() {
+                let deadline = *self.next.get_or_insert_with(|| clock::now() + IDLE_LIMIT);
+                return self.alarm.poll(cx, deadline).map(|()| Err(io::ErrorKind::TimedOut.into()));
+            }
+            if buf.filled().is_empty() {
+                return Poll::Ready(Ok(First::End));
+            }
+            // The connection's task looks for what the request meets.
+            if self.line.meet() {
+                return Poll::Pending;
+            }
+            if let Some(taken) = take(buf.filled()) {
+                return Poll::Ready(Ok(First::Taken(taken)));
+            }
+            (self.early, self.more) = (Bytes::copy_from_slice(buf.filled()), false);
+        } else if self.line.meet() {
+            return Poll::Pending;
+        }
+        self.next = Some(clock::now() + HEAD_LIMIT);
+        Poll::Ready(Ok(First::Here))
     }
 }
 
@@ -126,40 +175,20 @@ impl<I: AsyncRead + Unpin> AsyncRead for Transport<I> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.heads != this.line.heads() {
-            this.heads = this.line.heads();
-            this.next = Next::Unknown;
+        if !this.early.is_empty() {
+            let count = this.early.len().min(buf.remaining());
+            buf.put_slice(&this.early[..count]);
+            this.early.advance(count);
+            return Poll::Ready(Ok(()));
         }
-        let before = buf.filled().len();
-        let poll = match this.early.is_empty() {
-            true => Pin::new(&mut this.io).poll_read(cx, buf),
-            false => {
-                let count = this.early.len().min(buf.remaining());
-                buf.put_slice(&this.early[..count]);
-                this.early.advance(count);
-                Poll::Ready(Ok(()))
+        let poll = Pin::new(&mut this.io).poll_read(cx, buf);
+        this.more |= poll.is_ready();
+        match (poll, this.next) {
+            (Poll::Pending, Some(deadline)) if !this.line.is_busy() => {
+                this.alarm.poll(cx, deadline).map(|()| Err(io::ErrorKind::TimedOut.into()))
             }
-        };
-        if this.line.is_busy() {
-            return poll;
+            (poll, _) => poll,
         }
-        if poll.is_ready() {
-            // What comes first on a connection that was answered is a request; the connection's task
-            // looks for what it meets once hyper has nothing more to do.
-            if buf.filled().len() > before && this.line.meet() {
-                buf.set_filled(before);
-                return Poll::Pending;
-            }
-            if !matches!(this.next, Next::Whole(_)) {
-                this.next = Next::Whole(clock::now() + HEAD_LIMIT);
-            }
-            return poll;
-        }
-        if let Next::Unknown = this.next {
-            this.next = Next::Begun(clock::now() + IDLE_LIMIT);
-        }
-        let (Next::Whole(deadline) | Next::Begun(deadline)) = this.next else { return Poll::Pending };
-        this.alarm.poll(cx, deadline).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -203,7 +232,8 @@ impl<I: AsyncRead + AsyncWrite + Unpin + Send> Client for Transport<I> {
     }
 }
 
-/// How much of a next request is taken while one is answered; then it is not noticed that a client leaves.
+/// How much of a request is taken before hyper reads it. While one is answered, it is not noticed that a client
+/// leaves once there is as much of the next.
 const MAX_EARLY: usize = 16 * 1024;
 
 /// How long nothing may be said: at first, and between an answer and the next request.

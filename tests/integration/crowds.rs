@@ -117,6 +117,8 @@ enum Act {
     Few { streamed: bool },
     /// Asks for one of three texts, in turns.
     Turns { streamed: bool },
+    /// Asks for what is always answered alike.
+    Same { streamed: bool },
     /// Asks for a stream that takes minutes, and leaves it.
     Leave,
     /// Asks for a model that is limited.
@@ -128,16 +130,18 @@ enum Act {
 }
 
 impl Act {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::Few { streamed: true },
         Self::Turns { streamed: false },
         Self::Turns { streamed: true },
+        Self::Same { streamed: true },
         Self::Leave,
         Self::Few { streamed: false },
         Self::Limited,
         Self::Turns { streamed: true },
         Self::Unmatched,
         Self::Turns { streamed: false },
+        Self::Same { streamed: false },
         Self::Models,
     ];
 
@@ -150,6 +154,7 @@ impl Act {
         let (model, streamed, user) = match self {
             Self::Few { streamed } => ("gpt-4o", streamed, "few"),
             Self::Turns { streamed } => ("gpt-4o", streamed, "turns"),
+            Self::Same { streamed } => ("gpt-4o", streamed, "same"),
             Self::Leave => ("gpt-4o", true, "slow"),
             Self::Limited => ("limited", false, "turns"),
             Self::Unmatched => ("gpt-4o", true, "nothing"),
@@ -178,7 +183,7 @@ impl Seen {
 
 /// What an answer says.
 fn said(answer: &Answer) -> &'static str {
-    let texts = ["Red", "Blue", "Green", "Few", "Many"];
+    let texts = ["Red", "Blue", "Green", "Few", "Many", "Same"];
     match answer.status() {
         200 if answer.body.contains(r#""object":"list""#) || answer.body.contains(r#""object": "list""#) => {
             "models"
@@ -225,6 +230,7 @@ fn fixtures(builder: Builder) -> Builder {
                 .reply(Reply::text("Green"))
                 .after_last(AfterLast::Cycle),
         )
+        .fixture(Fixture::named("same").when(user("same")).reply(Reply::text("Same")))
         .fixture(
             Fixture::named("slow")
                 .when(user("slow"))
@@ -252,6 +258,7 @@ fn expected() -> Seen {
         let what = match Act::of(index, number) {
             Act::Few { .. } => "few",
             Act::Turns { .. } => "turns",
+            Act::Same { .. } => "same",
             Act::Leave => "left",
             Act::Limited => "limited",
             Act::Unmatched => "unmatched",
@@ -294,7 +301,10 @@ fn check_session(entries: &[Entry], session: usize, seen: &Seen, refilled: usize
     assert_eq!([seen("Red"), seen("Blue"), seen("Green")], each, "in {session}");
     let many = expected("few") - 3;
     assert_eq!([seen("Few"), seen("Many")], [3, many], "in {session}");
-    for (fixture, count) in [("few", 3), ("many", many), ("turns", turns), ("slow", expected("left"))] {
+    assert_eq!(seen("Same"), expected("same"), "in {session}");
+    let (same, left) = (expected("same"), expected("left"));
+    let fixtures = [("few", 3), ("many", many), ("turns", turns), ("same", same), ("slow", left)];
+    for (fixture, count) in fixtures {
         assert_eq!(hits(entries, session, fixture), numbers(count), "{fixture} in {session}");
     }
 }

@@ -31,6 +31,7 @@ mod planning;
 mod properties;
 mod rate_limits;
 mod raw;
+mod recall;
 mod record;
 mod recorded;
 mod scenarios;
