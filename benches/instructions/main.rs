@@ -21,6 +21,9 @@ use workload::{By, EVENTS, FIXTURES};
 /// How often each scenario is done between the two marks, and a quick one before, so that buffers have grown.
 const TIMES: u32 = 10;
 
+/// What tells one request from another.
+const NUMBER: &str = "00000000";
+
 /// The same for loading, which takes long and has nothing to warm up.
 const LOADS: u32 = 1;
 
@@ -52,6 +55,7 @@ fn main() {
         }
         let mut connection = Connection::open(&runtime, set, false);
         count(TIMES, &format!("serve an echo beside {fixtures} fixtures"), &mut || {
+            connection.renew();
             runtime.block_on(connection.ask());
         });
     }
@@ -63,6 +67,10 @@ fn main() {
         });
         let mut connection = Connection::open(&runtime, set, stream);
         count(TIMES, &format!("serve {}", answer(events, stream)), &mut || {
+            connection.renew();
+            runtime.block_on(connection.ask());
+        });
+        count(TIMES, &format!("serve {} again", answer(events, stream)), &mut || {
             runtime.block_on(connection.ask());
         });
     }
@@ -85,6 +93,8 @@ fn mark() {
 struct Connection {
     io: DuplexStream,
     request: Vec<u8>,
+    /// Where its number is.
+    number: usize,
     response: Vec<u8>,
 }
 
@@ -96,11 +106,13 @@ impl Connection {
         let service: Service = service.expect("the settings agree");
         let (io, server) = tokio::io::duplex(1 << 20);
         runtime.spawn(async move { service.serve_connection(server).await });
-        let body = workload::body("hello", stream).to_string();
+        let body = workload::body(&format!("hello {NUMBER}"), stream).to_string();
         let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer sk-bench\r\n\
                     content-type: application/json\r\ncontent-length: ";
         let request = format!("{head}{}\r\n\r\n{body}", body.len()).into_bytes();
-        let mut connection = Self { io, request, response: Vec::new() };
+        let number = request.windows(NUMBER.len()).position(|window| window == NUMBER.as_bytes());
+        let number = number.expect("the body has it");
+        let mut connection = Self { io, request, number, response: Vec::new() };
         runtime.block_on(connection.learn());
         connection
     }
@@ -117,9 +129,20 @@ impl Connection {
         self.response = buffer[..len].to_vec();
     }
 
+    /// Makes the request another one, of the same length.
+    fn renew(&mut self) {
+        let Self { request, number, .. } = self;
+        for at in (*number..*number + NUMBER.len()).rev() {
+            request[at] = if request[at] == b'9' { b'0' } else { request[at] + 1 };
+            if request[at] != b'0' {
+                break;
+            }
+        }
+    }
+
     /// One exchange. Ids differ from hit to hit, lengths do not.
     fn ask(&mut self) -> impl Future<Output = ()> {
-        let Self { io, request, response } = self;
+        let Self { io, request, response, .. } = self;
         async move {
             io.write_all(request).await.expect("the server reads");
             io.read_exact(response).await.expect("the server answers at the same length");

@@ -5,17 +5,19 @@
 use std::error::Error;
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
 use crate::answer::Answer;
-use crate::section::RAMP;
+use crate::section::{NUMBER, RAMP};
 
 /// Connections of one measurement, and what is read from them.
 pub(crate) struct Client<'a> {
     answer: &'a Answer,
+    requests: Requests,
     poll: Poll,
     connections: Vec<Connection>,
     events: Events,
@@ -34,6 +36,32 @@ struct Connection {
     arrived: usize,
     line_ended: bool,
     ended: bool,
+}
+
+/// The requests, one after the other.
+struct Requests {
+    bytes: Vec<u8>,
+    /// Where the digits are that tell one from another, if they are to be told.
+    digits: Option<Range<usize>>,
+}
+
+impl Requests {
+    fn new(answer: &Answer) -> Self {
+        let start = answer.request.find(NUMBER).map(|start| start + 1);
+        let digits = start.map(|start| start..start + NUMBER.len() - 1);
+        Self { bytes: answer.request.clone().into(), digits }
+    }
+
+    fn next(&mut self) -> &[u8] {
+        let digits = self.digits.clone().into_iter().flatten().rev();
+        for at in digits {
+            self.bytes[at] = if self.bytes[at] == b'9' { b'0' } else { self.bytes[at] + 1 };
+            if self.bytes[at] != b'0' {
+                break;
+            }
+        }
+        &self.bytes
+    }
 }
 
 /// What became of a read.
@@ -88,6 +116,7 @@ impl<'a> Client<'a> {
         }
         Ok(Self {
             answer,
+            requests: Requests::new(answer),
             poll,
             connections,
             events: Events::with_capacity(1024),
@@ -106,7 +135,7 @@ impl<'a> Client<'a> {
         let (mut complete, mut before) = (0, None);
         let begun = Instant::now();
         for connection in &mut self.connections {
-            connection.ask(self.answer)?;
+            connection.ask(self.requests.next())?;
         }
         loop {
             let elapsed = begun.elapsed();
@@ -132,7 +161,7 @@ impl<'a> Client<'a> {
                         Got::Part => {}
                         Got::Complete => {
                             complete += 1;
-                            connection.ask(self.answer)?;
+                            connection.ask(self.requests.next())?;
                         }
                         Got::Failure => {
                             connection.ended = true;
@@ -167,7 +196,7 @@ impl<'a> Client<'a> {
         while open > 0 && Instant::now() < deadline {
             let now = begun.elapsed();
             while asked < streams && gap * u32::try_from(asked)? <= now {
-                self.connections[asked].ask(self.answer)?;
+                self.connections[asked].ask(self.requests.next())?;
                 asked += 1;
             }
             if asked == streams && !was_all_open && now >= last_ask + SETTLING {
@@ -230,10 +259,10 @@ impl Connection {
     }
 
     /// Sends the request. It fits into the socket's buffer: the one before was answered.
-    fn ask(&mut self, answer: &Answer) -> Result<(), Box<dyn Error>> {
+    fn ask(&mut self, request: &[u8]) -> Result<(), Box<dyn Error>> {
         (self.received, self.arrived, self.line_ended) = (0, 0, false);
         self.asked = Instant::now();
-        Ok(self.socket.write_all(answer.request.as_bytes())?)
+        Ok(self.socket.write_all(request)?)
     }
 
     /// Reads what there is, once; `event` gets the number of each event that ended in it, and when.

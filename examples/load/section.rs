@@ -23,12 +23,18 @@ pub(crate) enum Section {
     /// JSON answers, 64 connections
     #[value(name = "json-64")]
     Json64,
+    /// JSON answers, 64 connections, no request twice
+    #[value(name = "json-64-new")]
+    Json64New,
     /// Streams of 100 events without waiting, one connection
     #[value(name = "streams-1")]
     Streams1,
     /// Streams of 100 events without waiting, 64 connections
     #[value(name = "streams-64")]
     Streams64,
+    /// Streams of 100 events without waiting, 64 connections, no request twice
+    #[value(name = "streams-64-new")]
+    Streams64New,
     /// One stream of 100 events, 20 ms between them
     #[value(name = "paced-1")]
     Paced1,
@@ -57,16 +63,21 @@ pub(crate) enum Load {
     Paced { streams: usize },
 }
 
+/// What each request has another number in the place of, if no request comes twice.
+pub(crate) const NUMBER: &str = " 00000000";
+
 /// How long it takes until all paced streams are asked for.
 pub(crate) const RAMP: Duration = Duration::from_secs(1);
 
 impl Section {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Start,
         Self::Json1,
         Self::Json64,
+        Self::Json64New,
         Self::Streams1,
         Self::Streams64,
+        Self::Streams64New,
         Self::Paced1,
         Self::Paced100,
         Self::Paced1000,
@@ -79,8 +90,10 @@ impl Section {
             Self::Start => "start",
             Self::Json1 => "JSON answers without waiting, 1 connection",
             Self::Json64 => "JSON answers without waiting, 64 connections",
+            Self::Json64New => "JSON answers without waiting, 64 connections, no request twice",
             Self::Streams1 => "streams of 100 events without waiting, 1 connection",
             Self::Streams64 => "streams of 100 events without waiting, 64 connections",
+            Self::Streams64New => "streams of 100 events without waiting, 64 connections, no request twice",
             Self::Paced1 => "1 stream, 100 events, 20 ms apart",
             Self::Paced100 => "100 streams, 100 events, 20 ms apart",
             Self::Paced1000 => "1,000 streams, 100 events, 20 ms apart",
@@ -101,7 +114,9 @@ impl Section {
         match self {
             Self::Start => Load::None,
             Self::Json1 | Self::Streams1 => Load::Closed { connections: 1 },
-            Self::Json64 | Self::Streams64 => Load::Closed { connections: 64 },
+            Self::Json64 | Self::Json64New | Self::Streams64 | Self::Streams64New => {
+                Load::Closed { connections: 64 }
+            }
             Self::Paced1 => Load::Paced { streams: 1 },
             Self::Paced100 => Load::Paced { streams: 100 },
             Self::Paced1000 => Load::Paced { streams: 1000 },
@@ -120,7 +135,7 @@ impl Section {
     }
 
     fn is_stream(self) -> bool {
-        !matches!(self, Self::Start | Self::Json1 | Self::Json64)
+        !matches!(self, Self::Start | Self::Json1 | Self::Json64 | Self::Json64New)
     }
 
     fn events(self) -> usize {
@@ -170,7 +185,9 @@ impl Section {
     }
 
     fn body(self) -> String {
-        let message = json!({ "role": "user", "content": "Say something of an ordinary length." });
+        let number = if matches!(self, Self::Json64New | Self::Streams64New) { NUMBER } else { "" };
+        let text = format!("Say something of an ordinary length{number}.");
+        let message = json!({ "role": "user", "content": text });
         json!({ "model": "gpt-4o", "stream": self.is_stream(), "messages": [message] }).to_string()
     }
 }
