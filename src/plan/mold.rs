@@ -3,7 +3,8 @@
 //! What is a hit's own is drawn from its seed, and always of one length: ids, cookies, random characters. So a mold
 //! is a plan with gaps where such texts stand. What is drawn is declared; where it stands is found in the plans of
 //! a few hits. This is invisible: what is cast has the bytes and times of what is planned
-//! (`tests::what_is_cast_is_what_is_planned`), and a draw that nobody declared costs the mold, nothing else.
+//! (`tests::what_is_cast_is_what_is_planned`), and a draw that nobody declared costs the mold: to be missed, it would
+//! have to come out the same for four hits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,7 +64,7 @@ impl Mold {
         }
         let lines = hits.each_ref().map(|(planned, at)| (at.hit, planned.head.headers.written()));
         let bodies = hits.each_ref().map(|(planned, at)| (at.hit, planned.body.bytes()));
-        let (mut lines, mut gaps) = (draws.find(in_lines, &lines), draws.find(in_body, &bodies));
+        let (mut lines, mut gaps) = (draws.find(in_lines, &lines)?, draws.find(in_body, &bodies)?);
         draws.keep_used(&mut [&mut lines, &mut gaps]);
         gaps.extend(hiding(&first.body));
         gaps.sort_unstable_by_key(|gap| gap.start);
@@ -91,7 +92,8 @@ impl Mold {
 
     /// About how many bytes it takes.
     pub(crate) fn weight(&self) -> usize {
-        size_of::<Self>() + self.headers.weight() + self.body.weight()
+        let events = size_of_val(&*self.rest.events);
+        size_of::<Self>() + self.headers.weight() + self.body.weight() + events
     }
 
     /// What `plan` gives at this hit, on an occasion that fits.

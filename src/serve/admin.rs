@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::answer;
-use super::entry::Entry;
+use super::entry::{Entry, Told};
 use super::redact;
 use super::state::State;
 use crate::plan::Timeline;
@@ -68,7 +68,7 @@ fn requests(state: &State, query: &Query) -> Timeline {
         Some(name) => state.journal.session(name),
         None => state.journal.clone(),
     };
-    let wanted = |entry: &Entry| query.unmatched.is_none_or(|unmatched| entry.unmatched == unmatched);
+    let wanted = |told: &Told| query.unmatched.is_none_or(|unmatched| told.unmatched == unmatched);
     let requests = journal.latest(query.limit.unwrap_or(usize::MAX), wanted);
     answer::json(StatusCode::OK, &Listing { requests })
 }

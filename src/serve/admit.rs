@@ -33,7 +33,7 @@ pub(super) struct Asked<'a> {
     /// Why it is refused already.
     pub(super) reject: Option<Reject>,
     pub(super) body: &'a Bytes,
-    /// Whether it came before, byte for byte.
+    /// Whether its first bytes came before.
     pub(super) again: bool,
 }
 

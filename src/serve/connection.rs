@@ -1,4 +1,4 @@
-//! One connection: hyper reads requests, and what answers them is written to the bare socket.
+//! One connection: hyper reads requests that are not known, and what answers them is written to the bare socket.
 
 use std::convert::Infallible;
 use std::future::{Future, pending, poll_fn};
@@ -65,8 +65,7 @@ where
             (end, transport) = listen(&http, &service, line, transport, print.is_some()).await;
             if let (Some(print), End::Play { known, .. }) = (print, &mut end) {
                 // Whatever else was read had a part in what it means.
-                let known = known.take().filter(|_| transport.is_read_up());
-                service.state.recall.keep(print, known.map(|known| *known));
+                service.remember(print, known.take().filter(|_| transport.is_read_up()));
             }
         }
         match end {
@@ -122,17 +121,16 @@ where
     let mut idle = Idle { max_hold: service.state.config.max_hold, deadline: None, alarm: Alarm::default() };
     transport.expect();
     poll_fn(|cx| {
-        let first = transport.poll_first(cx, |bytes| {
-            let (looked, sight) = service.state.recall.look(bytes);
-            match sight {
-                Sight::First | Sight::Each => return None,
-                Sight::Known(known) if service.answer_again(&known, line) => return line.take_over(),
-                Sight::Again | Sight::Known(_) => *print = Some(looked),
+        let first = transport.poll_first(cx, |bytes| match service.see(bytes) {
+            (_, Sight::First | Sight::Each) => None,
+            (seen, Sight::Again) => {
+                *print = Some(seen);
+                None
             }
-            None
+            (_, Sight::Known(known)) => service.answer_again(&known, line),
         });
         match first {
-            Poll::Ready(Ok(First::Taken(handover))) => Poll::Ready(handover.into()),
+            Poll::Ready(Ok(First::Taken(player))) => Poll::Ready(End::Play { player, known: None }),
             Poll::Ready(Ok(First::Here)) => Poll::Ready(End::Read),
             Poll::Ready(Ok(First::End) | Err(_)) => Poll::Ready(End::Done),
             // Nothing is owed to a client that has not asked yet.
@@ -166,11 +164,13 @@ where
     let mut hyper = http.serve_connection(TokioIo::new(transport), read);
     let mut draining = false;
     let end = poll_fn(|cx| {
+        let poll = Pin::new(&mut hyper).poll(cx);
+        // Only now: before it has read anything, it would end without doing so.
         if !draining && lines.is_draining() {
             draining = true;
             Pin::new(&mut hyper).graceful_shutdown();
         }
-        match Pin::new(&mut hyper).poll(cx) {
+        match poll {
             // Its errors are the client's: it left, or it does not speak HTTP.
             Poll::Ready(_) => Poll::Ready(End::Done),
             Poll::Pending => match line.take_over() {

@@ -31,9 +31,9 @@ pub(crate) struct Exchange<'a> {
     pub(crate) origin: Option<HeaderValue>,
     /// When the request was read.
     pub(crate) start: Instant,
-    /// Whether the request came before, byte for byte.
+    /// Whether the first bytes of the request came before, so that it may be one that is known from now on.
     pub(crate) again: bool,
-    /// How it is answered, then.
+    /// How it is answered, then, if it was those bytes alone.
     pub(crate) known: Option<Known>,
     busy: Busy,
 }
@@ -76,7 +76,17 @@ impl<'a> Exchange<'a> {
     }
 
     /// Has an answer played on the bare socket.
-    pub(crate) fn play(mut self, mut timeline: Timeline, mut settlement: Option<Settlement>) {
+    pub(crate) fn play(mut self, timeline: Timeline, settlement: Option<Settlement>) {
+        let (line, known) = (self.line, self.known.take().map(Box::new));
+        line.hand_over(Handover::Play { player: self.player(timeline, settlement), known });
+    }
+
+    /// Who plays an answer on the bare socket.
+    pub(crate) fn player(
+        mut self,
+        mut timeline: Timeline,
+        mut settlement: Option<Settlement>,
+    ) -> Box<Player> {
         if let Some(settlement) = &mut settlement {
             settlement.go_out_on(self.line);
         }
@@ -107,7 +117,7 @@ impl<'a> Exchange<'a> {
             true => Then::Keep,
             false => Then::End,
         };
-        let player = Box::new(Player {
+        Box::new(Player {
             writer: Writer::new(timeline, self.peer.version),
             then,
             start: self.start,
@@ -115,8 +125,7 @@ impl<'a> Exchange<'a> {
             settlement,
             max_hold: self.state.config.max_hold,
             _busy: self.busy,
-        });
-        self.line.hand_over(Handover::Play { player, known: self.known.map(Box::new) });
+        })
     }
 
     /// Has someone else answer, on the bare socket.

@@ -80,7 +80,7 @@ impl Journal {
 
     /// All entries, oldest first, those still running included.
     pub fn entries(&self) -> Vec<Entry> {
-        self.latest(usize::MAX, |_| true)
+        self.records(usize::MAX, |_| true)
     }
 
     /// The entry with this id, unless it was forgotten.
@@ -108,20 +108,24 @@ impl Journal {
             let settled = |record: &&Record| record.end.is_some() && self.shows(&record.kept);
             let count = self.ring().records.iter().filter(settled).count();
             if count >= n {
-                return self.latest(usize::MAX, |entry| entry.outcome.is_settled());
+                return self.records(usize::MAX, |record| record.end.is_some());
             }
             changed.await;
         }
     }
 
     /// The last `limit` entries that `wanted` picks, oldest first.
-    pub(crate) fn latest(&self, limit: usize, wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
-        let records: Vec<_> =
-            self.ring().records.iter().filter(|record| self.shows(&record.kept)).cloned().collect();
-        let entries = records.iter().rev().map(Record::to_entry).filter(wanted).take(limit);
-        let mut entries: Vec<_> = entries.collect();
-        entries.reverse();
-        entries
+    pub(crate) fn latest(&self, limit: usize, wanted: impl Fn(&Told) -> bool) -> Vec<Entry> {
+        self.records(limit, |record| wanted(&record.told))
+    }
+
+    fn records(&self, limit: usize, wanted: impl Fn(&Record) -> bool) -> Vec<Entry> {
+        let records: Vec<_> = {
+            let ring = self.ring();
+            let shown = ring.records.iter().rev().filter(|record| self.shows(&record.kept));
+            shown.filter(|record| wanted(record)).take(limit).cloned().collect()
+        };
+        records.iter().rev().map(Record::to_entry).collect()
     }
 
     /// Forgets all entries that it shows. Those still running get their outcome nonetheless: who

@@ -14,6 +14,7 @@ use http::Method;
 use super::entry::Kept;
 use super::exchange::{Exchange, USUAL};
 use super::lines::Line;
+use super::player::Player;
 use super::record;
 use super::service::Service;
 use crate::plan::FixtureSet;
@@ -52,13 +53,15 @@ pub(crate) struct Print([u64; 2]);
 #[derive(Clone, Debug, Default)]
 struct Slot {
     print: Print,
+    /// The time that it was seen at, in Unix seconds. At another, an answer has other dates.
+    now: u64,
     sight: Sight,
 }
 
 /// What is known of a request that came before.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Sight {
-    /// Nothing: this is the first time, as far as it is remembered.
+    /// Nothing: this is the first time in this second, as far as it is remembered.
     #[default]
     First,
     /// That it came, but not yet how it is answered.
@@ -70,14 +73,14 @@ pub(crate) enum Sight {
 }
 
 impl Recall {
-    /// What is known of a request of these bytes.
-    pub(crate) fn look(&self, request: &[u8]) -> (Print, Sight) {
+    /// What is known of a request of these bytes; from now on, that it came.
+    fn see(&self, request: &[u8], now: u64) -> (Print, Sight) {
         let print = Print::of(request);
         let mut slots = self.slots();
-        if let Some(slot) = slots.set(print).iter().find(|slot| slot.print == print) {
+        if let Some(slot) = slots.set(print).iter().find(|slot| slot.print == print && slot.now == now) {
             return (print, slot.sight.clone());
         }
-        let before = slots.put(print, Sight::Again);
+        let before = slots.put(Slot { print, now, sight: Sight::Again });
         drop(slots);
         // What it takes to drop it, nobody else waits for.
         drop(before);
@@ -85,14 +88,14 @@ impl Recall {
     }
 
     /// Keeps how a request is answered, which came again; `None`, if each hit is planned anew.
-    pub(crate) fn keep(&self, print: Print, known: Option<Known>) {
-        let sight = known.map_or(Sight::Each, |known| Sight::Known(Arc::new(known)));
+    fn keep(&self, print: Print, now: u64, known: Option<Box<Known>>) {
+        let sight = known.map_or(Sight::Each, |known| Sight::Known(Arc::from(known)));
         let mut slots = self.slots();
-        let all = match slots.weight + sight.weight() > MOST_WEIGHT {
+        let before = slots.put(Slot { print, now, sight });
+        let all = match slots.weight > MOST_WEIGHT {
             true => mem::take(&mut *slots),
             false => Slots::default(),
         };
-        let before = slots.put(print, sight);
         drop(slots);
         drop((before, all));
     }
@@ -116,15 +119,15 @@ impl Slots {
         &mut self.all[print.place()..][..WAYS]
     }
 
-    /// Puts a print in its set; whose place it takes. Those that are not known go first: most come once.
-    fn put(&mut self, print: Print, sight: Sight) -> Slot {
-        self.weight += sight.weight();
-        let set = self.set(print);
-        let own = set.iter().position(|slot| slot.print == print);
+    /// Puts a slot in its set; whose place it takes. Those that are not known go first: most come once.
+    fn put(&mut self, slot: Slot) -> Slot {
+        self.weight += slot.sight.weight();
+        let set = self.set(slot.print);
+        let own = set.iter().position(|other| other.print == slot.print);
         let unknown = || set.iter().rposition(|slot| !matches!(slot.sight, Sight::Known(_)));
         let place = own.or_else(unknown).unwrap_or(WAYS - 1);
         set[..=place].rotate_right(1);
-        let before = mem::replace(&mut set[0], Slot { print, sight });
+        let before = mem::replace(&mut set[0], slot);
         self.weight -= before.sight.weight();
         before
     }
@@ -133,7 +136,7 @@ impl Slots {
 impl Sight {
     fn weight(&self) -> usize {
         match self {
-            Self::Known(known) => known.mold.weight(),
+            Self::Known(known) => size_of::<Known>() + known.mold.weight() + known.kept.weight,
             Self::First | Self::Again | Self::Each => 0,
         }
     }
@@ -164,12 +167,29 @@ impl Print {
 }
 
 impl Service {
-    /// Has a request answered that came before; whether it means what it meant then.
-    pub(crate) fn answer_again(&self, known: &Known, line: &Arc<Line>) -> bool {
-        let (state, occasion) = (&self.state, self.occasion("", 0));
-        if !Arc::ptr_eq(&known.fixtures, &state.fixtures_for(known.scenario)) || !known.mold.fits(&occasion) {
-            return false;
+    /// What is known of a request of these bytes; from now on, that it came.
+    pub(crate) fn see(&self, request: &[u8]) -> (Print, Sight) {
+        self.state.recall.see(request, self.state.config.clock.unix())
+    }
+
+    /// Keeps how a request is answered, which came again; `None`, if each hit is planned anew.
+    pub(crate) fn remember(&self, print: Print, known: Option<Box<Known>>) {
+        let known = known.filter(|known| self.is_valid(known));
+        self.state.recall.keep(print, self.state.config.clock.unix(), known);
+    }
+
+    /// Whether a request still means what it meant: the fixtures are the same, and so is the time.
+    fn is_valid(&self, known: &Known) -> bool {
+        let fixtures = self.state.fixtures_for(known.scenario);
+        Arc::ptr_eq(&known.fixtures, &fixtures) && known.mold.fits(&self.occasion("", 0))
+    }
+
+    /// Who plays the answer to a request that came before; `None` where it means something else now.
+    pub(crate) fn answer_again(&self, known: &Known, line: &Arc<Line>) -> Option<Box<Player>> {
+        if !self.is_valid(known) {
+            return None;
         }
+        let state = &self.state;
         let exchange = Exchange::begin(state, line, Method::POST, USUAL);
         let at = exchange.start - state.started;
         let draft = state.journal.draft(Arc::clone(&known.kept), at, Arc::clone(&state.lines));
@@ -180,8 +200,7 @@ impl Service {
             record::planned(told, &timeline);
             told.fixture = Some((admission.fixture.to_owned(), admission.hit));
         });
-        exchange.play(timeline, Some(settlement));
-        true
+        Some(exchange.player(timeline, Some(settlement)))
     }
 }
 
@@ -236,7 +255,7 @@ mod tests {
     }
 
     fn word(service: &Service, request: &str) -> &'static str {
-        match service.state.recall.look(request.as_bytes()).1 {
+        match service.see(request.as_bytes()).1 {
             Sight::First => "first",
             Sight::Again => "again",
             Sight::Each => "each",
@@ -314,6 +333,28 @@ mod tests {
         assert_eq!(word(&service, &request), "known");
     }
 
+    #[test]
+    fn what_was_seen_at_another_time_was_not_seen() {
+        let recall = Recall::default();
+        let see = |now| matches!(recall.see(b"request", now).1, Sight::Again);
+        assert_eq!([1, 1, 2, 2, 1].map(see), [false, true, false, true, false]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_is_there_when_the_server_stops_is_answered_known_or_not() {
+        for times in 0..4 {
+            let service = says("Hello.").service().unwrap();
+            let request = request(CHAT, "", false);
+            for _ in 0..times {
+                ask(&service, &request).await;
+            }
+            service.state.lines.drain();
+            let answer = ask(&service, &request).await;
+            assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{times}: {answer}");
+            assert!(answer.contains("\r\nConnection: close\r\n"), "{times}: {answer}");
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn what_is_known_outlives_a_flood_of_what_comes_once() {
         let service = says("Hello.").service().unwrap();
@@ -322,7 +363,7 @@ mod tests {
             ask(&service, &request).await;
         }
         for number in 0..10_000_u32 {
-            assert!(matches!(service.state.recall.look(&number.to_le_bytes()).1, Sight::First));
+            assert!(matches!(service.see(&number.to_le_bytes()).1, Sight::First));
         }
         assert_eq!(word(&service, &request), "known");
     }
@@ -335,7 +376,7 @@ mod tests {
             ask(&service, request).await;
             ask(&service, request).await;
             let weight = service.state.recall.slots().weight;
-            assert!(weight > 280_000 && weight <= MOST_WEIGHT, "{weight}");
+            assert!(weight <= MOST_WEIGHT, "{weight}");
         }
         let known = requests.iter().filter(|request| word(&service, request) == "known").count();
         assert!((1..10).contains(&known), "{known}");

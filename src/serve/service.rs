@@ -1,4 +1,4 @@
-//! The service: from a request to the response that is played.
+//! The service: from a request to the response that is played, unless it is known ([`recall`](super::recall)).
 //!
 //! Each step either answers or passes on: host → scope → own routes → preflight → dialect → early faults →
 //! key → body → checks → fixture → plan.
@@ -117,8 +117,8 @@ impl Service {
         (timeline, Some(entry))
     }
 
-    /// Decides who answers a request, and hands the connection over: hyper answers nothing. Of one that came `again` it
-    /// hands over how it is answered, too.
+    /// Decides who answers a request, and hands the connection over: hyper answers nothing. If its first bytes came
+    /// `again`, how it is answered is handed over, too.
     pub(crate) async fn respond(&self, request: Request<Incoming>, line: &Arc<Line>, again: bool) {
         let (parts, incoming) = request.into_parts();
         let (method, peer) = (parts.method.clone(), exchange::peer(&parts));

@@ -60,13 +60,16 @@ impl Draws {
     }
 
     /// Finds the gaps for some of the draws in what was written for some hits: where the first has what is drawn for it,
-    /// and each of the others has its own.
-    pub(super) fn find<T: AsRef<[u8]>>(&self, draws: Range<usize>, written: &[(u64, T)]) -> Vec<Gap> {
+    /// and each of the others has its own. `None` where all hits draw the same: it may stand anywhere.
+    pub(super) fn find<T: AsRef<[u8]>>(&self, draws: Range<usize>, written: &[(u64, T)]) -> Option<Vec<Gap>> {
         let hits: Vec<_> = written.iter().map(|(hit, text)| (self.texts(*hit), text.as_ref())).collect();
-        let Some(((own, text), others)) = hits.split_first() else { return Vec::new() };
+        let ((own, text), others) = hits.split_first()?;
         let mut gaps = Vec::new();
         for number in draws {
             let drawn = own.get(number);
+            if others.iter().all(|(other, _)| other.get(number) == drawn) {
+                return None;
+            }
             let all_have = |at: &usize| {
                 let has = |(other, text): &(Texts, &[u8])| {
                     text.get(*at..).is_some_and(|rest| rest.starts_with(other.get(number)))
@@ -84,6 +87,6 @@ impl Draws {
             filled = filled.max(gap.end);
             free
         });
-        gaps
+        Some(gaps)
     }
 }
