@@ -39,8 +39,8 @@ where
 enum End {
     /// Nothing: both are done with it.
     Done,
-    /// hyper is to read a request, whose first bytes are here.
-    Read,
+    /// hyper is to read a request, whose first bytes are here; their print, if they came before.
+    Read(Option<Print>),
     /// A response is to be played on the bare socket; and how its request is answered when it comes again.
     Play { player: Box<Player>, known: Option<Box<Known>> },
     /// Someone else answers.
@@ -59,9 +59,8 @@ where
     let http = http(&service);
     let mut transport = Transport::new(io, Arc::clone(line), socket);
     let end = loop {
-        let mut print = None;
-        let mut end = begin(&mut transport, &service, line, &mut print).await;
-        if let End::Read = end {
+        let mut end = begin(&mut transport, &service, line).await;
+        if let End::Read(print) = end {
             (end, transport) = listen(&http, &service, line, transport, print.is_some()).await;
             if let (Some(print), End::Play { known, .. }) = (print, &mut end) {
                 // Whatever else was read had a part in what it means.
@@ -79,7 +78,7 @@ where
                 After::Reset => break End::Met(Reuse::Reset),
                 After::Left => return,
             },
-            End::Read | End::Done | End::Idle { .. } | End::Met(_) => break end,
+            End::Read(_) | End::Done | End::Idle { .. } | End::Met(_) => break end,
         }
     };
     // Rare, and longer than what most connections need: it takes room only where it happens.
@@ -97,7 +96,7 @@ where
     match end {
         End::Done if line.is_unread() => farewell::close(transport, LINGER, lines).await,
         // What is to be read, played or forwarded has been.
-        End::Done | End::Read | End::Play { .. } | End::Forward(_) => {}
+        End::Done | End::Read(_) | End::Play { .. } | End::Forward(_) => {}
         End::Idle { reset: true } | End::Met(Reuse::Reset) => {
             transport.reset_drained(max_hold, lines).await;
         }
@@ -108,30 +107,26 @@ where
     }
 }
 
-/// Waits for a request. One that is known is answered at once; the print of one that came before is left in `print`.
-async fn begin<I>(
-    transport: &mut Transport<I>,
-    service: &Service,
-    line: &Arc<Line>,
-    print: &mut Option<Print>,
-) -> End
+/// Waits for a request. One that is known is answered at once.
+async fn begin<I>(transport: &mut Transport<I>, service: &Service, line: &Arc<Line>) -> End
 where
     I: AsyncRead + Unpin,
 {
     let mut idle = Idle { max_hold: service.state.config.max_hold, deadline: None, alarm: Alarm::default() };
     transport.expect();
     poll_fn(|cx| {
+        let mut print = None;
         let first = transport.poll_first(cx, |bytes| match service.see(bytes) {
             (_, Sight::First | Sight::Each) => None,
             (seen, Sight::Again) => {
-                *print = Some(seen);
+                print = Some(seen);
                 None
             }
             (_, Sight::Known(known)) => service.answer_again(&known, line),
         });
         match first {
             Poll::Ready(Ok(First::Taken(player))) => Poll::Ready(End::Play { player, known: None }),
-            Poll::Ready(Ok(First::Here)) => Poll::Ready(End::Read),
+            Poll::Ready(Ok(First::Here)) => Poll::Ready(End::Read(print)),
             Poll::Ready(Ok(First::End) | Err(_)) => Poll::Ready(End::Done),
             // Nothing is owed to a client that has not asked yet.
             Poll::Pending if service.state.lines.is_draining() => Poll::Ready(End::Done),
