@@ -73,9 +73,7 @@ impl<'a> Hiding<'a> {
             }
             _ => {}
         }
-        let start = out.len();
-        out.resize(start + rest, 0);
-        self.noise.fill(&mut out[start..]);
+        self.noise.write(rest, out);
     }
 }
 

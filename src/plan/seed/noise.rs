@@ -20,6 +20,13 @@ impl Noise {
         Self { rest: STRIP.split_at(start).1 }
     }
 
+    /// Appends the next `len` characters.
+    pub(crate) fn write(&mut self, len: usize, out: &mut Vec<u8>) {
+        let start = out.len();
+        out.resize(start + len, 0);
+        self.fill(&mut out[start..]);
+    }
+
     /// Fills a place with the next characters.
     pub(crate) fn fill(&mut self, mut place: &mut [u8]) {
         while place.len() > self.rest.len() {

@@ -149,7 +149,6 @@ impl Pattern {
         noise: &mut Noise,
     ) {
         let (start, offset) = (out.len(), part.start);
-        out.reserve(part.len() + SLACK);
         out.extend_from_slice(&self.bytes[part]);
         let written = &mut out[start..];
         for gap in gaps {
@@ -172,11 +171,7 @@ impl Pattern {
             out.extend_from_slice(&self.bytes[at..gap.start]);
             match gap.with {
                 With::Text(number) => out.extend_from_slice(texts.get(number)),
-                With::Noise => {
-                    let start = out.len();
-                    out.resize(start + gap.end - gap.start, 0);
-                    noise.fill(&mut out[start..]);
-                }
+                With::Noise => noise.write(gap.end - gap.start, &mut out),
             }
             at = gap.end;
         }
